@@ -1,0 +1,88 @@
+import { z } from 'zod';
+import { EarshotError } from './domain/errors.ts';
+
+export const SCOPES = ['channel', 'copilot', 'operator'] as const;
+export type Scope = (typeof SCOPES)[number];
+
+/** An API key as given by the operator; the process keeps only its hash. */
+export interface ApiKeySetting {
+  readonly key: string;
+  readonly scopes: readonly Scope[];
+}
+
+const hex32 = z
+  .string()
+  .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits (32 bytes): `openssl rand -hex 32` makes one')
+  .transform((hex) => Buffer.from(hex, 'hex'));
+
+const apiKeys = z
+  .string()
+  .min(1, 'must name at least one key as key:scope+scope')
+  .transform((list, context): ApiKeySetting[] =>
+    list.split(',').flatMap((entry): ApiKeySetting[] => {
+      const separator = entry.lastIndexOf(':');
+      const key = entry.slice(0, Math.max(separator, 0)).trim();
+      const scopes = entry.slice(separator + 1).split('+');
+      const known = scopes.every((scope): scope is Scope => (SCOPES as readonly string[]).includes(scope));
+      if (key.length >= 16 && known) return [{ key, scopes: scopes as Scope[] }];
+      context.addIssue({
+        code: 'custom',
+        message: `each entry is key:scope+scope with a key of 16 characters or more and scopes of ${SCOPES.join(', ')}`,
+      });
+      return [];
+    }),
+  );
+
+const url = (protocols: string[]) =>
+  z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {
+    message: `must be a URL of ${protocols.map((protocol) => `${protocol}//`).join(' or ')}`,
+  });
+
+const flag = z.enum(['true', 'false', '1', '0', '']).transform((value) => value === 'true' || value === '1');
+
+/** Every environment variable that Earshot reads. `docker-compose.yml` and the README are tested against its keys. */
+export const SETTINGS = {
+  TEMPORAL_ADDRESS: z.string().regex(/^[^\s:]+:\d+$/, 'must be host:port'),
+  TEMPORAL_NAMESPACE: z.string().min(1).default('default'),
+  TEMPORAL_API_KEY: z.string().min(1).optional(),
+  TEMPORAL_TLS: flag.optional(),
+  TEMPORAL_TLS_CLIENT_CERT_PATH: z.string().min(1).optional(),
+  TEMPORAL_TLS_CLIENT_KEY_PATH: z.string().min(1).optional(),
+  TEMPORAL_TLS_SERVER_CA_CERT_PATH: z.string().min(1).optional(),
+  DATABASE_URL: url(['postgres:', 'postgresql:']),
+  RAW_STORE_URL: url(['file:', 's3:']),
+  S3_ENDPOINT: url(['http:', 'https:']).optional(),
+  OPENAI_BASE_URL: url(['http:', 'https:']).optional(),
+  OPENAI_API_KEY: z.string().min(1),
+  EMBEDDING_MODEL: z.string().min(1),
+  EMBEDDING_DIMENSIONS: z.coerce.number().int().min(2).max(2000),
+  ASR_MODEL: z.string().min(1),
+  VISION_MODEL: z.string().min(1),
+  EARSHOT_API_KEYS: apiKeys,
+  EARSHOT_MASTER_KEY: hex32,
+  EARSHOT_CUSTOMER_SECRET: hex32,
+  EARSHOT_CODE_VERSION: z.string().min(1).default('dev'),
+  LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
+  HOST: z.string().min(1).default('127.0.0.1'),
+  PORT: z.coerce.number().int().min(0).max(65535).default(8787),
+} as const;
+
+const schema = z.object(SETTINGS);
+export type Config = z.output<typeof schema>;
+
+/**
+ * Reads all settings at once.
+ *
+ * @throws EarshotError `misconfigured` whose message has one line per wrong or missing variable.
+ */
+export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
+  // An empty variable, as compose files leave them, means "not set".
+  const given = Object.fromEntries(Object.entries(env).filter(([name, value]) => name in SETTINGS && value !== ''));
+  const result = schema.safeParse(given);
+  if (result.success) return result.data;
+  const lines = result.error.issues.map((issue) => {
+    const name = String(issue.path[0]);
+    return given[name] === undefined ? `${name} is not set` : `${name} ${issue.message}`;
+  });
+  throw new EarshotError('misconfigured', [...new Set(lines)].join('\n'));
+}

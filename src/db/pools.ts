@@ -1,0 +1,145 @@
+import pg from 'pg';
+import { EarshotError } from '../domain/errors.ts';
+
+/** A statement with a name of its own, so that each connection parses and plans it once. */
+export interface Statement {
+  readonly name: string;
+  readonly text: string;
+}
+
+/** A pool or one of its connections. */
+export interface Queryable {
+  query(config: { name: string; text: string; values: unknown[] }): Promise<{ rows: unknown[] }>;
+}
+
+/** Told of every statement sent, by name: one call is one round trip. */
+export type RoundTripListener = (statement: string) => void;
+
+export interface TenantDatabase {
+  readonly tenant: string;
+  /** Reads and writes the rows of the tenant. */
+  readonly app: Queryable;
+  /** Reads the rows of the tenant; every write is refused by the database itself. */
+  readonly reader: Queryable;
+}
+
+export interface Database {
+  forTenant(tenant: string): TenantDatabase;
+  /** Tables that belong to the deployment: tenants, dials, index versions. */
+  readonly deployment: Queryable;
+  check(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface DatabaseOptions {
+  readonly url: string;
+  /** Connections of this process per tenant and role. Postgres allows 100 in all by default. */
+  readonly poolSize?: number;
+  readonly onRoundTrip?: RoundTripListener;
+}
+
+const TENANT = /^[a-z0-9][a-z0-9_-]{0,62}$/;
+
+/**
+ * Opens the database for all tenants. A connection belongs to one tenant and one role from its first byte to its last:
+ * both are fixed by start-up options, so nothing has to be set, or can be forgotten, per transaction.
+ */
+export function openDatabase(options: DatabaseOptions): Database {
+  const pools = new Map<string, pg.Pool>();
+  const pool = (role: string, tenant: string | undefined, extra: string[]): Queryable => {
+    const key = `${role}/${tenant ?? ''}`;
+    const existing = pools.get(key);
+    if (existing !== undefined) return counted(existing, options.onRoundTrip);
+    const created = openPool(options, [`role=${role}`, `earshot.tenant=${tenant ?? ''}`, ...extra]);
+    pools.set(key, created);
+    return counted(created, options.onRoundTrip);
+  };
+  const deployment = pool('earshot_app', undefined, []);
+  return {
+    deployment,
+    forTenant: (tenant) => {
+      if (!TENANT.test(tenant)) throw new EarshotError('misconfigured', 'a tenant name has an invalid character');
+      return { tenant, app: pool('earshot_app', tenant, []), reader: pool('earshot_reader', tenant, READER_SETTINGS) };
+    },
+    check: async () => {
+      await run(deployment, { name: 'check', text: 'select 1' }, []);
+    },
+    close: async () => {
+      await Promise.all([...pools.values()].map((each) => each.end()));
+    },
+  };
+}
+
+/**
+ * Without iterative scan a filtered HNSW search returns a fraction of what it was asked for. The setting's value is
+ * read back by the readiness check, because pgvector takes an unknown value as "off" with only a warning.
+ */
+const READER_SETTINGS = [
+  'default_transaction_read_only=on',
+  'hnsw.iterative_scan=strict_order',
+  'hnsw.ef_search=100',
+];
+
+function openPool(options: DatabaseOptions, settings: string[]): pg.Pool {
+  const all = [...settings, 'statement_timeout=15s', 'lock_timeout=10s', 'idle_in_transaction_session_timeout=15s'];
+  const pool = new pg.Pool({
+    connectionString: options.url,
+    max: options.poolSize ?? 10,
+    connectionTimeoutMillis: 5_000,
+    idleTimeoutMillis: 60_000,
+    keepAlive: true,
+    application_name: 'earshot',
+    options: all.map((setting) => `-c ${setting}`).join(' '),
+  });
+  // A connection that breaks while idle is dropped by the pool; without a listener it would end the process.
+  pool.on('error', () => undefined);
+  return pool;
+}
+
+function counted(pool: pg.Pool, listener: RoundTripListener | undefined): Queryable {
+  return {
+    query: (config) => {
+      listener?.(config.name);
+      return pool.query(config);
+    },
+  };
+}
+
+/** Failures that ask for the same statement again at once: serialization failure and deadlock. */
+const CONTENTION = new Set(['40001', '40P01']);
+const CONTENTION_ATTEMPTS = 5;
+
+/**
+ * Sends one statement, again after contention. Statements are idempotent, so a caller may repeat them after any error.
+ *
+ * @throws EarshotError `database_unavailable` with the statement's name and SQLSTATE, never its values.
+ */
+export async function run<Row>(db: Queryable, statement: Statement, values: unknown[]): Promise<Row[]> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      const { rows } = await db.query({ ...statement, values });
+      return rows as Row[];
+    } catch (error) {
+      const code = sqlState(error);
+      if (!CONTENTION.has(code) || attempt === CONTENTION_ATTEMPTS) throw databaseError(statement.name, code);
+      await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * attempt));
+    }
+  }
+}
+
+/** Drops the driver's error as a cause: its `detail` and `where` repeat values of the statement. */
+function databaseError(name: string, code: string): EarshotError {
+  return new EarshotError('database_unavailable', `statement ${name} failed with ${code}`);
+}
+
+function sqlState(error: unknown): string {
+  const code = error instanceof Error && 'code' in error ? error.code : undefined;
+  return typeof code === 'string' ? code : 'no answer';
+}
+
+/** The one row that a statement always returns. */
+export function only<Row>(rows: Row[]): Row {
+  const row = rows[0];
+  if (row === undefined) throw new EarshotError('database_unavailable', 'a statement returned no row');
+  return row;
+}

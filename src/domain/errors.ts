@@ -1,0 +1,101 @@
+/**
+ * What went wrong, as a stable word. It is the `type` of a problem+json answer, the `type` of a Temporal
+ * `ApplicationFailure`, and the label of an error metric.
+ */
+export type ErrorCode =
+  | 'invalid_request'
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'not_found'
+  | 'conflict'
+  | 'erased'
+  | 'too_large'
+  | 'unsupported_format'
+  | 'malformed_media'
+  | 'overloaded'
+  | 'raw_object_missing'
+  | 'raw_object_corrupt'
+  | 'raw_store_unavailable'
+  | 'data_key_destroyed'
+  | 'model_rejected'
+  | 'model_overloaded'
+  | 'model_unavailable'
+  | 'model_answer_invalid'
+  | 'database_unavailable'
+  | 'misconfigured';
+
+interface ErrorPolicy {
+  /** HTTP status when the error reaches a client of the REST API. */
+  readonly status: number;
+  /** Whether the same call may succeed later: decides the retry of an activity. */
+  readonly retryable: boolean;
+  readonly title: string;
+}
+
+/** The one table that says what each error means to an HTTP client and to a retry policy. */
+export const ERROR_POLICIES: Readonly<Record<ErrorCode, ErrorPolicy>> = {
+  invalid_request: { status: 400, retryable: false, title: 'The request is not valid' },
+  unauthenticated: { status: 401, retryable: false, title: 'No valid API key was given' },
+  forbidden: { status: 403, retryable: false, title: 'The API key lacks the scope for this route' },
+  not_found: { status: 404, retryable: false, title: 'There is no such record' },
+  conflict: { status: 409, retryable: false, title: 'The same idempotency key came with another body' },
+  erased: { status: 410, retryable: false, title: 'The record was captured before its customer was erased' },
+  too_large: { status: 413, retryable: false, title: 'The body is larger than the limit' },
+  unsupported_format: { status: 415, retryable: false, title: 'The format is not supported' },
+  malformed_media: { status: 400, retryable: false, title: 'The file is damaged or incomplete' },
+  overloaded: { status: 429, retryable: true, title: 'Too much is under way' },
+  raw_object_missing: { status: 500, retryable: false, title: 'A raw object is missing' },
+  raw_object_corrupt: { status: 500, retryable: true, title: 'A raw object does not match its record' },
+  raw_store_unavailable: { status: 503, retryable: true, title: 'The raw store does not answer' },
+  data_key_destroyed: { status: 410, retryable: false, title: 'The data key of this record is destroyed' },
+  model_rejected: { status: 502, retryable: false, title: 'The model refused the input' },
+  model_overloaded: { status: 503, retryable: true, title: 'The model asks to wait' },
+  model_unavailable: { status: 503, retryable: true, title: 'The model does not answer' },
+  model_answer_invalid: { status: 502, retryable: true, title: 'The model gave an unusable answer' },
+  database_unavailable: { status: 503, retryable: true, title: 'The database does not answer' },
+  misconfigured: { status: 500, retryable: false, title: 'A setting is wrong' },
+};
+
+/** A field of a request and what is wrong with it. The message never repeats the value. */
+export interface FieldError {
+  readonly field: string;
+  readonly message: string;
+}
+
+export interface EarshotErrorOptions {
+  readonly cause?: unknown;
+  readonly fields?: readonly FieldError[];
+  /** How long the other side asked us to wait, in milliseconds. */
+  readonly retryAfterMs?: number;
+}
+
+/**
+ * The error that crosses module borders. `message` holds ids, counts and settings, never a customer's text, name,
+ * number or picture: it may end up in a log, a workflow history or an HTTP answer.
+ */
+export class EarshotError extends Error {
+  override readonly name = 'EarshotError';
+  readonly code: ErrorCode;
+  readonly fields: readonly FieldError[];
+  readonly retryAfterMs: number | undefined;
+
+  constructor(code: ErrorCode, message: string, options: EarshotErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = code;
+    this.fields = options.fields ?? [];
+    this.retryAfterMs = options.retryAfterMs;
+  }
+
+  get status(): number {
+    return ERROR_POLICIES[this.code].status;
+  }
+
+  get retryable(): boolean {
+    return ERROR_POLICIES[this.code].retryable;
+  }
+}
+
+/** A request whose named field is wrong. */
+export function invalidField(field: string, message: string): EarshotError {
+  return new EarshotError('invalid_request', `${field}: ${message}`, { fields: [{ field, message }] });
+}

@@ -1,0 +1,80 @@
+import { createHash, createHmac } from 'node:crypto';
+import type { ArtifactKind, Channel } from './interaction.ts';
+
+/**
+ * Every id is derived, so that doing a thing twice names the same row. Ids made from what a channel sends are keyed
+ * with the deployment's secret: a phone number cannot be found again by trying all of them.
+ */
+
+/** Joins parts unambiguously: `["a", "bc"]` and `["ab", "c"]` differ. */
+function canonical(parts: readonly (string | number)[]): string {
+  return JSON.stringify(parts);
+}
+
+/** RFC 9562 UUID version 8 from the first 16 bytes of a digest. */
+function uuidFrom(digest: Buffer): string {
+  const bytes = Buffer.from(digest.subarray(0, 16));
+  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x80, 6);
+  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8);
+  const hex = bytes.toString('hex');
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+}
+
+function derivedId(kind: string, ...parts: (string | number)[]): string {
+  return uuidFrom(createHash('sha256').update(canonical([kind, ...parts])).digest());
+}
+
+/** Ids that depend on names given from outside, under the deployment's customer secret. */
+export interface KeyedIds {
+  /** The customer's stand-in everywhere but inside encrypted payloads: 32 hex digits. */
+  customerKey(tenant: string, customerId: string): string;
+  /** The conversation, call or screenshot that a record belongs to. */
+  sessionId(tenant: string, channel: Channel, externalId: string): string;
+  interactionId(tenant: string, route: string, idempotencyKey: string): string;
+  /** Fingerprint of a request body: equal bodies give equal hashes, and the hash reveals nothing of a short text. */
+  bodyHash(parts: readonly (string | number | Uint8Array)[]): string;
+}
+
+export function keyedIds(secret: Buffer): KeyedIds {
+  const mac = (kind: string, parts: readonly (string | number)[]) =>
+    createHmac('sha256', secret).update(canonical([kind, ...parts])).digest();
+  return {
+    customerKey: (tenant, customerId) => mac('customer', [tenant, customerId]).toString('hex').slice(0, 32),
+    sessionId: (tenant, channel, externalId) => uuidFrom(mac('session', [tenant, channel, externalId])),
+    interactionId: (tenant, route, idempotencyKey) => uuidFrom(mac('interaction', [tenant, route, idempotencyKey])),
+    bodyHash: (parts) => mac('body', parts.map(fingerprint)).toString('hex'),
+  };
+}
+
+function fingerprint(part: string | number | Uint8Array): string | number {
+  return part instanceof Uint8Array ? createHash('sha256').update(part).digest('hex') : part;
+}
+
+/** `chat/<session>`, `call/<session>` or `screenshot/<session>`. */
+export function workflowIdOf(channel: Channel, sessionId: string): string {
+  return `${channel}/${sessionId}`;
+}
+
+export interface ArtifactIdentity {
+  readonly interactionId: string;
+  readonly kind: ArtifactKind;
+  /** Which piece of a recording, 0 for what is processed whole. */
+  readonly piece: number;
+  readonly model: string;
+  readonly modelVersion: string;
+  readonly parameters: string;
+}
+
+export function artifactIdOf(artifact: ArtifactIdentity): string {
+  const { interactionId, kind, piece, model, modelVersion, parameters } = artifact;
+  return derivedId('artifact', interactionId, kind, piece, model, modelVersion, parameters);
+}
+
+export function chunkIdOf(artifactId: string, ordinal: number): string {
+  return derivedId('chunk', artifactId, ordinal);
+}
+
+/** The lineage node of one chunk's vector in one index version. */
+export function embeddingIdOf(chunkId: string, indexVersion: number): string {
+  return derivedId('embedding', chunkId, indexVersion);
+}
