@@ -29,6 +29,8 @@ create table interaction (
   segment_index integer check (segment_index >= 0),
   author text check (author in ('customer', 'agent', 'bot')),
   body_hash text not null,
+  -- When the sound of a recording or segment begins; it was captured when it ended.
+  started_at timestamptz,
   captured_at timestamptz not null,
   accepted_at timestamptz not null,
   key_generation integer not null,

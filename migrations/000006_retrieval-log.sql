@@ -4,7 +4,6 @@ create table retrieval (
   tenant text not null references tenant,
   retrieval_id uuid not null,
   customer_key text,
-  key_generation integer,
   sealed_query bytea,
   mode text not null,
   filters jsonb not null,

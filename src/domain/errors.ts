@@ -22,6 +22,7 @@ export type ErrorCode =
   | 'model_unavailable'
   | 'model_answer_invalid'
   | 'database_unavailable'
+  | 'not_reachable'
   | 'misconfigured';
 
 interface ErrorPolicy {
@@ -53,6 +54,7 @@ export const ERROR_POLICIES: Readonly<Record<ErrorCode, ErrorPolicy>> = {
   model_unavailable: { status: 503, retryable: true, title: 'The model does not answer' },
   model_answer_invalid: { status: 502, retryable: true, title: 'The model gave an unusable answer' },
   database_unavailable: { status: 503, retryable: true, title: 'The database does not answer' },
+  not_reachable: { status: 503, retryable: true, title: 'What was written cannot be read back' },
   misconfigured: { status: 500, retryable: false, title: 'A setting is wrong' },
 };
 

@@ -1,0 +1,23 @@
+import type { Database } from '../src/db/pools.ts';
+import type { DialReader } from '../src/dial-reader.ts';
+import type { EmbeddingModel, SpeechModel, VisionModel } from '../src/models/ports.ts';
+import type { Logger } from '../src/observe/log.ts';
+import type { Metrics } from '../src/observe/metrics.ts';
+import type { KeyRing } from '../src/raw-store/key-ring.ts';
+import type { RawStore } from '../src/raw-store/raw-store.ts';
+
+/** The outside worlds that activities reach; wired in workers/. */
+export interface ActivityDependencies {
+  readonly database: Database;
+  readonly keyRing: KeyRing;
+  readonly rawStore: RawStore;
+  readonly dials: DialReader;
+  readonly speech: SpeechModel;
+  readonly vision: VisionModel;
+  readonly embedding: EmbeddingModel;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  /** The live index version. */
+  readonly indexVersion: number;
+  readonly codeVersion: string;
+}

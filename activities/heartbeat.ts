@@ -1,0 +1,24 @@
+import { Context } from '@temporalio/activity';
+
+/** A third of the heartbeat timeout in workflows/proxies.ts. */
+const INTERVAL_MS = 5_000;
+
+/**
+ * Runs a step and heartbeats while it lasts, so that a lost worker is noticed in seconds and cancellation arrives. The
+ * signal ends the step's calls when the activity is cancelled or its worker shuts down.
+ */
+export async function withHeartbeat<T>(step: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const context = Context.current();
+  const timer = setInterval(() => context.heartbeat(), INTERVAL_MS);
+  try {
+    return await step(context.cancellationSignal);
+  } finally {
+    clearInterval(timer);
+  }
+}
+
+/** The run that asked for this step, for lineage. */
+export function currentRun(): { workflowId: string | null; runId: string | null } {
+  const execution = Context.current().info.workflowExecution;
+  return { workflowId: execution?.workflowId ?? null, runId: execution?.runId ?? null };
+}

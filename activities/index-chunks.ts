@@ -1,0 +1,159 @@
+import { Context } from '@temporalio/activity';
+import { chunksToEmbed, storeEmbeddings, takeMessages, type ChunkToEmbed, type MessageBatch } from '../src/db/embeddings.ts';
+import { recordFailedPiece } from '../src/db/artifacts.ts';
+import type {
+  BatchClosedBy,
+  EmbeddingActivities,
+  IndexArtifactsRequest,
+  IndexMessagesRequest,
+  IndexMessagesResult,
+} from '../src/domain/activities.ts';
+import { EarshotError } from '../src/domain/errors.ts';
+import { embeddingIdOf } from '../src/domain/ids.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { currentRun, withHeartbeat } from './heartbeat.ts';
+import { settleErased, settleRecords } from './settle.ts';
+
+/** Embeds chunks and makes them reachable by vector. */
+export function embeddingActivities(deps: ActivityDependencies): EmbeddingActivities {
+  return {
+    indexArtifacts: (request) => withHeartbeat((signal) => indexArtifacts(deps, request, signal)),
+    indexMessages: (request) => withHeartbeat((signal) => indexMessages(deps, request, signal)),
+  };
+}
+
+async function indexArtifacts(
+  deps: ActivityDependencies,
+  { tenant, interactionId, artifactIds }: IndexArtifactsRequest,
+  signal: AbortSignal,
+): Promise<{ chunks: number }> {
+  const db = deps.database.forTenant(tenant).app;
+  const chunks = await chunksToEmbed(db, tenant, artifactIds, deps.indexVersion);
+  const { written } = await embedAndStore(deps, tenant, chunks, null, signal);
+  if (chunks.length > 0 && written.length === 0) {
+    throw new EarshotError('erased', `record ${interactionId} was captured before its customer's erasure`);
+  }
+  await settleRecords(deps, tenant, [interactionId], written);
+  return { chunks: written.length };
+}
+
+async function indexMessages(
+  deps: ActivityDependencies,
+  { tenant, sessionId, first }: IndexMessagesRequest,
+  signal: AbortSignal,
+): Promise<IndexMessagesResult> {
+  const { batch, closedBy } = await collectBatch(deps, tenant, sessionId, first, signal);
+  if (batch === undefined) return { messages: 0, closedBy, asleep: true };
+  const { written, rejected } = await embedAndStore(deps, tenant, batch.chunks, batch.pickedUpAt, signal);
+  await recordRejected(deps, tenant, rejected);
+  await settleErased(deps, tenant, refused(batch.chunks, written, rejected));
+  const emptied = batch.waiting <= batch.interactionIds.length;
+  const sleep = emptied ? { sessionId, arrivals: batch.arrivals } : undefined;
+  const asleep = await settleRecords(deps, tenant, batch.interactionIds, written, sleep);
+  const messages = batch.interactionIds.length;
+  deps.metrics.batches.observe({ closed_by: closedBy }, messages);
+  deps.log.info({ sessionId, messages, chunks: written.length, closedBy }, 'chat batch indexed');
+  return { messages, closedBy, asleep };
+}
+
+/**
+ * The first message since the session woke goes at once. Those that came meanwhile wait for each other until the batch
+ * is full or its oldest has waited long enough.
+ */
+async function collectBatch(
+  deps: ActivityDependencies,
+  tenant: string,
+  sessionId: string,
+  first: boolean,
+  signal: AbortSignal,
+): Promise<{ batch: MessageBatch | undefined; closedBy: BatchClosedBy }> {
+  const db = deps.database.forTenant(tenant).app;
+  const limit = deps.dials.get('chat.batch_max_messages');
+  const windowMs = deps.dials.get('chat.batch_window_ms');
+  const take = () => takeMessages(db, tenant, sessionId, limit);
+  const batch = await take();
+  if (batch !== undefined && batch.waiting >= limit) return { batch, closedBy: 'size' };
+  if (first || batch === undefined || batch.waiting === 0) return { batch, closedBy: first ? 'first' : 'time' };
+  if (batch.oldestMs >= windowMs) return { batch, closedBy: 'time' };
+  signal.throwIfAborted();
+  await Context.current().sleep(windowMs - batch.oldestMs);
+  const filled = await take();
+  return { batch: filled, closedBy: (filled?.waiting ?? 0) >= limit ? 'size' : 'time' };
+}
+
+interface Embedded {
+  readonly written: readonly string[];
+  /** Chunks that the model refuses, each on its own. */
+  readonly rejected: readonly ChunkToEmbed[];
+}
+
+async function embedAndStore(
+  deps: ActivityDependencies,
+  tenant: string,
+  chunks: readonly ChunkToEmbed[],
+  pickedUpAt: Date | null,
+  signal: AbortSignal,
+): Promise<Embedded> {
+  const { embedded, rejected } = await embedEach(deps, chunks, signal);
+  if (embedded.length === 0) return { written: [], rejected };
+  const written = await storeEmbeddings(deps.database.forTenant(tenant).app, {
+    tenant,
+    indexVersion: deps.indexVersion,
+    model: deps.embedding.model,
+    modelVersion: deps.embedding.model,
+    codeVersion: deps.codeVersion,
+    ...currentRun(),
+    pickedUpAt,
+    rows: embedded.map(({ chunk, vector }) => ({
+      chunkId: chunk.chunk_id,
+      embeddingId: embeddingIdOf(chunk.chunk_id, deps.indexVersion),
+      vector,
+    })),
+  });
+  return { written, rejected };
+}
+
+/** One request for all; when the endpoint refuses it, one for each, so that one bad text fails alone. */
+async function embedEach(deps: ActivityDependencies, chunks: readonly ChunkToEmbed[], signal: AbortSignal) {
+  const embedded: { chunk: ChunkToEmbed; vector: readonly number[] }[] = [];
+  const rejected: ChunkToEmbed[] = [];
+  const embedAll = async (some: readonly ChunkToEmbed[]): Promise<void> => {
+    if (some.length === 0) return;
+    try {
+      const vectors = await deps.embedding.embed(some.map(({ text }) => text), signal);
+      some.forEach((chunk, index) => embedded.push({ chunk, vector: vectors[index]! }));
+    } catch (error) {
+      if (!(error instanceof EarshotError) || error.code !== 'model_rejected') throw error;
+      if (some.length === 1) rejected.push(...some);
+      else for (const chunk of some) await embedAll([chunk]);
+    }
+  };
+  await embedAll(chunks);
+  return { embedded, rejected };
+}
+
+async function recordRejected(deps: ActivityDependencies, tenant: string, rejected: readonly ChunkToEmbed[]) {
+  const { database, indexVersion, codeVersion } = deps;
+  for (const interactionId of new Set(rejected.map(({ interaction_id }) => interaction_id))) {
+    await recordFailedPiece(database.forTenant(tenant).app, {
+      tenant,
+      interactionId,
+      artifactId: interactionId,
+      kind: 'index',
+      piece: 0,
+      reason: 'model_rejected',
+      indexVersion,
+      codeVersion,
+    });
+  }
+}
+
+/** Records none of whose chunks the fence let through. */
+function refused(
+  chunks: readonly ChunkToEmbed[],
+  written: readonly string[],
+  rejected: readonly ChunkToEmbed[],
+): string[] {
+  const kept = new Set([...written, ...rejected.map(({ chunk_id }) => chunk_id)]);
+  return [...new Set(chunks.filter(({ chunk_id }) => !kept.has(chunk_id)).map(({ interaction_id }) => interaction_id))];
+}

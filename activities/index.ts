@@ -1,0 +1,30 @@
+import type {
+  AudioActivities,
+  EmbeddingActivities,
+  IntakeActivities,
+  VisionActivities,
+} from '../src/domain/activities.ts';
+import type { TaskQueue } from '../src/domain/task-queues.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { embeddingActivities } from './index-chunks.ts';
+import { intakeActivities } from './intake.ts';
+import { visionActivities } from './read-screen.ts';
+import { audioActivities } from './transcribe.ts';
+
+type Activities = AudioActivities | EmbeddingActivities | IntakeActivities | VisionActivities;
+
+/** What the worker of each queue can do. `batch` has no work of its own yet. */
+export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Activities | undefined {
+  switch (queue) {
+    case 'intake':
+      return intakeActivities(deps);
+    case 'audio':
+      return audioActivities(deps);
+    case 'vision':
+      return visionActivities(deps);
+    case 'embedding':
+      return embeddingActivities(deps);
+    case 'batch':
+      return undefined;
+  }
+}

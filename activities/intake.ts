@@ -1,0 +1,61 @@
+import { recordFailedPiece } from '../src/db/artifacts.ts';
+import { sleepUnlessRung, takeWork } from '../src/db/sessions.ts';
+import type { CallWork, FailureRecord, IntakeActivities, ScreenshotWork } from '../src/domain/activities.ts';
+import { artifactIdOf } from '../src/domain/ids.ts';
+import type { SessionRef } from '../src/domain/workflows.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { settleErased, settleRecords } from './settle.ts';
+
+/** Short database steps of workflows. */
+export function intakeActivities(deps: ActivityDependencies): IntakeActivities {
+  const app = (tenant: string) => deps.database.forTenant(tenant).app;
+  return {
+    takeCallWork: (session) => takeCallWork(deps, session),
+    takeScreenshotWork: async ({ tenant, sessionId }): Promise<ScreenshotWork> => {
+      const rows = await takeWork(app(tenant), tenant, sessionId);
+      return {
+        interactionIds: rows.flatMap(({ interaction_id }) => interaction_id ?? []),
+        arrivals: rows[0]?.arrivals ?? 0,
+      };
+    },
+    sleepUnlessRung: ({ tenant, sessionId, arrivals }) => sleepUnlessRung(app(tenant), tenant, sessionId, arrivals),
+    recordFailure: (failure) => recordFailure(deps, failure),
+  };
+}
+
+async function takeCallWork(deps: ActivityDependencies, { tenant, sessionId }: SessionRef): Promise<CallWork> {
+  const rows = await takeWork(deps.database.forTenant(tenant).app, tenant, sessionId);
+  const target = deps.dials.get('call.piece_target_ms');
+  const items = rows.flatMap(({ interaction_id, duration_ms, media_type }) =>
+    interaction_id === null || duration_ms === null
+      ? []
+      : [
+          {
+            interactionId: interaction_id,
+            durationMs: duration_ms,
+            cut: media_type === 'audio/wav' && duration_ms > target * 1.5,
+          },
+        ],
+  );
+  const [session] = rows;
+  return {
+    items,
+    arrivals: session?.arrivals ?? 0,
+    complete: session === undefined || (session.ended && session.missing_segments === 0),
+    missingSegments: session?.ended === true ? session.missing_segments : 0,
+    piecesInParallel: deps.dials.get('call.pieces_in_parallel'),
+    abandonedAfterMs: deps.dials.get('call.abandoned_after_ms'),
+  };
+}
+
+async function recordFailure(deps: ActivityDependencies, failure: FailureRecord): Promise<void> {
+  const { tenant, interactionId, kind, piece, reason } = failure;
+  if (reason === 'erased' || reason === 'data_key_destroyed') return settleErased(deps, tenant, [interactionId]);
+  const db = deps.database.forTenant(tenant).app;
+  const { indexVersion, codeVersion } = deps;
+  const identity = { interactionId, kind: kind === 'index' ? ('transcript' as const) : kind, piece };
+  const artifactId = artifactIdOf({ ...identity, model: 'none', modelVersion: reason, parameters: kind });
+  await recordFailedPiece(db, { tenant, interactionId, artifactId, kind, piece, reason, indexVersion, codeVersion });
+  if (kind === 'caption' || kind === 'screen_text') deps.metrics.degraded.inc({ part: kind });
+  await settleRecords(deps, tenant, [interactionId], []);
+}

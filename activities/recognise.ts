@@ -1,0 +1,159 @@
+import { chunkPassages, CHUNKER_VERSION } from '../src/domain/chunking.ts';
+import { EarshotError } from '../src/domain/errors.ts';
+import { artifactIdOf, chunkIdOf } from '../src/domain/ids.ts';
+import type { ArtifactKind } from '../src/domain/interaction.ts';
+import type { ArtifactResult } from '../src/domain/activities.ts';
+import type { QuarantineReason } from '../src/domain/quality.ts';
+import { redactPassages } from '../src/domain/redact-passages.ts';
+import { REDACTOR_VERSION } from '../src/domain/redaction.ts';
+import { meanConfidence, type Passage } from '../src/domain/transcript.ts';
+import { findArtifact, findRecord, storeArtifact, type RecordRow } from '../src/db/artifacts.ts';
+import type { Recognition } from '../src/models/ports.ts';
+import { rawObjectKey } from '../src/raw-store/object-key.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { currentRun } from './heartbeat.ts';
+import { settleRecords } from './settle.ts';
+
+/** One recognition of one record by one model. */
+export interface RecognitionStep {
+  readonly tenant: string;
+  readonly interactionId: string;
+  readonly activity: string;
+  readonly kind: Exclude<ArtifactKind, 'message'>;
+  readonly piece: number;
+  readonly model: string;
+  /** What else decides the result: part of the artifact's identity and lineage. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** Asks the model; places of the passages are those of the whole source. */
+  recognise(record: RecordRow, source: Buffer): Promise<Recognition>;
+  judge(passages: readonly Passage[], confidence: number): QuarantineReason | undefined;
+  eventTime(record: RecordRow, passage: Pick<Passage, 'place'>): Date;
+}
+
+/**
+ * Recognises, keeps what the model was paid for, redacts, judges, cuts and stores. What an earlier attempt has done is
+ * not done again: a stored artifact ends the step, a kept answer spares the model.
+ */
+export async function recogniseStep(
+  deps: ActivityDependencies,
+  step: RecognitionStep,
+  signal: AbortSignal,
+): Promise<ArtifactResult> {
+  const { tenant, interactionId } = step;
+  const db = deps.database.forTenant(tenant).app;
+  const parameters = { ...step.parameters, redactor: REDACTOR_VERSION, chunker: CHUNKER_VERSION };
+  const artifactId = artifactIdOf({
+    interactionId,
+    kind: step.kind,
+    piece: step.piece,
+    model: step.model,
+    modelVersion: step.model,
+    parameters: JSON.stringify(parameters),
+  });
+  const stored = await findArtifact(db, tenant, artifactId);
+  if (stored?.state === 'active' || stored?.state === 'quarantined') {
+    return { artifactId, state: stored.state, chunks: stored.chunks, confidence: stored.confidence };
+  }
+  const record = await loadRecord(deps, tenant, interactionId);
+  const name = `${step.kind.replace('_', '-')}-${artifactId}`;
+  const sealedObject = rawObjectKey({ tenant, customerKey: record.customer_key, interactionId, name });
+  const recognition = await paidOnce(deps, tenant, record, sealedObject, signal, async () =>
+    step.recognise(record, await loadSource(deps, tenant, record, signal)),
+  );
+  return storeRecognition(deps, step, { record, artifactId, sealedObject, parameters, recognition }, signal);
+}
+
+interface Recognised {
+  readonly record: RecordRow;
+  readonly artifactId: string;
+  readonly sealedObject: string;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  readonly recognition: Recognition;
+}
+
+async function storeRecognition(
+  deps: ActivityDependencies,
+  step: RecognitionStep,
+  { record, artifactId, sealedObject, parameters, recognition }: Recognised,
+  signal: AbortSignal,
+): Promise<ArtifactResult> {
+  const { tenant, interactionId } = step;
+  const redacted = redactPassages(recognition.passages);
+  const confidence = meanConfidence(redacted.passages);
+  const reason = step.judge(redacted.passages, confidence);
+  const state = reason === undefined ? 'active' : 'quarantined';
+  const chunks = state === 'active' ? chunkPassages(redacted.passages) : [];
+  const admitted = await storeArtifact(deps.database.forTenant(tenant).app, {
+    tenant,
+    interactionId,
+    artifactId,
+    kind: step.kind,
+    piece: step.piece,
+    state,
+    reason: reason ?? null,
+    content: redacted.passages,
+    redactions: redacted.counts,
+    confidence,
+    model: step.model,
+    modelVersion: recognition.modelVersion,
+    parameters,
+    redactorVersion: REDACTOR_VERSION,
+    chunkerVersion: CHUNKER_VERSION,
+    codeVersion: deps.codeVersion,
+    modelMs: recognition.modelMs,
+    sealedObject,
+    activity: step.activity,
+    ...currentRun(),
+    chunks: chunks.map((chunk) => ({ ...chunk, chunkId: chunkIdOf(artifactId, chunk.ordinal) })),
+    eventTimes: chunks.map((chunk) => step.eventTime(record, chunk)),
+  });
+  if (!admitted) {
+    await deps.rawStore.delete(sealedObject, signal);
+    throw new EarshotError('erased', `record ${interactionId} was captured before its customer's erasure`);
+  }
+  if (chunks.length === 0) await settleRecords(deps, tenant, [interactionId], []);
+  return { artifactId, state, chunks: chunks.length, confidence };
+}
+
+/** @throws EarshotError `erased` when there is no such record any more. */
+async function loadRecord(deps: ActivityDependencies, tenant: string, interactionId: string): Promise<RecordRow> {
+  const record = await findRecord(deps.database.forTenant(tenant).app, tenant, interactionId);
+  if (record === undefined) throw new EarshotError('erased', `record ${interactionId} is not in the log`);
+  return record;
+}
+
+/** The bytes as captured. Their integrity is GCM's; their length is the log's. */
+export async function loadSource(
+  deps: ActivityDependencies,
+  tenant: string,
+  record: RecordRow,
+  signal: AbortSignal,
+): Promise<Buffer> {
+  const key = record.raw_object;
+  if (key === null) throw new EarshotError('raw_object_missing', `record ${record.interaction_id} has no raw object`);
+  const bytes = await deps.keyRing.open(tenant, record.customer_key, await deps.rawStore.get(key, signal), key);
+  if (bytes.length === record.raw_bytes) return bytes;
+  throw new EarshotError('raw_object_corrupt', `${key}: ${bytes.length} bytes instead of ${record.raw_bytes}`);
+}
+
+/** The answer as kept, unredacted and sealed, by an earlier attempt; else asks the model and keeps what it says. */
+async function paidOnce(
+  deps: ActivityDependencies,
+  tenant: string,
+  { customer_key: customerKey }: RecordRow,
+  key: string,
+  signal: AbortSignal,
+  ask: () => Promise<Recognition>,
+): Promise<Recognition> {
+  const kept = await deps.rawStore.get(key, signal).catch((error: unknown) => {
+    if (error instanceof EarshotError && error.code === 'raw_object_missing') return undefined;
+    throw error;
+  });
+  if (kept !== undefined) {
+    return JSON.parse((await deps.keyRing.open(tenant, customerKey, kept, key)).toString()) as Recognition;
+  }
+  const recognition = await ask();
+  const sealed = await deps.keyRing.seal(tenant, customerKey, Buffer.from(JSON.stringify(recognition)), key);
+  await deps.rawStore.put(key, sealed, signal);
+  return recognition;
+}

@@ -1,0 +1,32 @@
+import { markErased, probeReachable, settle, type SleepCondition } from '../src/db/embeddings.ts';
+import { EarshotError } from '../src/domain/errors.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+
+/**
+ * Ends a step: asks the read path for the chunks that were written, stamps what it returns and settles the records
+ * that are complete. Answers whether the session, where one is given, now sleeps.
+ *
+ * @throws EarshotError `not_reachable` when the read path does not return what was committed.
+ */
+export async function settleRecords(
+  deps: ActivityDependencies,
+  tenant: string,
+  interactionIds: readonly string[],
+  writtenChunks: readonly string[],
+  sleep?: SleepCondition,
+): Promise<boolean> {
+  const { app, reader } = deps.database.forTenant(tenant);
+  const seen = writtenChunks.length === 0 ? [] : await probeReachable(reader, tenant, deps.indexVersion, writtenChunks);
+  const asleep = await settle(app, tenant, deps.indexVersion, interactionIds, seen, sleep);
+  if (seen.length === writtenChunks.length) return asleep;
+  throw new EarshotError('not_reachable', `${writtenChunks.length - seen.length} chunks were written and are not found`);
+}
+
+/** Closes the books on records whose writes the fence refused. */
+export async function settleErased(
+  deps: ActivityDependencies,
+  tenant: string,
+  interactionIds: readonly string[],
+): Promise<void> {
+  if (interactionIds.length > 0) await markErased(deps.database.forTenant(tenant).app, tenant, interactionIds);
+}

@@ -1,0 +1,168 @@
+import { acceptInteraction, findBodyHash, type AcceptedText, type NewInteraction } from '../db/intake.ts';
+import { chunkPassages, CHUNKER_VERSION } from '../domain/chunking.ts';
+import { EarshotError } from '../domain/errors.ts';
+import { artifactIdOf, chunkIdOf, workflowIdOf } from '../domain/ids.ts';
+import { MODALITY_OF, type Author } from '../domain/interaction.ts';
+import { payloadContext, type CapturedPayload } from '../domain/payload.ts';
+import { redactPassages } from '../domain/redact-passages.ts';
+import { REDACTOR_VERSION } from '../domain/redaction.ts';
+import { seal } from '../raw-store/envelope.ts';
+import { rawObjectKey } from '../raw-store/object-key.ts';
+import type { ApiDependencies } from './dependencies.ts';
+import { ringNow } from './ring-now.ts';
+
+/** A record as a route hands it over, checked. */
+export interface CapturedRecord {
+  readonly tenant: string;
+  /** Scope of the idempotency key. */
+  readonly kind: 'message' | 'recording' | 'segment' | 'screenshot';
+  readonly idempotencyKey: string;
+  readonly sessionName: string;
+  readonly payload: CapturedPayload;
+  readonly startedAt?: Date;
+  readonly capturedAt: Date;
+  readonly segmentIndex?: number;
+  readonly author?: Author;
+  readonly media?: { readonly bytes: Buffer; readonly mediaType: string; readonly durationMs?: number };
+  readonly sessionEndedAt?: Date;
+  readonly piecesTotal: number;
+}
+
+export interface Accepted {
+  readonly interactionId: string;
+  readonly workflowId: string;
+}
+
+/** Times that a key may be replaced under a request before it gives up: each time takes an erasure. */
+const KEY_ATTEMPTS = 3;
+
+/**
+ * Makes a record durable, then rings its workflow: raw bytes first, then the log row, then the bell. What fails before
+ * the row leaves at most an object that nothing names; what fails after it is rung for by the sweep.
+ *
+ * @throws EarshotError `conflict`, `erased`, or what the stores throw; nothing was accepted then.
+ */
+export async function acceptRecord(deps: ApiDependencies, record: CapturedRecord): Promise<Accepted> {
+  const identity = identify(deps, record);
+  const answer = { interactionId: identity.interactionId, workflowId: identity.workflowId };
+  if (record.media !== undefined && (await isDuplicate(deps, identity))) return answer;
+  for (let attempt = 1; attempt <= KEY_ATTEMPTS; attempt++) {
+    const interaction = await sealRecord(deps, record, identity);
+    const text = record.payload.channel === 'chat' ? searchableText(interaction, record.payload.text) : undefined;
+    const db = deps.database.forTenant(record.tenant).app;
+    const { outcome, bodyHash, ring } = await acceptInteraction(db, interaction, text);
+    if (outcome === 'stale_key') {
+      deps.keyRing.forget(record.tenant, identity.customerKey);
+      continue;
+    }
+    if (outcome === 'accepted') deps.metrics.accepted.inc({ channel: interaction.channel });
+    if (outcome !== 'accepted') await refuseOrRepeat(deps, interaction, outcome, bodyHash);
+    // A call's workflow stays open between segments and has to hear of each.
+    if (outcome === 'accepted' && (ring || interaction.channel === 'call')) await ringNow(deps, interaction);
+    return answer;
+  }
+  throw new EarshotError('overloaded', 'the data key of this customer is being replaced; send the record again');
+}
+
+interface Identity extends Accepted {
+  readonly tenant: string;
+  readonly sessionId: string;
+  readonly customerKey: string;
+  readonly bodyHash: string;
+}
+
+function identify({ ids }: ApiDependencies, record: CapturedRecord): Identity {
+  const { tenant, payload, kind } = record;
+  const sessionId = ids.sessionId(tenant, payload.channel, record.sessionName);
+  return {
+    tenant,
+    sessionId,
+    workflowId: workflowIdOf(payload.channel, sessionId),
+    customerKey: ids.customerKey(tenant, payload.customerId),
+    interactionId: ids.interactionId(tenant, kind, record.idempotencyKey),
+    bodyHash: ids.bodyHash([
+      JSON.stringify(payload),
+      record.segmentIndex ?? '',
+      ...(record.media === undefined ? [] : [record.media.bytes]),
+    ]),
+  };
+}
+
+/** Spares uploads that were accepted before. @throws EarshotError `conflict` when the body differs. */
+async function isDuplicate(deps: ApiDependencies, identity: Identity): Promise<boolean> {
+  const { tenant, interactionId, bodyHash } = identity;
+  const known = await findBodyHash(deps.database.forTenant(tenant).app, tenant, interactionId);
+  if (known !== undefined && known !== bodyHash) throw conflict();
+  return known !== undefined;
+}
+
+async function sealRecord(deps: ApiDependencies, record: CapturedRecord, identity: Identity): Promise<NewInteraction> {
+  const { tenant, payload, media } = record;
+  const { customerKey, interactionId, bodyHash } = identity;
+  const dataKey = await deps.keyRing.current(tenant, customerKey);
+  const rawObject =
+    media === undefined ? null : rawObjectKey({ tenant, customerKey, interactionId, name: `source-${bodyHash}` });
+  if (media !== undefined && rawObject !== null) {
+    await deps.rawStore.put(rawObject, seal(dataKey, media.bytes, rawObject), AbortSignal.timeout(60_000));
+  }
+  return {
+    ...identity,
+    channel: payload.channel,
+    modality: MODALITY_OF[payload.channel],
+    segmentIndex: record.segmentIndex ?? null,
+    author: record.author ?? null,
+    startedAt: record.startedAt ?? null,
+    capturedAt: record.capturedAt,
+    keyGeneration: dataKey.generation,
+    sealedPayload: seal(dataKey, Buffer.from(JSON.stringify(payload)), payloadContext(tenant, interactionId)),
+    rawObject,
+    rawBytes: media?.bytes.length ?? null,
+    mediaType: media?.mediaType ?? 'text/plain',
+    durationMs: media?.durationMs ?? null,
+    codeVersion: deps.codeVersion,
+    sessionEndedAt: record.sessionEndedAt ?? null,
+    piecesTotal: record.piecesTotal,
+    ringAfterMs: deps.dials.get('sweep.ring_after_ms'),
+  };
+}
+
+/** A chat message as it is searched: redacted before anything but the sealed payload holds it. */
+function searchableText({ interactionId }: NewInteraction, text: string): AcceptedText {
+  const passage = { text: text.replaceAll('\0', ' ').toWellFormed(), place: { kind: 'message' } as const, confidence: 1 };
+  const { passages, counts } = redactPassages([passage]);
+  const artifactId = artifactIdOf({
+    interactionId,
+    kind: 'message',
+    piece: 0,
+    model: 'typed',
+    modelVersion: '1',
+    parameters: JSON.stringify({ redactor: REDACTOR_VERSION, chunker: CHUNKER_VERSION }),
+  });
+  return {
+    artifactId,
+    content: passages,
+    redactions: counts,
+    redactorVersion: REDACTOR_VERSION,
+    chunkerVersion: CHUNKER_VERSION,
+    chunks: chunkPassages(passages).map((chunk) => ({ ...chunk, chunkId: chunkIdOf(artifactId, chunk.ordinal) })),
+  };
+}
+
+/** Ends a request that added nothing: the same answer again, or why not. The bytes that it left behind are removed. */
+async function refuseOrRepeat(
+  deps: ApiDependencies,
+  interaction: NewInteraction,
+  outcome: 'duplicate' | 'erased' | 'segment_taken',
+  bodyHash: string | null,
+): Promise<void> {
+  if (outcome === 'duplicate' && bodyHash === interaction.bodyHash) return;
+  if (interaction.rawObject !== null) await deps.rawStore.delete(interaction.rawObject, AbortSignal.timeout(10_000));
+  if (outcome === 'erased') throw new EarshotError('erased', 'this was captured before its customer was erased');
+  throw conflict(outcome === 'segment_taken' ? 'index' : undefined);
+}
+
+function conflict(field?: string): EarshotError {
+  if (field === undefined) return new EarshotError('conflict', 'a record with this idempotency key has another body');
+  const message = 'a segment with this index has another idempotency key';
+  return new EarshotError('conflict', message, { fields: [{ field, message }] });
+}

@@ -1,0 +1,26 @@
+import type { Database } from '../db/pools.ts';
+import type { DialReader } from '../dial-reader.ts';
+import type { KeyedIds } from '../domain/ids.ts';
+import type { EmbeddingModel } from '../models/ports.ts';
+import type { Logger } from '../observe/log.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { KeyRing } from '../raw-store/key-ring.ts';
+import type { RawStore } from '../raw-store/raw-store.ts';
+import type { Ring } from '../temporal/ring.ts';
+
+/** What routes may use. */
+export interface ApiDependencies {
+  readonly database: Database;
+  readonly keyRing: KeyRing;
+  readonly rawStore: RawStore;
+  readonly dials: DialReader;
+  readonly embedding: EmbeddingModel;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+  readonly ids: KeyedIds;
+  readonly ring: Ring;
+  readonly indexVersion: number;
+  readonly codeVersion: string;
+  /** Answers when Temporal does. */
+  checkTemporal(): Promise<void>;
+}

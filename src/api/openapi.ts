@@ -1,0 +1,46 @@
+import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
+import { z } from 'zod';
+import type { RouteSpec } from './route.ts';
+import { problem } from './schemas.ts';
+
+type Document = ReturnType<OpenApiGeneratorV31['generateDocument']>;
+
+/** The OpenAPI 3.1 document of the routes, made from the schemas that check the requests. */
+export function openApiDocument(routes: readonly RouteSpec[]): Document {
+  const registry = new OpenAPIRegistry();
+  registry.registerComponent('securitySchemes', 'apiKey', { type: 'http', scheme: 'bearer' });
+  routes.forEach((spec) => registry.registerPath(describeRoute(spec)));
+  return new OpenApiGeneratorV31(registry.definitions).generateDocument({
+    openapi: '3.1.0',
+    info: { title: 'Earshot', version: '1', description: 'The durable memory of a support organisation.' },
+  });
+}
+
+function describeRoute(spec: RouteSpec): RouteConfig {
+  const body = bodyContent(spec);
+  const headers = spec.scope === 'channel' ? z.object({ 'Idempotency-Key': z.string().max(200).optional() }) : undefined;
+  return {
+    method: spec.method,
+    path: spec.path,
+    summary: spec.summary,
+    tags: [spec.scope],
+    security: [{ apiKey: [spec.scope] }],
+    request: {
+      ...(spec.params === undefined ? {} : { params: spec.params }),
+      ...(spec.query === undefined ? {} : { query: spec.query }),
+      ...(headers === undefined ? {} : { headers }),
+      ...(body === undefined ? {} : { body }),
+    },
+    responses: {
+      [spec.status]: { description: 'Done', content: { 'application/json': { schema: spec.answer } } },
+      default: { description: 'A problem', content: { 'application/problem+json': { schema: problem } } },
+    },
+  };
+}
+
+function bodyContent({ body, upload }: RouteSpec) {
+  if (body === undefined) return undefined;
+  if (upload === undefined) return { required: true, content: { 'application/json': { schema: body } } };
+  const bytes = z.string().openapi({ format: 'binary' });
+  return { required: true, content: { 'multipart/form-data': { schema: z.object({ [upload.file]: bytes, metadata: body }) } } };
+}

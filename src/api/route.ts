@@ -1,0 +1,106 @@
+import type { Request } from 'express';
+import { z } from 'zod';
+import type { Scope } from '../config.ts';
+import { EarshotError, type FieldError } from '../domain/errors.ts';
+import type { ApiDependencies } from './dependencies.ts';
+import { readMultipart } from './multipart.ts';
+
+/** Who calls: taken from the API key, never from the body. */
+export interface Caller {
+  readonly tenant: string;
+  /** Names the key in records of what was changed, without revealing it. */
+  readonly keyName: string;
+}
+
+export interface Upload {
+  readonly file: 'audio' | 'image';
+  maxBytes(deps: ApiDependencies): number;
+}
+
+interface RouteInput<Params, Body> {
+  readonly deps: ApiDependencies;
+  readonly caller: Caller;
+  readonly params: Params;
+  /** The JSON body, or the part `metadata` of an upload. */
+  readonly body: Body;
+  /** Bytes of the upload; empty for other routes. */
+  readonly file: Buffer;
+  readonly query: Readonly<Record<string, unknown>>;
+  readonly idempotencyKey: string | undefined;
+}
+
+/** One route: what it takes, what it answers and what it does. The OpenAPI document is made from the same. */
+export interface RouteSpec<Params = unknown, Body = unknown> {
+  readonly method: 'get' | 'post' | 'put';
+  /** With `{name}` for path parameters, as in OpenAPI. */
+  readonly path: string;
+  readonly scope: Scope;
+  readonly summary: string;
+  readonly params?: z.ZodObject;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodType<Body>;
+  readonly upload?: Upload;
+  readonly status: 200 | 202;
+  readonly answer: z.ZodType;
+  handle(input: RouteInput<Params, Body>): Promise<unknown>;
+}
+
+/** A route whose handler's input is typed by its schemas. */
+export function route<ParamsSchema extends z.ZodObject, BodySchema extends z.ZodType>(
+  spec: Omit<RouteSpec, 'params' | 'body' | 'handle'> & {
+    readonly params?: ParamsSchema;
+    readonly body?: BodySchema;
+    handle(input: RouteInput<z.output<ParamsSchema>, z.output<BodySchema>>): Promise<unknown>;
+  },
+): RouteSpec {
+  return spec as unknown as RouteSpec;
+}
+
+const idempotencyKey = z.string().min(1).max(200).optional();
+
+/** Reads and checks a request and runs the route. */
+export async function runRoute(
+  spec: RouteSpec,
+  deps: ApiDependencies,
+  caller: Caller,
+  request: Request,
+): Promise<unknown> {
+  const params = parse(spec.params ?? z.object({}), request.params, '');
+  const query = parse(spec.query ?? z.object({}), request.query, '');
+  const key = parse(z.object({ 'Idempotency-Key': idempotencyKey }), { 'Idempotency-Key': request.get('idempotency-key') }, '');
+  const { body, file } = await readBody(spec, deps, request);
+  return spec.handle({ deps, caller, params, query, body, file, idempotencyKey: key['Idempotency-Key'] });
+}
+
+async function readBody(
+  spec: RouteSpec,
+  deps: ApiDependencies,
+  request: Request,
+): Promise<{ body: unknown; file: Buffer }> {
+  const none = Buffer.alloc(0);
+  if (spec.body === undefined) return { body: {}, file: none };
+  if (spec.upload === undefined) {
+    if (request.body === undefined) throw new EarshotError('unsupported_format', 'the body must be application/json');
+    return { body: parse(spec.body, request.body, ''), file: none };
+  }
+  const { file, metadata } = await readMultipart(request, {
+    file: spec.upload.file,
+    maxFileBytes: spec.upload.maxBytes(deps),
+    maxMetadataBytes: deps.dials.get('intake.metadata_max_bytes'),
+  });
+  return { body: parse(spec.body, metadata, 'metadata.'), file };
+}
+
+/** @throws EarshotError `invalid_request` with each field at fault; values are not repeated. */
+function parse<T>(schema: z.ZodType<T>, value: unknown, prefix: string): T {
+  const result = schema.safeParse(value);
+  if (result.success) return result.data;
+  const fields = result.error.issues.flatMap((issue): FieldError[] => {
+    if (issue.code === 'unrecognized_keys') {
+      return issue.keys.map((key) => ({ field: `${prefix}${[...issue.path, key].join('.')}`, message: 'is not known' }));
+    }
+    return [{ field: `${prefix}${issue.path.join('.') || 'body'}`, message: issue.message }];
+  });
+  const text = fields.map(({ field, message }) => `${field}: ${message}`).join('; ');
+  throw new EarshotError('invalid_request', text, { fields });
+}

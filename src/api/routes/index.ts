@@ -1,0 +1,24 @@
+import type { RouteSpec } from '../route.ts';
+import { postCall, postCallEnd, postSegment } from './calls.ts';
+import { endChat, postMessage } from './chats.ts';
+import { getDials, getFreshness, getIndexVersions, getInteraction, putDial } from './operations.ts';
+import { getLineage, getRetrieval, postRetrieve } from './retrieval.ts';
+import { postScreenshot } from './screenshots.ts';
+
+/** Every route that needs a key: what the server mounts, the OpenAPI document describes and the tests walk through. */
+export const ROUTES: readonly RouteSpec[] = [
+  postMessage,
+  endChat,
+  postCall,
+  postSegment,
+  postCallEnd,
+  postScreenshot,
+  postRetrieve,
+  getRetrieval,
+  getInteraction,
+  getLineage,
+  getFreshness,
+  getDials,
+  putDial,
+  getIndexVersions,
+];

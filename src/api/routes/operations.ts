@@ -1,0 +1,185 @@
+import { z } from 'zod';
+import { listDials, setDial } from '../../db/dials.ts';
+import { listIndexVersions } from '../../db/index-versions.ts';
+import { findInteraction, freshnessWithin, type FreshnessRow } from '../../db/records.ts';
+import { DIALS, DIAL_NAMES, isDialName } from '../../domain/dials.ts';
+import { EarshotError, invalidField } from '../../domain/errors.ts';
+import { FRESHNESS_BUDGET_MS, stageTimes as stagesOf } from '../../domain/freshness.ts';
+import { route } from '../route.ts';
+import { modality, stageTimes, state, time, uuid } from '../schemas.ts';
+
+export const getInteraction = route({
+  method: 'get',
+  path: '/v1/interactions/{interactionId}',
+  scope: 'copilot',
+  summary: 'See where a record stands, and what was made of it',
+  params: z.object({ interactionId: uuid }),
+  status: 200,
+  answer: z.object({
+    interactionId: uuid,
+    modality,
+    workflowId: z.string(),
+    state,
+    reason: z.string().nullable(),
+    degraded: z.array(z.string()),
+    stamps: z.record(z.string(), time.nullable()),
+    freshness: stageTimes,
+    modelMs: z.number(),
+    artifacts: z.array(z.looseObject({ artifactId: uuid, kind: z.string(), state: z.string() })),
+  }),
+  handle: async ({ deps, caller: { tenant }, params: { interactionId } }) => {
+    const { reader } = deps.database.forTenant(tenant);
+    const row = await findInteraction(reader, tenant, interactionId, deps.indexVersion);
+    if (row === undefined) throw new EarshotError('not_found', 'there is no such interaction');
+    const stamps = {
+      capturedAt: row.captured_at,
+      acceptedAt: row.accepted_at,
+      pickedUpAt: row.picked_up_at,
+      textReachableAt: row.text_reachable_at,
+      transformedAt: row.transformed_at,
+      indexedAt: row.indexed_at,
+      reachableAt: row.reachable_at,
+    };
+    return {
+      interactionId,
+      modality: row.modality,
+      workflowId: row.workflow_id,
+      state: row.state,
+      reason: row.reason,
+      degraded: row.degraded,
+      stamps,
+      freshness: stagesOf(stamps),
+      modelMs: row.artifacts.reduce((sum, { modelMs }) => sum + modelMs, 0),
+      artifacts: row.artifacts,
+    };
+  },
+});
+
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+const percentiles = z.object({ p50: z.number(), p95: z.number(), p99: z.number() }).nullable();
+
+export const getFreshness = route({
+  method: 'get',
+  path: '/v1/freshness',
+  scope: 'operator',
+  summary: 'See how fresh the memory is, by modality and stage, against its budget',
+  query: z.object({ window: z.string().regex(/^\d{1,4}[smhd]$/, 'must be a number and s, m, h or d').default('1h') }),
+  status: 200,
+  answer: z.object({
+    window: z.string(),
+    modalities: z.array(
+      z.object({
+        modality,
+        count: z.int(),
+        waiting: z.int(),
+        oldestWaitingMs: z.number().nullable(),
+        budgetMs: z.number(),
+        withinBudget: z.boolean().nullable(),
+        stages: z.object({ ingest: percentiles, stream: percentiles, transform: percentiles, index: percentiles }),
+        total: percentiles,
+        text: percentiles,
+      }),
+    ),
+    skewMs: z.number().nullable(),
+  }),
+  handle: async ({ deps, caller: { tenant }, query }) => {
+    const window = String(query['window']);
+    const windowMs = Number(window.slice(0, -1)) * UNITS[window.slice(-1)]!;
+    const rows = await freshnessWithin(deps.database.forTenant(tenant).reader, tenant, windowMs);
+    const medians = rows.flatMap(({ total }) => total?.[0] ?? []);
+    return {
+      window,
+      modalities: rows.map(describeFreshness),
+      // How far apart the modalities are: the slowest median less the fastest.
+      skewMs: medians.length < 2 ? null : Math.max(...medians) - Math.min(...medians),
+    };
+  },
+});
+
+function describeFreshness(row: FreshnessRow) {
+  const named = (values: readonly [number, number, number] | null) =>
+    values === null ? null : { p50: values[0], p95: values[1], p99: values[2] };
+  const budgetMs = FRESHNESS_BUDGET_MS[row.modality];
+  return {
+    modality: row.modality,
+    count: row.count,
+    waiting: row.waiting,
+    oldestWaitingMs: row.oldest_waiting_ms,
+    budgetMs,
+    withinBudget: row.total === null ? null : row.total[2] <= budgetMs,
+    stages: {
+      ingest: named(row.ingest),
+      stream: named(row.stream),
+      transform: named(row.transform),
+      index: named(row.index),
+    },
+    total: named(row.total),
+    text: named(row.text),
+  };
+}
+
+const dial = z
+  .object({
+    name: z.string(),
+    value: z.number(),
+    defaultValue: z.number(),
+    min: z.number(),
+    max: z.number(),
+    reason: z.string(),
+    changedAt: time.nullable(),
+  })
+  .openapi('Dial');
+
+export const getDials = route({
+  method: 'get',
+  path: '/v1/dials',
+  scope: 'operator',
+  summary: 'List the tuned constants',
+  status: 200,
+  answer: z.object({ dials: z.array(dial) }),
+  handle: async ({ deps }) => {
+    const moved = new Map((await listDials(deps.database.deployment)).map((row) => [row.name, row]));
+    const dials = DIAL_NAMES.map((name) => ({
+      name,
+      ...DIALS[name],
+      value: moved.get(name)?.value ?? DIALS[name].defaultValue,
+      changedAt: moved.get(name)?.changed_at ?? null,
+    }));
+    return { dials };
+  },
+});
+
+export const putDial = route({
+  method: 'put',
+  path: '/v1/dials/{name}',
+  scope: 'operator',
+  summary: 'Move a tuned constant; in force everywhere within seconds, and recorded',
+  params: z.object({ name: z.string() }),
+  body: z.strictObject({ value: z.number() }),
+  status: 200,
+  answer: z.object({ name: z.string(), value: z.number() }),
+  handle: async ({ deps, caller, params: { name }, body: { value } }) => {
+    if (!isDialName(name)) throw new EarshotError('not_found', 'there is no dial of this name');
+    const { min, max } = DIALS[name];
+    if (value < min || value > max) throw invalidField('value', `must be between ${min} and ${max}`);
+    await setDial(deps.database.deployment, name, value, caller.keyName);
+    await deps.dials.refresh();
+    return { name, value };
+  },
+});
+
+export const getIndexVersions = route({
+  method: 'get',
+  path: '/v1/index-versions',
+  scope: 'operator',
+  summary: 'List the generations of vectors',
+  status: 200,
+  answer: z.object({
+    versions: z.array(z.object({ version: z.int(), model: z.string(), dimensions: z.int(), state: z.string() })),
+  }),
+  handle: async ({ deps }) => {
+    const rows = await listIndexVersions(deps.database.deployment);
+    const versions = rows.map(({ index_version, ...rest }) => ({ version: index_version, ...rest }));
+    return { versions };
+  },
+});

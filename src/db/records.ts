@@ -1,0 +1,163 @@
+import type { InteractionState, Modality } from '../domain/interaction.ts';
+import { run, type Queryable } from './pools.ts';
+
+/** A record as `GET /v1/interactions/{id}` tells it. */
+export interface InteractionRow {
+  readonly interaction_id: string;
+  readonly modality: Modality;
+  readonly workflow_id: string;
+  readonly state: InteractionState;
+  readonly reason: string | null;
+  readonly degraded: string[];
+  readonly pieces_total: number;
+  readonly captured_at: Date;
+  readonly accepted_at: Date;
+  readonly picked_up_at: Date | null;
+  readonly text_reachable_at: Date | null;
+  readonly transformed_at: Date | null;
+  readonly indexed_at: Date | null;
+  readonly reachable_at: Date | null;
+  readonly artifacts: readonly {
+    readonly artifactId: string;
+    readonly kind: string;
+    readonly piece: number;
+    readonly state: string;
+    readonly reason: string | null;
+    readonly confidence: number;
+    readonly model: string;
+    readonly modelVersion: string;
+    readonly redactorVersion: string;
+    readonly redactions: Record<string, number>;
+    readonly modelMs: number;
+    readonly chunks: number;
+    readonly reachableChunks: number;
+  }[];
+}
+
+export async function findInteraction(
+  reader: Queryable,
+  tenant: string,
+  interactionId: string,
+  indexVersion: number,
+): Promise<InteractionRow | undefined> {
+  const statement = {
+    name: 'find_interaction',
+    text: `
+      select
+        f.interaction_id, f.modality, s.workflow_id, f.state, f.reason, f.degraded, f.pieces_total, f.captured_at,
+        f.accepted_at, f.picked_up_at, f.text_reachable_at, f.transformed_at, f.indexed_at, f.reachable_at,
+        coalesce((
+          select jsonb_agg(jsonb_build_object(
+            'artifactId', a.artifact_id, 'kind', a.kind, 'piece', a.piece, 'state', a.state, 'reason', a.reason,
+            'confidence', a.confidence, 'model', a.model, 'modelVersion', a.model_version,
+            'redactorVersion', a.redactor_version, 'redactions', a.redactions, 'modelMs', a.model_ms,
+            'chunks', cut.chunks, 'reachableChunks', cut.reachable) order by a.kind, a.piece)
+          from artifact a
+          cross join lateral (
+            select count(*)::integer as chunks, count(e.reachable_at)::integer as reachable
+            from chunk c
+            left join embedding e on e.index_version = $3 and e.tenant = c.tenant and e.chunk_id = c.chunk_id
+            where c.tenant = a.tenant and c.artifact_id = a.artifact_id
+          ) as cut
+          where a.tenant = f.tenant and a.interaction_id = f.interaction_id
+        ), '[]') as artifacts
+      from freshness f
+      join session s on s.tenant = f.tenant and s.session_id = f.session_id
+      where f.tenant = $1 and f.interaction_id = $2::uuid`,
+  };
+  return (await run<InteractionRow>(reader, statement, [tenant, interactionId, indexVersion]))[0];
+}
+
+/** One edge of the way from a raw record to a vector. */
+export interface LineageRow {
+  readonly from_id: string;
+  readonly to_id: string;
+  readonly from_kind: string;
+  readonly to_kind: string;
+  readonly activity: string;
+  readonly model: string | null;
+  readonly model_version: string | null;
+  readonly parameters: Record<string, unknown>;
+  readonly code_version: string;
+  readonly workflow_id: string | null;
+  readonly run_id: string | null;
+  readonly created_at: Date;
+  readonly raw_object: string | null;
+  readonly interaction_id: string;
+}
+
+/** All edges up from a chunk to its raw record, and down from it to its vectors. */
+export async function chunkLineage(reader: Queryable, tenant: string, chunkId: string): Promise<LineageRow[]> {
+  const statement = {
+    name: 'chunk_lineage',
+    text: `
+      with recursive up as (
+        select * from lineage_edge where tenant = $1 and to_id = $2::uuid
+        union
+        select parent.*
+        from lineage_edge parent
+        join up on parent.tenant = $1 and parent.to_id = up.from_id
+      ), down as (
+        select * from lineage_edge where tenant = $1 and from_id = $2::uuid
+        union
+        select child.*
+        from lineage_edge child
+        join down on child.tenant = $1 and child.from_id = down.to_id
+      ), way as (
+        select * from up union select * from down
+      )
+      select
+        way.from_id, way.to_id, way.from_kind, way.to_kind, way.activity, way.model, way.model_version, way.parameters,
+        way.code_version, way.workflow_id, way.run_id, way.created_at, i.raw_object, way.interaction_id
+      from way
+      join interaction i on i.tenant = $1 and i.interaction_id = way.interaction_id
+      order by array_position(array['raw', 'artifact', 'chunk'], way.from_kind), way.created_at`,
+  };
+  return run<LineageRow>(reader, statement, [tenant, chunkId]);
+}
+
+/** Percentiles of one stage of one modality, in milliseconds. */
+export interface FreshnessRow {
+  readonly modality: Modality;
+  readonly count: number;
+  readonly waiting: number;
+  readonly oldest_waiting_ms: number | null;
+  readonly ingest: Percentiles;
+  readonly stream: Percentiles;
+  readonly transform: Percentiles;
+  readonly index: Percentiles;
+  readonly total: Percentiles;
+  readonly text: Percentiles;
+}
+
+/** p50, p95, p99; null without records. */
+export type Percentiles = readonly [number, number, number] | null;
+
+const percentiles = (from: string, to: string, name: string): string => `
+  percentile_cont(array[0.5, 0.95, 0.99]) within group (order by extract(epoch from ${to} - ${from}) * 1000)
+    filter (where state = 'reachable') as "${name}"`;
+
+/** Freshness of what was accepted within a window, by modality. */
+export async function freshnessWithin(reader: Queryable, tenant: string, windowMs: number): Promise<FreshnessRow[]> {
+  const statement = {
+    name: 'freshness_within',
+    text: `
+      select
+        modality,
+        (count(*) filter (where state = 'reachable'))::integer as count,
+        (count(*) filter (where state in ('accepted', 'processing')))::integer as waiting,
+        (extract(epoch from now() - min(accepted_at) filter (where state in ('accepted', 'processing'))) * 1000)::float8
+          as oldest_waiting_ms,
+        ${percentiles('captured_at', 'accepted_at', 'ingest')},
+        ${percentiles('accepted_at', 'picked_up_at', 'stream')},
+        ${percentiles('picked_up_at', 'transformed_at', 'transform')},
+        ${percentiles('transformed_at', 'reachable_at', 'index')},
+        ${percentiles('captured_at', 'reachable_at', 'total')},
+        ${percentiles('accepted_at', 'text_reachable_at', 'text')}
+      from freshness
+      where tenant = $1 and accepted_at > now() - $2::double precision * interval '1 ms'
+      group by modality
+      order by modality`,
+  };
+  return run<FreshnessRow>(reader, statement, [tenant, windowMs]);
+}

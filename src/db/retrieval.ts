@@ -1,0 +1,207 @@
+import type { Modality, Place } from '../domain/interaction.ts';
+import { vectorLiteral } from './embeddings.ts';
+import type { IndexVersionRow } from './index-versions.ts';
+import { run, type Queryable } from './pools.ts';
+
+export interface RetrievalQuery {
+  readonly tenant: string;
+  readonly customerKey: string | null;
+  /** Words to look for; null leaves full text out. */
+  readonly words: string | null;
+  /** The query's vector by the model of the index version; null leaves vectors out. */
+  readonly vector: readonly number[] | null;
+  readonly modalities: readonly Modality[] | null;
+  readonly from: Date | null;
+  readonly to: Date | null;
+  readonly minConfidence: number;
+  /** Rows taken from each ranking. */
+  readonly candidates: number;
+}
+
+/** A candidate with its rank in each list, and all that an answer says of it. */
+export interface CandidateRow {
+  readonly chunk_id: string;
+  readonly text: string;
+  readonly text_rank: number | null;
+  readonly vector_rank: number | null;
+  readonly recency_rank: number;
+  readonly modality: Modality;
+  readonly interaction_id: string;
+  readonly customer_key: string;
+  readonly sealed_payload: Buffer;
+  readonly author: string | null;
+  readonly event_time: Date;
+  readonly place: Place;
+  readonly confidence: number;
+  readonly artifact_id: string;
+  readonly kind: string;
+  readonly model: string;
+  readonly model_version: string;
+  readonly redactor_version: string;
+  readonly chunker_version: string;
+  readonly degraded: string[];
+  readonly captured_at: Date;
+  readonly accepted_at: Date;
+  readonly picked_up_at: Date | null;
+  readonly text_reachable_at: Date | null;
+  readonly embedded_at: Date | null;
+  readonly reachable_at: Date | null;
+}
+
+/** Filters that both rankings share. */
+const FILTERS = `
+  c.tenant = $1 and c.active
+  and ($5::text[] is null or c.modality = any($5))
+  and ($6::timestamptz is null or c.event_time >= $6)
+  and ($7::timestamptz is null or c.event_time < $7)
+  and c.confidence >= $8`;
+
+/**
+ * Ranks are shared by near-ties, which the recency rank then orders: vectors within 0.01 of cosine distance, texts of
+ * the same score to three digits.
+ */
+const fusedRows = (version: number): string => `
+  , text_ranked as (
+    select chunk_id, rank() over (order by round(score::numeric, 3) desc)::integer as text_rank from text_hits
+  ), vector_ranked as (
+    select chunk_id, rank() over (order by round(distance::numeric, 2))::integer as vector_rank from vector_hits
+  ), candidate as (
+    select chunk_id, text_rank, vector_rank
+    from text_ranked
+    full join vector_ranked using (chunk_id)
+  )
+  select
+    c.chunk_id, c.text, candidate.text_rank, candidate.vector_rank,
+    (rank() over (order by c.event_time desc))::integer as recency_rank,
+    c.modality, c.interaction_id, c.customer_key, i.sealed_payload, c.author, c.event_time, c.place, c.confidence,
+    c.artifact_id, a.kind, a.model, a.model_version, a.redactor_version, c.chunker_version, f.degraded,
+    f.captured_at, f.accepted_at, f.picked_up_at, f.text_reachable_at, e.embedded_at, e.reachable_at
+  from candidate
+  join chunk c on c.tenant = $1 and c.chunk_id = candidate.chunk_id
+  join artifact a on a.tenant = $1 and a.artifact_id = c.artifact_id
+  join interaction i on i.tenant = $1 and i.interaction_id = c.interaction_id
+  join freshness f on f.tenant = $1 and f.interaction_id = c.interaction_id
+  left join embedding e on e.index_version = ${version} and e.tenant = $1 and e.chunk_id = c.chunk_id`;
+
+/**
+ * Any word may match, so that a question finds what shares only some of its words: the parser's "and" is turned into
+ * "or". A query of stop words alone becomes null and matches nothing.
+ */
+const ANY_WORD = `(select nullif(replace(plainto_tsquery('english', $3)::text, '&', '|'), '')::tsquery)`;
+
+/**
+ * Within a customer: exact. The customer's rows are read once, by B-tree, and materialized so that no approximate index
+ * is used; both rankings are made over them.
+ */
+const withinCustomer = ({ index_version: version }: IndexVersionRow) => ({
+  name: `retrieve_customer_v${version}`,
+  text: `
+    with own as materialized (
+      select c.chunk_id, c.words, e.embedding
+      from chunk c
+      left join embedding e on e.index_version = ${version} and e.tenant = c.tenant and e.chunk_id = c.chunk_id
+      where c.customer_key = $2 and ${FILTERS}
+    ), text_hits as (
+      select chunk_id, ts_rank(words, query, 1) as score
+      from own, ${ANY_WORD} as wanted (query)
+      where words @@ query
+      order by score desc
+      limit $9
+    ), vector_hits as (
+      select chunk_id, embedding <=> $4::vector as distance
+      from own
+      where embedding is not null and $4 is not null
+      order by distance
+      limit $9
+    )${fusedRows(version)}`,
+});
+
+/**
+ * Over all customers: full text by GIN, vectors by HNSW with iterative scan, which goes on until enough rows pass the
+ * filters. The cast must be that of the version's index, or the index is not used.
+ */
+const overAll = ({ index_version: version, dimensions }: IndexVersionRow) => ({
+  name: `retrieve_all_v${version}`,
+  text: `
+    with text_hits as (
+      select c.chunk_id, ts_rank(c.words, query, 1) as score
+      from chunk c, ${ANY_WORD} as wanted (query)
+      where c.words @@ query and $2::text is null and ${FILTERS}
+      order by score desc
+      limit $9
+    ), vector_hits as (
+      select e.chunk_id, e.embedding::vector(${dimensions}) <=> $4::vector(${dimensions}) as distance
+      from embedding_v${version} e
+      join chunk c on c.tenant = e.tenant and c.chunk_id = e.chunk_id
+      where $4 is not null and e.tenant = $1 and ${FILTERS}
+      order by e.embedding::vector(${dimensions}) <=> $4::vector(${dimensions})
+      limit $9
+    )${fusedRows(version)}`,
+});
+
+/** Candidates of both rankings in one round trip; src/domain/rank-fusion.ts orders them. */
+export async function retrieveCandidates(
+  reader: Queryable,
+  version: IndexVersionRow,
+  query: RetrievalQuery,
+): Promise<CandidateRow[]> {
+  const statement = query.customerKey === null ? overAll(version) : withinCustomer(version);
+  return run<CandidateRow>(reader, statement, [
+    query.tenant,
+    query.customerKey,
+    query.words,
+    query.vector === null ? null : vectorLiteral(query.vector),
+    query.modalities,
+    query.from,
+    query.to,
+    query.minConfidence,
+    query.candidates,
+  ]);
+}
+
+/** What a customer sent that is not reachable yet. */
+export interface PendingRow {
+  readonly interaction_id: string;
+  readonly modality: Modality;
+  readonly captured_at: Date;
+  readonly state: 'accepted' | 'processing';
+  readonly text_reachable_at: Date | null;
+  readonly pieces_done: number;
+  readonly pieces_total: number;
+}
+
+export async function listPending(reader: Queryable, tenant: string, customerKey: string): Promise<PendingRow[]> {
+  const statement = {
+    name: 'list_pending',
+    text: `
+      select
+        f.interaction_id, f.modality, f.captured_at, f.state, f.text_reachable_at, f.pieces_total,
+        (select count(*)::integer from artifact a where a.tenant = f.tenant and a.interaction_id = f.interaction_id)
+          as pieces_done
+      from freshness f
+      where f.tenant = $1 and f.customer_key = $2 and f.state in ('accepted', 'processing')
+      order by f.captured_at
+      limit 100`,
+  };
+  return run<PendingRow>(reader, statement, [tenant, customerKey]);
+}
+
+/** When the newest searchable event of a customer happened; null when nothing of the customer is searchable. */
+export async function newestEventTime(
+  reader: Queryable,
+  tenant: string,
+  customerKey: string | null,
+): Promise<Date | null> {
+  const statement =
+    customerKey === null
+      ? {
+          name: 'newest_event_of_all',
+          text: `select max(event_time) as newest from chunk where tenant = $1 and $2::text is null and active`,
+        }
+      : {
+          name: 'newest_event_of_customer',
+          text: `select max(event_time) as newest from chunk where tenant = $1 and customer_key = $2 and active`,
+        };
+  const rows = await run<{ newest: Date | null }>(reader, statement, [tenant, customerKey]);
+  return rows[0]?.newest ?? null;
+}

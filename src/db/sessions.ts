@@ -1,0 +1,166 @@
+import type { Channel } from '../domain/interaction.ts';
+import { run, type Queryable } from './pools.ts';
+
+/** A session whose workflow may have to be rung. */
+export interface SessionRow {
+  readonly session_id: string;
+  readonly channel: Channel;
+  readonly customer_key: string;
+  readonly workflow_id: string;
+}
+
+/** An ended call: when, and how many segments it had. */
+export interface CallEnd {
+  readonly tenant: string;
+  readonly sessionId: string;
+  readonly endedAt: Date;
+  readonly expectedSegments: number;
+  readonly ringAfterMs: number;
+}
+
+/** Whether the end was written, or which other end was there before. `unknown`: no segment of this call ever came. */
+export type EndOutcome =
+  | { readonly outcome: 'ended'; readonly session: SessionRow }
+  | { readonly outcome: 'conflict' }
+  | { readonly outcome: 'unknown' };
+
+/** Writes the end of a call, once: the same end again is harmless, another one is a conflict. */
+export async function endCall(db: Queryable, end: CallEnd): Promise<EndOutcome> {
+  const statement = {
+    name: 'end_call',
+    text: `
+      with ended as (
+        update session set
+          ended_at = $3,
+          expected_segments = $4,
+          arrivals = arrivals + 1,
+          awake_since = coalesce(awake_since, now()),
+          ring_after = now() + $5::double precision * interval '1 ms'
+        where tenant = $1 and session_id = $2::uuid
+          and (ended_at is null or (ended_at = $3 and expected_segments = $4))
+        returning session_id, channel, customer_key, workflow_id
+      )
+      select true as ended, session_id, channel, customer_key, workflow_id from ended
+      union all
+      select false, session_id, channel, customer_key, workflow_id
+      from session
+      where tenant = $1 and session_id = $2::uuid and not exists (select from ended)`,
+  };
+  const values = [end.tenant, end.sessionId, end.endedAt, end.expectedSegments, end.ringAfterMs];
+  const [row] = await run<SessionRow & { ended: boolean }>(db, statement, values);
+  if (row === undefined) return { outcome: 'unknown' };
+  return row.ended ? { outcome: 'ended', session: row } : { outcome: 'conflict' };
+}
+
+/** Marks a conversation as ended by its channel; false when no message of it ever came. */
+export async function endConversation(db: Queryable, tenant: string, sessionId: string): Promise<boolean> {
+  const statement = {
+    name: 'end_conversation',
+    text: `
+      update session set ended_at = coalesce(ended_at, now())
+      where tenant = $1 and session_id = $2::uuid
+      returning session_id`,
+  };
+  return (await run(db, statement, [tenant, sessionId])).length > 0;
+}
+
+/**
+ * Lets a session sleep if nothing has arrived since `arrivals` was read. One row and one condition: a record that is
+ * being accepted at this moment holds the row, and the condition is then checked against the row as it left it.
+ */
+export async function sleepUnlessRung(
+  db: Queryable,
+  tenant: string,
+  sessionId: string,
+  arrivals: number,
+): Promise<boolean> {
+  const statement = {
+    name: 'sleep_unless_rung',
+    text: `
+      update session set awake_since = null
+      where tenant = $1 and session_id = $2::uuid and arrivals = $3
+      returning session_id`,
+  };
+  return (await run(db, statement, [tenant, sessionId, arrivals])).length > 0;
+}
+
+/**
+ * Claims sessions whose ring is overdue and puts off their next ring, twice as long each time, up to an hour: a slow
+ * workflow is not buried under signals. Rows that another process is claiming are skipped.
+ */
+export async function claimOverdueSessions(
+  db: Queryable,
+  tenant: string,
+  ringAfterMs: number,
+  limit: number,
+): Promise<SessionRow[]> {
+  const statement = {
+    name: 'claim_overdue_sessions',
+    text: `
+      with overdue as (
+        select session_id
+        from session
+        where tenant = $1 and awake_since is not null and ring_after < now()
+        order by ring_after
+        limit $3
+        for update skip locked
+      )
+      update session set
+        rings = rings + 1,
+        ring_after = now() + least($2::double precision * power(2, least(rings, 10)), 3600000) * interval '1 ms'
+      from overdue
+      where tenant = $1 and session.session_id = overdue.session_id
+      returning session.session_id, channel, customer_key, workflow_id`,
+  };
+  return run<SessionRow>(db, statement, [tenant, ringAfterMs, limit]);
+}
+
+export interface CallWorkRow {
+  readonly arrivals: number;
+  readonly ended: boolean;
+  readonly missing_segments: number;
+  readonly interaction_id: string | null;
+  readonly duration_ms: number | null;
+  readonly media_type: string | null;
+}
+
+/**
+ * What a call's workflow has to do, as of one snapshot: the session, and a row for each record that is not finished
+ * (or one row of nulls). Stamps the records as picked up and puts off the sweep's ring while the workflow is at it.
+ */
+export async function takeWork(db: Queryable, tenant: string, sessionId: string): Promise<CallWorkRow[]> {
+  const statement = {
+    name: 'take_work',
+    text: `
+      with state as materialized (
+        select
+          s.arrivals,
+          s.ended_at is not null as ended,
+          greatest(0, coalesce(s.expected_segments, 0) - (
+            select count(*) from interaction i
+            where i.tenant = $1 and i.session_id = $2::uuid and i.segment_index is not null
+          ))::integer as missing_segments
+        from session s
+        where s.tenant = $1 and s.session_id = $2::uuid
+      ), taken as (
+        update freshness set
+          state = 'processing',
+          picked_up_at = coalesce(picked_up_at, clock_timestamp())
+        where tenant = $1 and session_id = $2::uuid and state in ('accepted', 'processing')
+        returning interaction_id, captured_at
+      ), put_off as (
+        update session set ring_after = greatest(ring_after, now() + interval '10 minutes')
+        where tenant = $1 and session_id = $2::uuid
+      )
+      select
+        state.arrivals::integer, state.ended, state.missing_segments,
+        i.interaction_id, i.duration_ms, i.media_type
+      from state
+      left join (
+        taken
+        join interaction i on i.tenant = $1 and i.interaction_id = taken.interaction_id
+      ) on true
+      order by taken.captured_at`,
+  };
+  return run<CallWorkRow>(db, statement, [tenant, sessionId]);
+}

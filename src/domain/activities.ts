@@ -1,0 +1,113 @@
+import type { SessionRef } from './workflows.ts';
+
+/**
+ * The contracts between workflows and activities. They live here, and not beside the activities, so that workflow code
+ * sees no Node types. Claim check: ids, counts, versions, times; never text, audio, pictures or vectors.
+ */
+
+/** A piece of a recording, in milliseconds from its start. */
+export interface AudioPiece {
+  readonly index: number;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+export interface InteractionRef {
+  readonly tenant: string;
+  readonly interactionId: string;
+}
+
+export interface AudioWorkItem {
+  readonly interactionId: string;
+  /** Whether the recording is long enough to be cut; else it is one piece. */
+  readonly cut: boolean;
+  readonly durationMs: number;
+}
+
+export interface CallWork {
+  /** Recordings and segments that are not finished, oldest first. */
+  readonly items: readonly AudioWorkItem[];
+  /** How many records had arrived when this was read. */
+  readonly arrivals: number;
+  /** Whether the end of the call is known and every announced segment has arrived. */
+  readonly complete: boolean;
+  /** Announced segments that have not arrived; 0 while the end is unknown. */
+  readonly missingSegments: number;
+  readonly piecesInParallel: number;
+  /** How long to wait for a further segment or the end before the run closes. */
+  readonly abandonedAfterMs: number;
+}
+
+export interface ScreenshotWork {
+  readonly interactionIds: readonly string[];
+  readonly arrivals: number;
+}
+
+export interface SleepRequest extends SessionRef {
+  readonly arrivals: number;
+}
+
+export interface FailureRecord extends InteractionRef {
+  /** `index`: recognised, but its vectors could not be made reachable. */
+  readonly kind: 'transcript' | 'screen_text' | 'caption' | 'index';
+  readonly piece: number;
+  /** An error code of src/domain/errors.ts or a Temporal timeout, never a message. */
+  readonly reason: string;
+}
+
+/** Short database steps, run as local activities beside the workflow. */
+export interface IntakeActivities {
+  takeCallWork(session: SessionRef): Promise<CallWork>;
+  takeScreenshotWork(session: SessionRef): Promise<ScreenshotWork>;
+  /** Lets the session sleep unless something arrived since `arrivals` was read; answers whether it sleeps. */
+  sleepUnlessRung(request: SleepRequest): Promise<boolean>;
+  recordFailure(failure: FailureRecord): Promise<void>;
+}
+
+export interface PieceRequest extends InteractionRef {
+  readonly piece: AudioPiece;
+  /** Whether the piece is the whole recording, which then needs no cutting. */
+  readonly whole: boolean;
+}
+
+/** What a recognition step leaves behind. */
+export interface ArtifactResult {
+  readonly artifactId: string;
+  readonly state: 'active' | 'quarantined';
+  readonly chunks: number;
+  readonly confidence: number;
+}
+
+export interface AudioActivities {
+  planPieces(recording: InteractionRef): Promise<readonly AudioPiece[]>;
+  transcribePiece(request: PieceRequest): Promise<ArtifactResult>;
+}
+
+export interface VisionActivities {
+  readScreenText(screenshot: InteractionRef): Promise<ArtifactResult>;
+  captionScreen(screenshot: InteractionRef): Promise<ArtifactResult>;
+}
+
+export interface IndexArtifactsRequest extends InteractionRef {
+  readonly artifactIds: readonly string[];
+}
+
+/** Why a batch of messages was closed: the first does not wait, later ones wait for number or time. */
+export type BatchClosedBy = 'first' | 'size' | 'time';
+
+export interface IndexMessagesRequest extends SessionRef {
+  /** Whether this is the first batch since the session woke. */
+  readonly first: boolean;
+}
+
+export interface IndexMessagesResult {
+  readonly messages: number;
+  readonly closedBy: BatchClosedBy;
+  /** Nothing was left and nothing had arrived: the session sleeps, the next message rings. */
+  readonly asleep: boolean;
+}
+
+export interface EmbeddingActivities {
+  indexArtifacts(request: IndexArtifactsRequest): Promise<{ readonly chunks: number }>;
+  indexMessages(request: IndexMessagesRequest): Promise<IndexMessagesResult>;
+}

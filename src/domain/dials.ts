@@ -1,0 +1,165 @@
+/** One tuned constant. The unit is the end of its name; `reason` says what too little and too much would break. */
+export interface DialDefinition {
+  readonly defaultValue: number;
+  readonly min: number;
+  readonly max: number;
+  readonly reason: string;
+}
+
+const SECOND = 1_000;
+const MINUTE = 60 * SECOND;
+const MEBIBYTE = 1024 * 1024;
+
+/** Every tuned constant, changeable at run time by `PUT /v1/dials/{name}`; each change is recorded. */
+export const DIALS = {
+  'intake.chat_max_characters': {
+    defaultValue: 20_000,
+    min: 1,
+    max: 200_000,
+    reason: 'Longer than any typed message; a pasted log beyond it belongs into a file.',
+  },
+  'intake.audio_max_bytes': {
+    defaultValue: 128 * MEBIBYTE,
+    min: 1024,
+    max: 1024 * MEBIBYTE,
+    reason: 'An hour of 16 kHz PCM is 110 MiB. Uploads are held in memory while they are checked and sealed.',
+  },
+  'intake.audio_max_duration_ms': {
+    defaultValue: 4 * 60 * MINUTE,
+    min: SECOND,
+    max: 24 * 60 * MINUTE,
+    reason: 'No support call lasts longer; compressed silence could otherwise hold a model for days.',
+  },
+  'intake.image_max_bytes': {
+    defaultValue: 16 * MEBIBYTE,
+    min: 1024,
+    max: 64 * MEBIBYTE,
+    reason: 'A lossless 5K screenshot stays below it.',
+  },
+  'intake.image_max_pixels': {
+    defaultValue: 40_000_000,
+    min: 10_000,
+    max: 200_000_000,
+    reason: 'Two 5K screens side by side; more pixels cost 4 bytes of memory each when decoded.',
+  },
+  'intake.metadata_max_bytes': {
+    defaultValue: 16 * 1024,
+    min: 256,
+    max: MEBIBYTE,
+    reason: 'Metadata is a handful of ids and times.',
+  },
+  'intake.uploads_in_flight_max_bytes': {
+    defaultValue: 512 * MEBIBYTE,
+    min: MEBIBYTE,
+    max: 16 * 1024 * MEBIBYTE,
+    reason: 'Bounds the memory of one API process; beyond it uploads are told to come back (429).',
+  },
+  'intake.future_tolerance_ms': {
+    defaultValue: 5 * MINUTE,
+    min: 0,
+    max: 24 * 60 * MINUTE,
+    reason: 'Clocks of channels run ahead by seconds; a time hours ahead is a mistake and would poison freshness.',
+  },
+  'intake.ring_timeout_ms': {
+    defaultValue: 2 * SECOND,
+    min: 50,
+    max: 30 * SECOND,
+    reason: 'The record is durable already: past this the sweep starts the workflow, and the channel gets its answer.',
+  },
+  'intake.requests_per_minute': {
+    defaultValue: 60_000,
+    min: 1,
+    max: 10_000_000,
+    reason: 'Per API key and process. Far above the Monday surge; stops a runaway client.',
+  },
+  'chat.batch_max_messages': {
+    defaultValue: 200,
+    min: 1,
+    max: 2_000,
+    reason: 'Messages embedded and written together. More gains little and lengthens a retry.',
+  },
+  'chat.batch_window_ms': {
+    defaultValue: SECOND,
+    min: 0,
+    max: 10 * SECOND,
+    reason: 'How long messages that follow the first wait for company. Longer costs freshness, shorter costs model calls.',
+  },
+  'call.piece_target_ms': {
+    defaultValue: 30 * SECOND,
+    min: 5 * SECOND,
+    max: 10 * MINUTE,
+    reason: 'Whisper hears 30 s at a time. Shorter pieces lose context, longer ones lose parallelism.',
+  },
+  'call.pieces_in_parallel': {
+    defaultValue: 4,
+    min: 1,
+    max: 64,
+    reason: 'Of one call. More finishes one call sooner at the price of the others.',
+  },
+  'call.abandoned_after_ms': {
+    defaultValue: 30 * MINUTE,
+    min: SECOND,
+    max: 24 * 60 * MINUTE,
+    reason: 'A live call without a segment or an end for this long no longer holds a workflow open; a late one reopens it.',
+  },
+  'vision.max_side_pixels': {
+    defaultValue: 2_000,
+    min: 256,
+    max: 8_000,
+    reason: 'Longest side sent to the vision model. Smaller blurs text, larger is scaled down by most models anyway.',
+  },
+  'quality.min_speech_confidence': {
+    defaultValue: 0.15,
+    min: 0,
+    max: 1,
+    reason: 'Below it a transcript is quarantined: noise recognised as words misleads more than it tells.',
+  },
+  'retrieval.candidates': {
+    defaultValue: 50,
+    min: 8,
+    max: 500,
+    reason: 'Rows taken from each ranking before fusion. Too few loses what is middling in both.',
+  },
+  'retrieval.rank_constant': {
+    defaultValue: 60,
+    min: 1,
+    max: 1_000,
+    reason: 'k of reciprocal rank fusion (Cormack et al., SIGIR 2009).',
+  },
+  'retrieval.recency_weight': {
+    defaultValue: 0.1,
+    min: 0,
+    max: 1,
+    reason: 'Against 1 for text and 1 for vector: orders near-ties by time, lifts no poor match.',
+  },
+  'sweep.interval_ms': {
+    defaultValue: 5 * SECOND,
+    min: 50,
+    max: 10 * MINUTE,
+    reason: 'How often a worker looks for records whose workflow did not start.',
+  },
+  'sweep.ring_after_ms': {
+    defaultValue: 15 * SECOND,
+    min: 100,
+    max: 60 * MINUTE,
+    reason: 'How long a record may wait before the sweep rings for it. Shorter rings twice for what is only slow.',
+  },
+} as const satisfies Record<string, DialDefinition>;
+
+export type DialName = keyof typeof DIALS;
+export type DialValues = Readonly<Record<DialName, number>>;
+
+export const DIAL_NAMES = Object.keys(DIALS) as DialName[];
+
+export function isDialName(name: string): name is DialName {
+  return name in DIALS;
+}
+
+/** Defaults, overridden by the values given. Unknown names and values out of bounds are ignored. */
+export function dialValues(overrides: readonly { readonly name: string; readonly value: number }[]): DialValues {
+  const values: Record<string, number> = Object.fromEntries(DIAL_NAMES.map((name) => [name, DIALS[name].defaultValue]));
+  for (const { name, value } of overrides) {
+    if (isDialName(name) && value >= DIALS[name].min && value <= DIALS[name].max) values[name] = value;
+  }
+  return values as Record<DialName, number>;
+}

@@ -1,0 +1,6 @@
+/**
+ * One queue per kind of work, so that heavy models cannot starve text: a chat never waits behind speech recognition.
+ * `intake` runs workflow code and short database steps, the others activities alone.
+ */
+export const TASK_QUEUES = ['intake', 'audio', 'vision', 'embedding', 'batch'] as const;
+export type TaskQueue = (typeof TASK_QUEUES)[number];

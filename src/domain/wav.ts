@@ -1,0 +1,80 @@
+import { EarshotError } from './errors.ts';
+
+/**
+ * Reads and cuts RIFF/WAVE files with linear PCM, the form in which telephony recorders deliver. Sound is cut at
+ * sample frames, so pieces put together are the recording, bit for bit.
+ */
+export interface Wav {
+  readonly sampleRate: number;
+  readonly channels: number;
+  readonly bitsPerSample: number;
+  /** Bytes of one sample over all channels. */
+  readonly frameBytes: number;
+  readonly durationMs: number;
+  /** The `fmt ` chunk with its header, repeated in each piece. */
+  readonly format: Uint8Array;
+  readonly data: Uint8Array;
+}
+
+const PCM = 1;
+const EXTENSIBLE = 0xfffe;
+
+/** @throws EarshotError `malformed_media` when the file is cut short or not what its header says. */
+export function parseWav(bytes: Uint8Array): Wav {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  if (bytes.length < 12 || tag(bytes, 0) !== 'RIFF' || tag(bytes, 8) !== 'WAVE') throw malformed('has no WAVE header');
+  let format: Uint8Array | undefined;
+  for (let offset = 12; offset + 8 <= bytes.length; ) {
+    const size = view.getUint32(offset + 4, true);
+    const end = offset + 8 + size;
+    if (end > bytes.length) throw malformed(`ends ${end - bytes.length} bytes too early`);
+    if (tag(bytes, offset) === 'fmt ') format = bytes.subarray(offset, end);
+    if (tag(bytes, offset) === 'data') return wavOf(format, bytes.subarray(offset + 8, end));
+    offset = end + (size % 2);
+  }
+  throw malformed('has no sound');
+}
+
+function wavOf(format: Uint8Array | undefined, data: Uint8Array): Wav {
+  if (format === undefined || format.length < 24) throw malformed('does not say its format');
+  const view = new DataView(format.buffer, format.byteOffset, format.byteLength);
+  const channels = view.getUint16(10, true);
+  const sampleRate = view.getUint32(12, true);
+  const bitsPerSample = view.getUint16(22, true);
+  const frameBytes = (channels * bitsPerSample) / 8;
+  const kind = view.getUint16(8, true);
+  if ((kind !== PCM && kind !== EXTENSIBLE) || frameBytes < 1 || sampleRate < 1) throw malformed('is not linear PCM');
+  const whole = data.subarray(0, data.length - (data.length % frameBytes));
+  const durationMs = (whole.length / frameBytes / sampleRate) * 1000;
+  if (durationMs < 1) throw malformed('has no sound');
+  return { sampleRate, channels, bitsPerSample, frameBytes, durationMs, format, data: whole };
+}
+
+/** The sound from `startMs` to `endMs` as a file of its own. */
+export function sliceWav(wav: Wav, startMs: number, endMs: number): Uint8Array {
+  const at = (ms: number) => Math.min(Math.round((ms / 1000) * wav.sampleRate) * wav.frameBytes, wav.data.length);
+  const data = wav.data.subarray(at(startMs), at(endMs));
+  const padding = data.length % 2;
+  const file = new Uint8Array(12 + wav.format.length + 8 + data.length + padding);
+  const view = new DataView(file.buffer);
+  const write = (text: string, offset: number) => file.set([...text].map((letter) => letter.charCodeAt(0)), offset);
+  write('RIFF', 0);
+  view.setUint32(4, file.length - 8, true);
+  write('WAVE', 8);
+  file.set(wav.format, 12);
+  const dataOffset = 12 + wav.format.length;
+  write('data', dataOffset);
+  view.setUint32(dataOffset + 4, data.length, true);
+  file.set(data, dataOffset + 8);
+  return file;
+}
+
+function tag(bytes: Uint8Array, offset: number): string {
+  return String.fromCharCode(...bytes.subarray(offset, offset + 4));
+}
+
+function malformed(what: string): EarshotError {
+  return new EarshotError('malformed_media', `audio: the WAV file ${what}`, {
+    fields: [{ field: 'audio', message: `the WAV file ${what}` }],
+  });
+}

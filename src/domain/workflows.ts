@@ -1,0 +1,15 @@
+/** What crosses the border of a workflow: ids, counts and times; never text, bytes or a customer's own id. */
+
+export interface SessionRef {
+  readonly tenant: string;
+  readonly sessionId: string;
+}
+
+/** Names under which workflows are registered and started. */
+export const WORKFLOW_TYPE = { chat: 'conversation', call: 'call', screenshot: 'screenshot' } as const;
+
+/** The doorbell: something new is in the log. It carries nothing; the workflow looks for itself. */
+export const RING_SIGNAL = 'ring';
+
+/** Asks a workflow where it stands. */
+export const PROGRESS_QUERY = 'progress';

@@ -1,0 +1,65 @@
+import { fileTypeFromBuffer } from 'file-type';
+import sharp from 'sharp';
+import { EarshotError } from '../domain/errors.ts';
+
+/** What a picture is, by its own bytes. */
+export interface ImageFacts {
+  readonly mediaType: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+/** Raster formats in which screens are captured. SVG is a program, and the rest are no screenshots. */
+const FORMATS = new Set(['png', 'jpg', 'webp']);
+
+/**
+ * Checks a picture by its header first, so that one that claims gigapixels is refused before a pixel is decoded, then
+ * decodes it whole, so that a truncated one is refused too.
+ *
+ * @throws EarshotError `unsupported_format`, `malformed_media` or `too_large`, each with the field `image`.
+ */
+export async function inspectImage(bytes: Uint8Array, maxPixels: number): Promise<ImageFacts> {
+  const type = await fileTypeFromBuffer(bytes);
+  if (type === undefined || !FORMATS.has(type.ext)) {
+    throw imageError('unsupported_format', 'must be a PNG, JPEG or WebP picture');
+  }
+  const { width, height } = await header(bytes);
+  if (width * height > maxPixels) throw imageError('too_large', `has more than ${maxPixels} pixels`);
+  try {
+    await sharp(bytes, { limitInputPixels: maxPixels, failOn: 'warning' }).stats();
+  } catch {
+    throw imageError('malformed_media', 'is damaged or incomplete');
+  }
+  return { mediaType: type.mime, width, height };
+}
+
+async function header(bytes: Uint8Array): Promise<{ width: number; height: number }> {
+  try {
+    const { width, height } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    return { width, height };
+  } catch {
+    throw imageError('malformed_media', 'is damaged or incomplete');
+  }
+}
+
+/** A picture as a vision model gets it. */
+export interface ModelImage {
+  readonly png: Buffer;
+  /** Pixels of the original per pixel of `png`. */
+  readonly scale: number;
+}
+
+/** Upright, without metadata, no side longer than `maxSide` pixels. */
+export async function imageForModel(bytes: Uint8Array, maxSide: number, maxPixels: number): Promise<ModelImage> {
+  const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels })
+    .autoOrient()
+    .resize({ width: maxSide, height: maxSide, fit: 'inside', withoutEnlargement: true })
+    .png()
+    .toBuffer({ resolveWithObject: true });
+  const { width, height } = await header(bytes);
+  return { png: data, scale: Math.max(width, height) / Math.max(info.width, info.height) };
+}
+
+function imageError(code: 'unsupported_format' | 'malformed_media' | 'too_large', message: string): EarshotError {
+  return new EarshotError(code, `image: ${message}`, { fields: [{ field: 'image', message }] });
+}

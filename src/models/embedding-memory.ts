@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto';
+import { LRUCache } from 'lru-cache';
+import type { EmbeddingModel } from './ports.ts';
+
+/** Vectors kept per process: 384 numbers are 3 KB, so some 15 MB. */
+const ENTRIES = 5_000;
+/** Long enough for every retry of a step that failed after its model call, short enough to be forgotten. */
+const KEPT_MS = 10 * 60_000;
+
+/**
+ * Remembers vectors by the hash of their text: a step that failed to store them does not pay for them again, and the
+ * same query asked twice costs one model call. Equal texts of one request are embedded once.
+ */
+export function rememberVectors(model: EmbeddingModel): EmbeddingModel {
+  const vectors = new LRUCache<string, number[]>({ max: ENTRIES, ttl: KEPT_MS });
+  return {
+    model: model.model,
+    dimensions: model.dimensions,
+    embed: async (texts, signal) => {
+      const names = texts.map((text) => createHash('sha256').update(text).digest('base64'));
+      const known = new Map(names.map((name) => [name, vectors.get(name)]));
+      const missing = new Map(texts.map((text, index) => [names[index]!, text]).filter(([name]) => !known.get(name!)) as [string, string][]);
+      const made = missing.size === 0 ? [] : await model.embed([...missing.values()], signal);
+      [...missing.keys()].forEach((name, index) => {
+        vectors.set(name, made[index]!);
+        known.set(name, made[index]!);
+      });
+      return names.map((name) => known.get(name)!);
+    },
+  };
+}

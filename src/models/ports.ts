@@ -1,0 +1,30 @@
+import type { Passage } from '../domain/transcript.ts';
+
+/** What a model answered, and with what it did: every derived row names it. */
+export interface Recognition {
+  readonly passages: readonly Passage[];
+  readonly model: string;
+  readonly modelVersion: string;
+  /** Wall time of the call, in milliseconds. */
+  readonly modelMs: number;
+}
+
+/** Speech to text. Times of passages are milliseconds from the start of the given audio. */
+export interface SpeechModel {
+  readonly model: string;
+  transcribe(audio: Uint8Array, fileName: string, signal: AbortSignal): Promise<Recognition>;
+}
+
+/** Text and description of a picture. Boxes are pixels of the given picture. */
+export interface VisionModel {
+  readonly model: string;
+  readText(png: Uint8Array, signal: AbortSignal): Promise<Recognition>;
+  caption(png: Uint8Array, signal: AbortSignal): Promise<Recognition>;
+}
+
+export interface EmbeddingModel {
+  readonly model: string;
+  readonly dimensions: number;
+  /** One vector per text, in the order of the texts, each of `dimensions` finite numbers and a norm near 1. */
+  embed(texts: readonly string[], signal: AbortSignal): Promise<readonly number[][]>;
+}

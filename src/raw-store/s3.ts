@@ -1,0 +1,129 @@
+import { randomUUID } from 'node:crypto';
+import {
+  DeleteObjectsCommand,
+  GetObjectCommand,
+  ListObjectsV2Command,
+  ListObjectVersionsCommand,
+  PutObjectCommand,
+  S3Client,
+  S3ServiceException,
+  type ObjectIdentifier,
+} from '@aws-sdk/client-s3';
+import { EarshotError } from '../domain/errors.ts';
+import type { RawStore, StoredObject } from './raw-store.ts';
+
+/** Covers headers and body of one call: the SDK's own timeouts end once the headers are there. */
+const DEADLINE_MS = 60_000;
+
+/** A raw store in an S3 bucket, versioned or not. One layer owns retries, the callers: the SDK makes one attempt. */
+export function openS3(url: string, endpoint: string | undefined, deadlineMs: number = DEADLINE_MS): RawStore {
+  const { host: bucket, pathname } = new URL(url);
+  const prefix = pathname.replace(/^\/+|\/+$/g, '');
+  const path = (key: string) => (prefix === '' ? key : `${prefix}/${key}`);
+  const client = new S3Client({
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
+    region: 'us-east-1',
+    maxAttempts: 1,
+    // Servers other than AWS differ in checksum trailers; GCM authenticates every object anyway.
+    requestChecksumCalculation: 'WHEN_REQUIRED',
+    responseChecksumValidation: 'WHEN_REQUIRED',
+  });
+  const call = async <T>(key: string, signal: AbortSignal, action: (signal: AbortSignal) => Promise<T>): Promise<T> => {
+    const deadline = AbortSignal.timeout(deadlineMs);
+    try {
+      return await untilAborted(AbortSignal.any([signal, deadline]), action);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      throw s3Error(error, key, `s3://${bucket}`);
+    }
+  };
+  const store: RawStore = {
+    put: (key, bytes, signal) =>
+      call(key, signal, async (abortSignal) => {
+        await client.send(new PutObjectCommand({ Bucket: bucket, Key: path(key), Body: bytes }), { abortSignal });
+      }),
+    get: (key, signal) =>
+      call(key, signal, async (abortSignal) => {
+        const answer = await client.send(new GetObjectCommand({ Bucket: bucket, Key: path(key) }), { abortSignal });
+        const bytes = Buffer.from((await answer.Body?.transformToByteArray()) ?? []);
+        if (answer.ContentLength !== undefined && bytes.length !== answer.ContentLength) {
+          throw new EarshotError('raw_object_corrupt', `${key}: ${bytes.length} of ${answer.ContentLength} bytes came`);
+        }
+        return bytes;
+      }),
+    delete: (key, signal) => call(key, signal, (abortSignal) => deleteVersions(client, bucket, path(key), abortSignal)),
+    list: (start, signal) => listObjects(client, bucket, path(start), prefix, signal),
+    check: async (signal) => {
+      const probe = `.probe-${randomUUID()}`;
+      await store.put(probe, Buffer.from('probe'), signal);
+      await store.delete(probe, signal);
+    },
+    describe: () => `s3://${bucket}/${prefix}`,
+  };
+  return store;
+}
+
+/** Ends with the signal even where the SDK does not: a body that stalls, for one. */
+async function untilAborted<T>(signal: AbortSignal, action: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const aborted = Promise.withResolvers<never>();
+  const abort = () => aborted.reject(signal.reason as Error);
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    signal.throwIfAborted();
+    return await Promise.race([action(signal), aborted.promise]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}
+
+async function deleteVersions(client: S3Client, bucket: string, key: string, abortSignal: AbortSignal): Promise<void> {
+  for (;;) {
+    const page = await client.send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: key }), { abortSignal });
+    const found = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])].filter((each) => each.Key === key);
+    if (found.length === 0) return;
+    const objects = found.map(({ VersionId }): ObjectIdentifier => ({ Key: key, VersionId }));
+    const answer = await client.send(
+      new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: objects, Quiet: true } }),
+      { abortSignal },
+    );
+    // A 200 answer can still carry failures.
+    const [failure] = answer.Errors ?? [];
+    if (failure !== undefined) throw new EarshotError('raw_store_unavailable', `${key}: delete failed, ${failure.Code}`);
+  }
+}
+
+async function* listObjects(
+  client: S3Client,
+  bucket: string,
+  start: string,
+  prefix: string,
+  abortSignal: AbortSignal,
+): AsyncGenerator<StoredObject> {
+  let token: string | undefined;
+  do {
+    const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: start, ContinuationToken: token });
+    const page = await client.send(command, { abortSignal });
+    for (const { Key, Size } of page.Contents ?? []) {
+      if (Key !== undefined) yield { key: prefix === '' ? Key : Key.slice(prefix.length + 1), bytes: Size ?? 0 };
+    }
+    token = page.NextContinuationToken;
+  } while (token !== undefined);
+}
+
+function s3Error(error: unknown, key: string, store: string): EarshotError {
+  if (error instanceof EarshotError) return error;
+  if (error instanceof S3ServiceException) {
+    if (error.name === 'NoSuchKey') return new EarshotError('raw_object_missing', `no raw object ${key} in ${store}`);
+    if (error.name === 'NoSuchBucket') {
+      return new EarshotError('misconfigured', `RAW_STORE_URL: there is no bucket ${store}`);
+    }
+    if (error.$metadata.httpStatusCode === 403) {
+      return new EarshotError('misconfigured', `RAW_STORE_URL: ${store} refuses the credentials (${error.name})`);
+    }
+  }
+  const name = error instanceof Error ? error.name : 'unknown';
+  if (name === 'CredentialsProviderError') {
+    return new EarshotError('misconfigured', 'RAW_STORE_URL: no S3 credentials (AWS_ACCESS_KEY_ID or a profile)');
+  }
+  return new EarshotError('raw_store_unavailable', `${store}: ${name} at ${key}`);
+}

@@ -1,0 +1,43 @@
+import type { TenantDatabase } from '../db/pools.ts';
+import { recordRetrieval } from '../db/retrieval-log.ts';
+import type { Answer, Question, RetrievalDependencies } from './retrieve.ts';
+
+/** Names the row that a query's words are sealed into. */
+export function queryContext(tenant: string, retrievalId: string): string {
+  return `retrieval/${tenant}/${retrievalId}`;
+}
+
+/** Keeps what was asked and answered. The words of a query are kept only sealed under the key of the customer asked about. */
+export async function recordAnswer(
+  { keyRing }: RetrievalDependencies,
+  database: TenantDatabase,
+  indexVersion: number,
+  question: Question,
+  answer: Answer,
+): Promise<void> {
+  const { tenant, customerKey, query, mode, k, minConfidence, modalities, from, to } = question;
+  const { retrievalId } = answer;
+  // A customer nobody knows gets no data key from a mere question.
+  const sealedQuery =
+    customerKey === null || answer.history === 'none'
+      ? null
+      : await keyRing.seal(tenant, customerKey, Buffer.from(query), queryContext(tenant, retrievalId));
+  await recordRetrieval(database.app, {
+    tenant,
+    retrievalId,
+    customerKey,
+    sealedQuery,
+    mode,
+    filters: { k, minConfidence, modalities, from, to },
+    indexVersion,
+    degraded: answer.degraded,
+    tookMs: answer.tookMs,
+    hits: answer.results.map((hit) => ({
+      chunkId: hit.chunkId,
+      score: hit.score,
+      textRank: hit.ranks.text,
+      vectorRank: hit.ranks.vector,
+      reachableAt: hit.reachableAt,
+    })),
+  });
+}

@@ -1,0 +1,169 @@
+import { randomUUID } from 'node:crypto';
+import { listIndexVersions, type IndexVersionRow } from '../db/index-versions.ts';
+import type { Database, TenantDatabase } from '../db/pools.ts';
+import { listPending, newestEventTime, retrieveCandidates, type PendingRow } from '../db/retrieval.ts';
+import type { DialReader } from '../dial-reader.ts';
+import { EarshotError } from '../domain/errors.ts';
+import type { Modality } from '../domain/interaction.ts';
+import { fuse } from '../domain/rank-fusion.ts';
+import type { EmbeddingModel } from '../models/ports.ts';
+import { errorForLog, type Logger } from '../observe/log.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { KeyRing } from '../raw-store/key-ring.ts';
+import { describeHit, type Hit } from './hit.ts';
+import { recordAnswer } from './record-answer.ts';
+
+export type RetrievalMode = 'hybrid' | 'vector' | 'text';
+
+export interface Question {
+  readonly tenant: string;
+  readonly query: string;
+  readonly customerKey: string | null;
+  readonly modalities: readonly Modality[] | null;
+  readonly from: Date | null;
+  readonly to: Date | null;
+  readonly minConfidence: number;
+  readonly k: number;
+  readonly mode: RetrievalMode;
+}
+
+export interface Answer {
+  readonly results: readonly Hit[];
+  readonly newestEventTime: Date | null;
+  readonly history: 'none' | 'some';
+  readonly pending: readonly Pending[];
+  /** Parts that this answer had to do without. */
+  readonly degraded: readonly string[];
+  readonly retrievalId: string;
+  readonly tookMs: number;
+}
+
+/** A record of this customer that the answer cannot know yet. */
+export interface Pending {
+  readonly interactionId: string;
+  readonly modality: Modality;
+  readonly capturedAt: Date;
+  readonly stage: 'accepted' | 'recognising' | 'indexing';
+  readonly progress: { readonly done: number; readonly total: number };
+  readonly etaSeconds: number | null;
+}
+
+export interface RetrievalDependencies {
+  readonly database: Database;
+  readonly dials: DialReader;
+  readonly embedding: EmbeddingModel;
+  readonly keyRing: KeyRing;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
+
+/** A query's vector that takes longer is done without: the copilot waits in the middle of a conversation. */
+const EMBEDDING_DEADLINE_MS = 3_000;
+
+/**
+ * Answers a copilot's question from what is reachable, and says what is not yet. Without a vector, because the model
+ * does not answer, words alone are searched and `degraded` says so.
+ *
+ * @throws EarshotError `model_unavailable` and its like when only vectors were asked for.
+ */
+export async function retrieve(deps: RetrievalDependencies, question: Question): Promise<Answer> {
+  const started = performance.now();
+  const { tenant, customerKey, mode } = question;
+  const database = deps.database.forTenant(tenant);
+  const version = await liveVersion(deps);
+  const [{ vector, degraded }, pending, newest] = await Promise.all([
+    queryVector(deps, question),
+    customerKey === null ? [] : listPending(database.reader, tenant, customerKey),
+    newestEventTime(database.reader, tenant, customerKey),
+  ]);
+  const results = await rankedHits(deps, database, version, question, vector);
+  const answer: Answer = {
+    results,
+    newestEventTime: newest,
+    history: newest === null ? 'none' : 'some',
+    pending: pending.map(pendingOf),
+    degraded,
+    retrievalId: randomUUID(),
+    tookMs: Math.round((performance.now() - started) * 10) / 10,
+  };
+  deps.metrics.retrieval.observe({ mode }, answer.tookMs / 1000);
+  // The copilot need not wait for the record of what it was told.
+  void recordAnswer(deps, database, version.index_version, question, answer).catch((error: unknown) =>
+    deps.log.error(errorForLog(error), 'a retrieval was not recorded'),
+  );
+  return answer;
+}
+
+/** The live version, from the database: it may change while the process runs. */
+async function liveVersion(deps: RetrievalDependencies): Promise<IndexVersionRow> {
+  const versions = await listIndexVersions(deps.database.deployment);
+  const live = versions.find(({ state }) => state === 'live');
+  if (live === undefined) throw new EarshotError('misconfigured', 'there is no live index version');
+  return live;
+}
+
+async function queryVector(
+  deps: RetrievalDependencies,
+  { query, mode }: Question,
+): Promise<{ vector: readonly number[] | null; degraded: string[] }> {
+  if (mode === 'text') return { vector: null, degraded: [] };
+  try {
+    const [vector] = await deps.embedding.embed([query], AbortSignal.timeout(EMBEDDING_DEADLINE_MS));
+    return { vector: vector ?? null, degraded: [] };
+  } catch (error) {
+    if (mode === 'vector') throw asModelError(error);
+    deps.metrics.degraded.inc({ part: 'vector' });
+    deps.log.warn(errorForLog(error), 'a query was answered by words alone');
+    return { vector: null, degraded: ['vector'] };
+  }
+}
+
+function asModelError(error: unknown): EarshotError {
+  if (error instanceof EarshotError) return error;
+  return new EarshotError('model_unavailable', `no query vector within ${EMBEDDING_DEADLINE_MS} ms`);
+}
+
+async function rankedHits(
+  deps: RetrievalDependencies,
+  database: TenantDatabase,
+  version: IndexVersionRow,
+  question: Question,
+  vector: readonly number[] | null,
+): Promise<Hit[]> {
+  const { tenant, customerKey, modalities, from, to, minConfidence, mode, query, k } = question;
+  const rows = await retrieveCandidates(database.reader, version, {
+    tenant,
+    customerKey,
+    words: mode === 'vector' ? null : query.replaceAll('\0', ' ').toWellFormed(),
+    vector,
+    modalities,
+    from,
+    to,
+    minConfidence,
+    candidates: Math.max(k, deps.dials.get('retrieval.candidates')),
+  });
+  const candidates = rows.map((row) => ({
+    row,
+    id: row.chunk_id,
+    eventTime: row.event_time,
+    ranks: { text: row.text_rank, vector: row.vector_rank, recency: row.recency_rank },
+  }));
+  const best = fuse(candidates, {
+    rankConstant: deps.dials.get('retrieval.rank_constant'),
+    recencyWeight: deps.dials.get('retrieval.recency_weight'),
+  }).slice(0, k);
+  const hits = await Promise.all(best.map(({ row, score }) => describeHit(deps.keyRing, tenant, version, row, score)));
+  return hits.filter((hit) => hit !== undefined);
+}
+
+function pendingOf(row: PendingRow): Pending {
+  const recognised = row.text_reachable_at !== null;
+  return {
+    interactionId: row.interaction_id,
+    modality: row.modality,
+    capturedAt: row.captured_at,
+    stage: recognised ? 'indexing' : row.state === 'accepted' ? 'accepted' : 'recognising',
+    progress: { done: Math.min(row.pieces_done, row.pieces_total), total: row.pieces_total },
+    etaSeconds: null,
+  };
+}

@@ -1,0 +1,3 @@
+import { endProcess, runProcess } from './run.ts';
+
+await runProcess({ api: true, queues: [] }).catch(endProcess);

@@ -1,0 +1,67 @@
+import type { ActivityDependencies } from '../activities/dependencies.ts';
+import type { Config } from '../src/config.ts';
+import { ensureLiveIndexVersion } from '../src/db/index-versions.ts';
+import { openDatabase } from '../src/db/pools.ts';
+import { findDataKey, ensureSubject, keepDataKey } from '../src/db/subjects.ts';
+import { DialReader } from '../src/dial-reader.ts';
+import { openAiEmbedding } from '../src/models/embedding.ts';
+import { rememberVectors } from '../src/models/embedding-memory.ts';
+import { openModelEndpoint } from '../src/models/openai-client.ts';
+import { openAiSpeech } from '../src/models/speech.ts';
+import { openAiVision } from '../src/models/vision.ts';
+import { openLog } from '../src/observe/log.ts';
+import { openMetrics } from '../src/observe/metrics.ts';
+import { KeyRing, type KeyTable } from '../src/raw-store/key-ring.ts';
+import { openRawStore } from '../src/raw-store/raw-store.ts';
+import type { Database } from '../src/db/pools.ts';
+
+export interface Dependencies extends ActivityDependencies {
+  close(): Promise<void>;
+}
+
+/** The composition root: opens every outside world that a process needs, checking each. */
+export async function openDependencies(config: Config): Promise<Dependencies> {
+  const log = openLog(config.LOG_LEVEL);
+  const metrics = openMetrics();
+  const indexVersion = await ensureLiveIndexVersion(
+    config.DATABASE_URL,
+    config.EMBEDDING_MODEL,
+    config.EMBEDDING_DIMENSIONS,
+  );
+  const database = openDatabase({
+    url: config.DATABASE_URL,
+    onRoundTrip: (statement) => metrics.roundTrips.inc({ statement }),
+  });
+  const rawStore = openRawStore({ url: config.RAW_STORE_URL, endpoint: config.S3_ENDPOINT });
+  await rawStore.check(AbortSignal.timeout(10_000));
+  const endpoint = openModelEndpoint({ baseUrl: config.OPENAI_BASE_URL, apiKey: config.OPENAI_API_KEY });
+  const dials = await DialReader.open(database);
+  return {
+    log,
+    metrics,
+    database,
+    rawStore,
+    dials,
+    indexVersion,
+    codeVersion: config.EARSHOT_CODE_VERSION,
+    keyRing: new KeyRing(config.EARSHOT_MASTER_KEY, keyTable(database)),
+    speech: openAiSpeech(endpoint, config.ASR_MODEL),
+    vision: openAiVision(endpoint, config.VISION_MODEL),
+    embedding: rememberVectors(openAiEmbedding(endpoint, config.EMBEDDING_MODEL, config.EMBEDDING_DIMENSIONS)),
+    close: async () => {
+      dials.close();
+      await database.close();
+    },
+  };
+}
+
+function keyTable(database: Database): KeyTable {
+  const app = (tenant: string) => database.forTenant(tenant).app;
+  return {
+    currentGeneration: (tenant, customerKey) => ensureSubject(app(tenant), tenant, customerKey),
+    find: async ({ tenant, customerKey, generation }) =>
+      (await findDataKey(app(tenant), tenant, customerKey, generation))?.wrapped,
+    keep: async ({ tenant, customerKey, generation }, wrapped) =>
+      (await keepDataKey(app(tenant), tenant, customerKey, { generation, wrapped })).wrapped,
+  };
+}

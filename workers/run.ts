@@ -1,0 +1,92 @@
+import { Client } from '@temporalio/client';
+import { DefaultLogger, Runtime, type NativeConnection } from '@temporalio/worker';
+import type { ApiDependencies } from '../src/api/dependencies.ts';
+import { startApi } from '../src/api/server.ts';
+import { readConfig, type Config } from '../src/config.ts';
+import { migrate } from '../src/db/migrate.ts';
+import { EarshotError } from '../src/domain/errors.ts';
+import { keyedIds } from '../src/domain/ids.ts';
+import type { TaskQueue } from '../src/domain/task-queues.ts';
+import { errorForLog } from '../src/observe/log.ts';
+import { connectTemporal } from '../src/temporal/connection.ts';
+import { ensureSearchAttributes } from '../src/temporal/search-attributes.ts';
+import { ringVia, type Ring } from '../src/temporal/ring.ts';
+import { openDependencies, type Dependencies } from './dependencies.ts';
+import { startSweep } from './sweep.ts';
+import { createWorker } from './worker.ts';
+
+export interface ProcessParts {
+  readonly api: boolean;
+  readonly queues: readonly TaskQueue[];
+}
+
+/** Runs the parts of Earshot that one process is for until SIGTERM or SIGINT, then drains and stops them. */
+export async function runProcess(parts: ProcessParts): Promise<void> {
+  const stop = Promise.withResolvers<void>();
+  process.once('SIGTERM', () => stop.resolve());
+  process.once('SIGINT', () => stop.resolve());
+  try {
+    await serve(parts, readConfig(), stop.promise);
+  } catch (error) {
+    if (!(error instanceof EarshotError) || error.code !== 'misconfigured') throw error;
+    console.error(error.message);
+    process.exitCode = 1;
+  }
+}
+
+async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>): Promise<void> {
+  installRuntime();
+  await migrate(config.DATABASE_URL);
+  const deps = await openDependencies(config);
+  const connection = await connectTemporal(config);
+  await ensureSearchAttributes(connection, config.TEMPORAL_NAMESPACE);
+  const ring = ringVia(new Client({ connection, namespace: config.TEMPORAL_NAMESPACE }));
+  const workers = await Promise.all(
+    parts.queues.map((queue) => createWorker(queue, connection, config.TEMPORAL_NAMESPACE, deps)),
+  );
+  const running = Promise.all(workers.map((worker) => worker.run()));
+  const sweep = parts.queues.includes('intake') ? startSweep(deps, ring) : undefined;
+  const api = parts.api ? await startApi(config, apiDependencies(config, deps, ring, connection)) : undefined;
+  deps.log.info({ pid: process.pid, queues: parts.queues, port: api?.port }, 'earshot is up');
+  // A worker that ends by itself has failed: the process ends with it, for a supervisor to start it again.
+  await Promise.race([stopped, running]);
+  deps.log.info({ pid: process.pid }, 'earshot is draining');
+  await api?.stop();
+  await sweep?.stop();
+  workers.forEach((worker) => worker.shutdown());
+  await running;
+  await connection.close();
+  await deps.close();
+}
+
+function apiDependencies(
+  config: Config,
+  deps: Dependencies,
+  ring: Ring,
+  connection: NativeConnection,
+): ApiDependencies {
+  return {
+    ...deps,
+    ring,
+    ids: keyedIds(config.EARSHOT_CUSTOMER_SECRET),
+    checkTemporal: async () => {
+      await connection.withDeadline(Date.now() + 3_000, () => connection.workflowService.getSystemInfo({}));
+    },
+  };
+}
+
+/** Signals are handled above, in an order of our own; the SDK's native logs come out as warnings and errors alone. */
+function installRuntime(): void {
+  Runtime.install({
+    shutdownSignals: [],
+    logger: new DefaultLogger('WARN', ({ level, message }) => {
+      console.error(JSON.stringify({ level: level.toLowerCase(), msg: message.split('\n')[0] }));
+    }),
+  });
+}
+
+/** Ends a process that cannot go on, with one line that quotes no data. */
+export function endProcess(error: unknown): void {
+  console.error(JSON.stringify({ level: 'fatal', ...errorForLog(error) }));
+  process.exitCode = 1;
+}

@@ -1,0 +1,57 @@
+import { claimOverdueSessions } from '../src/db/sessions.ts';
+import { listTenants } from '../src/db/subjects.ts';
+import { errorForLog } from '../src/observe/log.ts';
+import type { ActivityDependencies } from '../activities/dependencies.ts';
+import type { Ring } from '../src/temporal/ring.ts';
+
+/** Sessions rung per round: more would start workflows faster than they close after a long outage. */
+const BATCH = 100;
+
+export interface Sweep {
+  stop(): Promise<void>;
+}
+
+/**
+ * Rings for sessions that wait although nobody rang: the API committed a record and died, or Temporal did not answer.
+ * A record that was acknowledged is thereby never left behind. Any number of processes may sweep.
+ */
+export function startSweep(deps: ActivityDependencies, ring: Ring): Sweep {
+  const stopping = new AbortController();
+  const running = (async () => {
+    while (!stopping.signal.aborted) {
+      await sweepOnce(deps, ring).catch((error: unknown) => deps.log.warn(errorForLog(error), 'sweep failed'));
+      await pause(deps.dials.get('sweep.interval_ms'), stopping.signal);
+    }
+  })();
+  return {
+    stop: async () => {
+      stopping.abort();
+      await running;
+    },
+  };
+}
+
+/** Answers how many sessions were rung. */
+export async function sweepOnce(deps: ActivityDependencies, ring: Ring): Promise<number> {
+  const { database, dials, metrics, log } = deps;
+  let rung = 0;
+  for (const tenant of await listTenants(database.deployment)) {
+    const { app } = database.forTenant(tenant);
+    const overdue = await claimOverdueSessions(app, tenant, dials.get('sweep.ring_after_ms'), BATCH);
+    for (const { session_id: sessionId, channel, customer_key: customerKey, workflow_id: workflowId } of overdue) {
+      const target = { tenant, sessionId, channel, customerKey, workflowId };
+      await ring(target, dials.get('intake.ring_timeout_ms'));
+      metrics.rung.inc({ channel, by: 'sweep' });
+      log.info({ sessionId, channel }, 'rang for a session that waited');
+      rung += 1;
+    }
+  }
+  return rung;
+}
+
+async function pause(ms: number, signal: AbortSignal): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}

@@ -1,0 +1,4 @@
+/** Every workflow that a worker can run. */
+export { call } from './call.ts';
+export { conversation } from './conversation.ts';
+export { screenshot } from './screenshot.ts';

@@ -1,0 +1,56 @@
+import { proxyActivities, proxyLocalActivities, type RetryPolicy } from '@temporalio/workflow';
+import type {
+  AudioActivities,
+  EmbeddingActivities,
+  IntakeActivities,
+  VisionActivities,
+} from '../src/domain/activities.ts';
+
+/**
+ * Failures that are not to be retried say so themselves (src/domain/errors.ts). The rest, an endpoint that is down or
+ * asks to wait, is retried for a day: then the record is marked as failed, with its reason, and can be rung again.
+ */
+const patient: RetryPolicy = { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '1m' };
+const A_DAY = '24h';
+
+/** Short database steps. They end within a workflow task; the retry covers a restart of Postgres. */
+export const intake = proxyLocalActivities<IntakeActivities>({
+  startToCloseTimeout: '10s',
+  scheduleToCloseTimeout: A_DAY,
+  retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '10s' },
+  localRetryThreshold: '1m',
+});
+
+/** A whole compressed recording may take long, so a heartbeat tells a lost worker from a slow model. */
+export function audio(summary: string): AudioActivities {
+  return proxyActivities<AudioActivities>({
+    taskQueue: 'audio',
+    startToCloseTimeout: '20m',
+    heartbeatTimeout: '15s',
+    scheduleToCloseTimeout: A_DAY,
+    retry: patient,
+    summary,
+  });
+}
+
+export function vision(summary: string): VisionActivities {
+  return proxyActivities<VisionActivities>({
+    taskQueue: 'vision',
+    startToCloseTimeout: '5m',
+    heartbeatTimeout: '15s',
+    scheduleToCloseTimeout: A_DAY,
+    retry: patient,
+    summary,
+  });
+}
+
+export function embedding(summary: string): EmbeddingActivities {
+  return proxyActivities<EmbeddingActivities>({
+    taskQueue: 'embedding',
+    startToCloseTimeout: '2m',
+    heartbeatTimeout: '15s',
+    scheduleToCloseTimeout: A_DAY,
+    retry: patient,
+    summary,
+  });
+}

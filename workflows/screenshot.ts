@@ -1,0 +1,66 @@
+import { continueAsNew, defineQuery, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import type { ArtifactResult, FailureRecord, InteractionRef } from '../src/domain/activities.ts';
+import { PROGRESS_QUERY, type SessionRef } from '../src/domain/workflows.ts';
+import { listenForRings } from './doorbell.ts';
+import { failureReason } from './failure.ts';
+import { embedding, intake, vision } from './proxies.ts';
+
+export interface ScreenshotProgress {
+  readonly artifacts: number;
+  readonly failures: number;
+}
+
+export const screenshotProgressQuery = defineQuery<ScreenshotProgress>(PROGRESS_QUERY);
+
+/**
+ * Makes one screenshot searchable: its text and a caption, recognised side by side. Either may fail alone; the record
+ * then says which part it lacks.
+ */
+export async function screenshot(session: SessionRef): Promise<ScreenshotProgress> {
+  const doorbell = listenForRings();
+  let progress: ScreenshotProgress = { artifacts: 0, failures: 0 };
+  setHandler(screenshotProgressQuery, () => progress);
+
+  for (;;) {
+    doorbell.answer();
+    const work = await intake.takeScreenshotWork(session);
+    for (const interactionId of work.interactionIds) {
+      const artifacts = await processScreenshot({ tenant: session.tenant, interactionId });
+      progress = { artifacts: progress.artifacts + artifacts, failures: progress.failures + (2 - artifacts) };
+      setCurrentDetails(`${progress.artifacts} artifacts, ${progress.failures} failures`);
+    }
+    const asleep = await intake.sleepUnlessRung({ ...session, arrivals: work.arrivals });
+    if (asleep && !doorbell.answer()) return progress;
+    if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof screenshot>(session);
+  }
+}
+
+/** Answers how many of the two artifacts were made. */
+async function processScreenshot(record: InteractionRef): Promise<number> {
+  const made = await Promise.all([
+    recognise(record, 'screen_text', vision('read the text').readScreenText(record)),
+    recognise(record, 'caption', vision('caption').captionScreen(record)),
+  ]);
+  const artifactIds = made.filter((id) => id !== undefined);
+  if (artifactIds.length === 0) return 0;
+  try {
+    await embedding('index').indexArtifacts({ ...record, artifactIds });
+  } catch (error) {
+    await intake.recordFailure({ ...record, kind: 'index', piece: 0, reason: failureReason(error) });
+    return 0;
+  }
+  return artifactIds.length;
+}
+
+async function recognise(
+  record: InteractionRef,
+  kind: FailureRecord['kind'],
+  step: Promise<ArtifactResult>,
+): Promise<string | undefined> {
+  try {
+    return (await step).artifactId;
+  } catch (error) {
+    await intake.recordFailure({ ...record, kind, piece: 0, reason: failureReason(error) });
+    return undefined;
+  }
+}
