@@ -13,8 +13,8 @@ import { audioActivities } from './transcribe.ts';
 
 type Activities = AudioActivities | EmbeddingActivities | IntakeActivities | VisionActivities;
 
-/** What the worker of each queue can do. `batch` has no work of its own yet. */
-export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Activities | undefined {
+/** What the worker of each queue can do. */
+export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Activities {
   switch (queue) {
     case 'intake':
       return intakeActivities(deps);
@@ -24,7 +24,5 @@ export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Act
       return visionActivities(deps);
     case 'embedding':
       return embeddingActivities(deps);
-    case 'batch':
-      return undefined;
   }
 }

@@ -30,7 +30,7 @@ export async function runProcess(parts: ProcessParts): Promise<void> {
   } catch (error) {
     if (!(error instanceof EarshotError) || error.code !== 'misconfigured') throw error;
     console.error(error.message);
-    process.exitCode = 1;
+    process.exit(1);
   }
 }
 
@@ -88,5 +88,5 @@ function installRuntime(): void {
 /** Ends a process that cannot go on, with one line that quotes no data. */
 export function endProcess(error: unknown): void {
   console.error(JSON.stringify({ level: 'fatal', ...errorForLog(error) }));
-  process.exitCode = 1;
+  process.exit(1);
 }

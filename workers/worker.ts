@@ -9,7 +9,7 @@ import { workflowBundle } from './bundle.ts';
  * How many steps of a queue run at a time in one process. Heavy models gain nothing from more requests than they have
  * cores; database steps wait for the network and may be many.
  */
-const CONCURRENCY: Readonly<Record<TaskQueue, number>> = { intake: 100, audio: 4, vision: 4, embedding: 100, batch: 20 };
+const CONCURRENCY: Readonly<Record<TaskQueue, number>> = { intake: 100, audio: 4, vision: 4, embedding: 100 };
 
 /** A worker that finishes its steps before it stops has this long; then they are handed back and retried elsewhere. */
 const DRAIN = '20s';
@@ -21,7 +21,6 @@ export async function createWorker(
   namespace: string,
   deps: ActivityDependencies,
 ): Promise<Worker> {
-  const activities = activitiesFor(queue, deps);
   const options: WorkerOptions = {
     connection,
     namespace,
@@ -33,7 +32,7 @@ export async function createWorker(
     workflowTaskPollerBehavior: { type: 'autoscaling', initial: 2, minimum: 1, maximum: 10 },
     activityTaskPollerBehavior: { type: 'autoscaling', initial: 2, minimum: 1, maximum: 10 },
     interceptors: { activity: [() => ({ inbound: new FailureInterceptor(deps.log, deps.metrics) })] },
-    ...(activities === undefined ? {} : { activities }),
+    activities: activitiesFor(queue, deps),
     ...(queue === 'intake' ? { workflowBundle: await workflowBundle() } : {}),
   };
   return Worker.create(options);

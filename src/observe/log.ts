@@ -24,7 +24,13 @@ export function openLog(level: string): Logger {
 /** An error as it may be logged: foreign messages are left out, for they may quote what was being processed. */
 export function errorForLog(error: unknown): { code: string; reason: string } {
   if (error instanceof EarshotError) return { code: error.code, reason: error.message };
-  return { code: 'unexpected', reason: error instanceof Error ? `${error.name} ${codeOf(error)}`.trim() : typeof error };
+  if (!(error instanceof Error)) return { code: 'unexpected', reason: typeof error };
+  return { code: 'unexpected', reason: [error.name, codeOf(error), ...frames(error)].filter(Boolean).join(' ') };
+}
+
+/** Places in the code, which tell no data. */
+function frames(error: Error): string[] {
+  return (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)).slice(0, 4).map((line) => line.trim());
 }
 
 function codeOf(error: Error): string {

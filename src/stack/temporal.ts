@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { Connection } from '@temporalio/client';
+import { freePort, spawnDetached, type ProcessIdentity } from './processes.ts';
+
+const PREFERRED_PORT = 7_233;
+
+export interface TemporalPart {
+  readonly identity: ProcessIdentity;
+  readonly address: string;
+  readonly ui: string;
+  readonly logFile: string;
+}
+
+/**
+ * Starts the dev server with its UI over a file. One node needs one partition a queue; deleted rows are overwritten,
+ * so that an erasure leaves nothing in the file's free pages.
+ */
+export async function startTemporal(executable: string, folder: string, env: NodeJS.ProcessEnv): Promise<TemporalPart> {
+  const port = await freePort(PREFERRED_PORT);
+  const uiPort = await freePort(PREFERRED_PORT + 1_000);
+  const logFile = join(folder, 'logs', 'temporal.log');
+  const args = [
+    'server', 'start-dev',
+    '--ip', '127.0.0.1',
+    '--port', String(port),
+    '--ui-port', String(uiPort),
+    '--db-filename', join(folder, 'temporal.db'),
+    '--sqlite-pragma', 'secure_delete=ON',
+    '--log-level', 'error',
+    '--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1',
+    '--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1',
+  ]; // prettier-ignore
+  const identity = await spawnDetached({ command: executable, args, env, logFile });
+  return { identity, logFile, address: `127.0.0.1:${port}`, ui: `http://127.0.0.1:${uiPort}` };
+}
+
+export async function answersWorkflows(address: string): Promise<boolean> {
+  const connection = await Connection.connect({ address, connectTimeout: '2s' });
+  try {
+    await connection.workflowService.describeNamespace({ namespace: 'default' });
+    return true;
+  } finally {
+    await connection.close();
+  }
+}
