@@ -69,6 +69,7 @@ async function makeLive(client: pg.Client, model: string, dimensions: number): P
   await client.query(`
     alter table embedding_v${version} enable row level security;
     alter table embedding_v${version} force row level security;
-    create policy own_tenant on embedding_v${version} using (tenant = current_setting('earshot.tenant', true))`);
+    create policy own_tenant on embedding_v${version} using (tenant = current_setting('earshot.tenant', true));
+    grant select on embedding_v${version} to earshot_app, earshot_reader`);
   return version;
 }

@@ -17,10 +17,10 @@ export interface ChunkingOptions {
 }
 
 /**
- * MiniLM reads 256 word pieces, about 1,000 characters of English. Longer chunks would be cut off unseen; much shorter
- * ones lose the sentence around a word.
+ * MiniLM reads 256 word pieces, about 1,000 characters of English: longer chunks would be cut off unseen. Half of that
+ * is some 30 s of speech, near enough to find the place; much shorter ones lose the sentence around a word.
  */
-export const DEFAULT_CHUNKING: ChunkingOptions = { maxCharacters: 800 };
+export const DEFAULT_CHUNKING: ChunkingOptions = { maxCharacters: 500 };
 
 /**
  * Cuts passages into chunks: neighbours are joined up to the limit, a passage over the limit is cut at a sentence or

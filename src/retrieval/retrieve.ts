@@ -80,7 +80,7 @@ export async function retrieve(deps: RetrievalDependencies, question: Question):
   const answer: Answer = {
     results,
     newestEventTime: newest,
-    history: newest === null ? 'none' : 'some',
+    history: newest === null && pending.length === 0 ? 'none' : 'some',
     pending: pending.map(pendingOf),
     degraded,
     retrievalId: randomUUID(),
