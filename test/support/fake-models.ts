@@ -1,0 +1,127 @@
+import { createHash } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+export type ModelRoute = 'embeddings' | 'transcriptions' | 'screen_text' | 'screen_caption';
+
+/** What the next call of a route gets instead of a good answer. */
+export type Fault =
+  | { readonly kind: 'status'; readonly status: number; readonly retryAfter?: string }
+  | { readonly kind: 'body'; readonly body: string; readonly type?: string }
+  /** Headers, a part of the body, then silence. */
+  | { readonly kind: 'stall' }
+  | { readonly kind: 'reset' }
+  /** A good answer, changed. */
+  | { readonly kind: 'change'; change(answer: never): unknown };
+
+export interface ModelCall {
+  readonly route: ModelRoute;
+  readonly inputs: readonly string[];
+  readonly encodingFormat: string | undefined;
+}
+
+export interface FakeModels {
+  readonly url: string;
+  readonly calls: ModelCall[];
+  /** Faults by route, taken in order; `always` stays. */
+  fail(route: ModelRoute, ...faults: Fault[]): void;
+  failAlways(route: ModelRoute, fault: Fault): void;
+  heal(): void;
+  /** What recognition says. */
+  transcript: string;
+  screenLines: string[];
+  caption: string;
+  /** While set, answers wait. */
+  hold: Promise<void> | undefined;
+  stop(): Promise<void>;
+}
+
+export const DIMENSIONS = 384;
+
+/** An OpenAI-compatible server with made-up but well-formed answers, and every fault that a real one has shown. */
+export async function startFakeModels(): Promise<FakeModels> {
+  const queues = new Map<ModelRoute, Fault[]>();
+  const constant = new Map<ModelRoute, Fault>();
+  const server = createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy());
+  });
+  const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const body = await readAll(request);
+    const call = describeCall(request.url ?? '', body);
+    fake.calls.push(call);
+    await fake.hold;
+    const fault = queues.get(call.route)?.shift() ?? constant.get(call.route);
+    sendAnswer(response, goodAnswer(fake, call), fault);
+  };
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const fake: FakeModels = {
+    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/v1`,
+    calls: [],
+    fail: (route, ...faults) => void queues.set(route, [...(queues.get(route) ?? []), ...faults]),
+    failAlways: (route, fault) => void constant.set(route, fault),
+    heal: () => (queues.clear(), constant.clear()),
+    transcript: 'The parcel has not arrived and the customer asks for a replacement.',
+    screenLines: ['Checkout', 'Error code: PAY-4012'],
+    caption: 'A checkout page with a red banner.',
+    hold: undefined,
+    stop: () => new Promise((resolve) => (server.close(() => resolve()), server.closeAllConnections())),
+  };
+  return fake;
+}
+
+async function readAll(request: IncomingMessage): Promise<Buffer> {
+  const parts: Buffer[] = [];
+  for await (const part of request as AsyncIterable<Buffer>) parts.push(part);
+  return Buffer.concat(parts);
+}
+
+function describeCall(url: string, body: Buffer): ModelCall {
+  if (url.endsWith('/audio/transcriptions')) return { route: 'transcriptions', inputs: [], encodingFormat: undefined };
+  const json = JSON.parse(body.toString()) as {
+    input?: string[];
+    encoding_format?: string;
+    response_format?: { json_schema?: { name: 'screen_text' | 'screen_caption' } };
+  };
+  const route = url.endsWith('/embeddings') ? 'embeddings' : (json.response_format?.json_schema?.name ?? 'screen_caption');
+  return { route, inputs: json.input ?? [], encodingFormat: json.encoding_format };
+}
+
+/** A unit vector that depends on the words alone: texts that share words are near each other. */
+export function fakeVector(text: string): number[] {
+  const vector = Array.from({ length: DIMENSIONS }, () => 0);
+  for (const word of text.toLowerCase().match(/\w+/g) ?? ['']) {
+    const digest = createHash('sha256').update(word).digest();
+    vector[digest.readUInt16BE(0) % DIMENSIONS]! += 1;
+    vector[digest.readUInt16BE(2) % DIMENSIONS]! += 1;
+  }
+  const norm = Math.hypot(...vector);
+  return vector.map((value) => value / norm);
+}
+
+function goodAnswer(fake: FakeModels, { route, inputs }: ModelCall): unknown {
+  if (route === 'embeddings') {
+    const data = inputs.map((text, index) => ({ object: 'embedding', index, embedding: fakeVector(text) }));
+    return { object: 'list', model: 'fake-embedding', data, usage: { prompt_tokens: 1, total_tokens: 1 } };
+  }
+  if (route === 'transcriptions') {
+    const segment = { id: 0, start: 0, end: 1, text: fake.transcript, avg_logprob: -0.2, no_speech_prob: 0.01 };
+    return { duration: 600, language: 'english', text: fake.transcript, segments: fake.transcript === '' ? [] : [segment] };
+  }
+  const box = (index: number) => ({ x: 10, y: 20 * index, width: 100, height: 18 });
+  const lines = fake.screenLines.map((text, index) => ({ text, confidence: 0.9, box: box(index) }));
+  const content = JSON.stringify(route === 'screen_text' ? { lines } : { caption: fake.caption, confidence: 0.8 });
+  return { model: 'fake-vision', choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content } }] };
+}
+
+function sendAnswer(response: ServerResponse, good: unknown, fault: Fault | undefined): void {
+  if (fault?.kind === 'reset') return void response.destroy();
+  if (fault?.kind === 'status') {
+    if (fault.retryAfter !== undefined) response.setHeader('retry-after', fault.retryAfter);
+    return void response.writeHead(fault.status, { 'content-type': 'application/json' }).end('{"error":{"message":"no"}}');
+  }
+  const body = fault?.kind === 'body' ? fault.body : JSON.stringify(fault?.kind === 'change' ? fault.change(good as never) : good);
+  const type = (fault?.kind === 'body' ? fault.type : undefined) ?? 'application/json';
+  response.writeHead(200, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
+  if (fault?.kind === 'stall') return void response.write(body.slice(0, 10));
+  response.end(body);
+}
