@@ -49,7 +49,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   const api = parts.api ? await startApi(config, apiDependencies(config, deps, ring, connection)) : undefined;
   deps.log.info({ pid: process.pid, queues: parts.queues, port: api?.port }, 'earshot is up');
   // A worker that ends by itself has failed: the process ends with it, for a supervisor to start it again.
-  await Promise.race([stopped, running]);
+  await (workers.length === 0 ? stopped : Promise.race([stopped, running]));
   deps.log.info({ pid: process.pid }, 'earshot is draining');
   await api?.stop();
   await sweep?.stop();

@@ -1,0 +1,63 @@
+import sharp from 'sharp';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { startEarshot, type TestEarshot } from '../support/earshot.ts';
+import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
+
+let models: FakeModels;
+let earshot: TestEarshot;
+let picture: Buffer;
+
+beforeAll(async () => {
+  models = await startFakeModels();
+  earshot = await startEarshot({ models });
+  picture = await sharp({ create: { width: 4_000, height: 1_000, channels: 3, background: 'white' } }).png().toBuffer();
+});
+afterAll(async () => {
+  await earshot?.stop();
+  await models?.stop();
+});
+beforeEach(() => models.heal());
+
+function screenshot(screenshotId: string) {
+  const metadata = { screenshotId, customerId: 'viewer', capturedAt: new Date().toISOString(), conversationId: 'talk' };
+  return earshot.upload('/v1/screenshots', 'image', picture, metadata);
+}
+
+describe('a screenshot', () => {
+  it('is found by its text and by its caption, each with its place', async () => {
+    const { body } = await screenshot('both');
+    await earshot.settled(body.interactionId, 'reachable');
+    const byText = await earshot.retrieve({ query: 'PAY-4012', customerId: 'viewer', mode: 'text' });
+    // Sent at half its size, for no side may be longer than 2,000 pixels: boxes come back in pixels of the original.
+    expect(byText.results[0]).toMatchObject({ conversationId: 'talk', place: { kind: 'box', x: 20, width: 200 } });
+    const byCaption = await earshot.retrieve({ query: 'red banner', customerId: 'viewer', mode: 'text' });
+    expect(byCaption.results[0]?.place.kind).toBe('picture');
+  });
+
+  it('without a caption is reachable by its text, and says what it lacks', async () => {
+    models.failAlways('screen_caption', { kind: 'status', status: 400 });
+    const { body } = await screenshot('no caption');
+    expect(await earshot.settled(body.interactionId, 'reachable')).toMatchObject({ degraded: ['caption'] });
+  });
+
+  it('of which neither part can be made is failed with its reason', async () => {
+    models.failAlways('screen_caption', { kind: 'status', status: 400 });
+    models.failAlways('screen_text', { kind: 'status', status: 422 });
+    const { body } = await screenshot('nothing');
+    expect(await earshot.settled(body.interactionId, 'failed')).toMatchObject({ reason: 'model_rejected' });
+  });
+
+  const truncated = { choices: [{ finish_reason: 'stop', message: { content: '{"lines":[{"te' } }] };
+  it.each([
+    ['truncated JSON in its message', truncated],
+    ['a message that was cut off', { choices: [{ finish_reason: 'length', message: { content: '{"lines":[]}' } }] }],
+    ['JSON of another shape', { choices: [{ finish_reason: 'stop', message: { content: '{"text":"x"}' } }] }],
+    ['no message', { choices: [] }],
+  ])('is read again when the model gave %s', async (name, answer) => {
+    models.calls.length = 0;
+    models.fail('screen_text', { kind: 'body', body: JSON.stringify(answer) });
+    const { body } = await screenshot(name);
+    await earshot.settled(body.interactionId, 'reachable');
+    expect(models.calls.filter(({ route }) => route === 'screen_text')).toHaveLength(2);
+  });
+});
