@@ -118,14 +118,15 @@ const withinCustomer = ({ index_version: version }: IndexVersionRow) => ({
 
 /**
  * Over all customers: full text by GIN, vectors by HNSW with iterative scan, which goes on until enough rows pass the
- * filters. The cast must be that of the version's index, or the index is not used.
+ * filters. The cast must be that of the version's index, or the index is not used; and words are searched in the view
+ * `tenant_chunk`, because row-level security keeps GIN from being used on the table.
  */
 const overAll = ({ index_version: version, dimensions }: IndexVersionRow) => ({
   name: `retrieve_all_v${version}`,
   text: `
     with text_hits as (
       select c.chunk_id, ts_rank(c.words, query, 1) as score
-      from chunk c, ${ANY_WORD} as wanted (query)
+      from tenant_chunk c, ${ANY_WORD} as wanted (query)
       where c.words @@ query and $2::text is null and ${FILTERS}
       order by score desc
       limit $9

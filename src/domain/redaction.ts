@@ -94,6 +94,8 @@ function validIbanLength(candidate: string): number | undefined {
 function cards(text: string): Span[] {
   return spokenDigitRuns(text).flatMap((run): Span[] => {
     for (let first = 0; first + 13 <= run.digits.length; first++) {
+      // A number begins where a group of figures does: order numbers hold card numbers by chance.
+      if (first > 0 && run.starts[first] === run.ends[first - 1]) continue;
       for (let count = Math.min(19, run.digits.length - first); count >= 13; count--) {
         const digits = run.digits.slice(first, first + count);
         if (!/^[2-6]/.test(digits) || !validator.isLuhnNumber(digits)) continue;

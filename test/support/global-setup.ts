@@ -27,7 +27,10 @@ export default async function setup(project: TestProject): Promise<() => Promise
   const progress = linesTo((line) => console.log(line));
   await versitygwExecutable(progress, process.env);
   const stack = await startStack({ folder, env: environment(), progress });
-  await makeTemplate(stack.env['DATABASE_URL']!, stack.env);
+  await makeTemplate(stack.env['DATABASE_URL']!, stack.env).catch(async (error: unknown) => {
+    await stack.release();
+    throw error;
+  });
   project.provide('stackEnv', { ...stack.env });
   return () => stack.release();
 }
