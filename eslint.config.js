@@ -30,7 +30,10 @@ export default tseslint.config(
     files: ['src/**', 'activities/**', 'workers/**', 'workflows/**'],
     ignores: ['src/config.ts', 'src/stack/**'],
     rules: {
-      'no-restricted-properties': ['error', { object: 'process', property: 'env', message: 'Read settings through src/config.ts.' }],
+      'no-restricted-properties': [
+        'error',
+        { object: 'process', property: 'env', message: 'Read settings through src/config.ts.' },
+      ],
     },
   },
   // The import zones of the design: arrows point towards the domain only.
@@ -40,7 +43,10 @@ export default tseslint.config(
   },
   {
     files: ['workflows/**'],
-    rules: only('^(node:|\\.\\./(activities|workers|test)|\\.\\./src/(?!domain/))', 'Workflows import the domain only.'),
+    rules: only(
+      '^(node:|\\.\\./(activities|workers|test)|\\.\\./src/(?!domain/))',
+      'Workflows import the domain only.',
+    ),
   },
   {
     files: ['src/db/**', 'src/raw-store/**', 'src/models/**'],
@@ -48,12 +54,18 @@ export default tseslint.config(
   },
   {
     files: ['activities/**'],
-    rules: only('^\\.\\./(workers|workflows|test)|^\\.\\./src/(api|stack)/', 'Activities import src, not the API or the stack.'),
+    rules: only(
+      '^\\.\\./(workers|workflows|test)|^\\.\\./src/(api|stack)/',
+      'Activities import src, not the API or the stack.',
+    ),
   },
   {
     files: ['src/**'],
     ignores: ['src/stack/**', 'src/domain/**', 'src/db/**', 'src/raw-store/**', 'src/models/**'],
-    rules: only('^(\\.\\./)+(workers|workflows|activities|test)/', 'Only workers and the stack wire activities and workflows.'),
+    rules: only(
+      '^(\\.\\./)+(workers|workflows|activities|test)/',
+      'Only workers and the stack wire activities and workflows.',
+    ),
   },
   {
     files: ['test/**', 'bench/**', 'workers/**', 'src/stack/**', 'src/*/main.ts', 'src/db/migrate.ts', '*.ts'],

@@ -1,5 +1,11 @@
 import { Context } from '@temporalio/activity';
-import { chunksToEmbed, storeEmbeddings, takeMessages, type ChunkToEmbed, type MessageBatch } from '../src/db/embeddings.ts';
+import {
+  chunksToEmbed,
+  storeEmbeddings,
+  takeMessages,
+  type ChunkToEmbed,
+  type MessageBatch,
+} from '../src/db/embeddings.ts';
 import { recordFailedPiece } from '../src/db/artifacts.ts';
 import type {
   BatchClosedBy,
@@ -120,7 +126,10 @@ async function embedEach(deps: ActivityDependencies, chunks: readonly ChunkToEmb
   const embedAll = async (some: readonly ChunkToEmbed[]): Promise<void> => {
     if (some.length === 0) return;
     try {
-      const vectors = await deps.embedding.embed(some.map(({ text }) => text), signal);
+      const vectors = await deps.embedding.embed(
+        some.map(({ text }) => text),
+        signal,
+      );
       some.forEach((chunk, index) => embedded.push({ chunk, vector: vectors[index]! }));
     } catch (error) {
       if (!(error instanceof EarshotError) || error.code !== 'model_rejected') throw error;

@@ -31,7 +31,10 @@ export class FailureInterceptor implements ActivityInboundCallsInterceptor {
     const { activityType, attempt, workflowExecution } = Context.current().info;
     const { code, reason } = errorForLog(error);
     this.#metrics.activityFailures.inc({ activity: activityType, code });
-    this.#log.warn({ activity: activityType, attempt, workflowId: workflowExecution?.workflowId, code, reason }, 'step failed');
+    this.#log.warn(
+      { activity: activityType, attempt, workflowId: workflowExecution?.workflowId, code, reason },
+      'step failed',
+    );
     const known = error instanceof EarshotError ? error : undefined;
     const failure = ApplicationFailure.create({
       type: code,

@@ -12,7 +12,8 @@ export function visionActivities(deps: ActivityDependencies): VisionActivities {
   return {
     readScreenText: (screenshot) =>
       readScreen(deps, screenshot, 'screen_text', (png, signal) => vision.readText(png, signal)),
-    captionScreen: (screenshot) => readScreen(deps, screenshot, 'caption', (png, signal) => vision.caption(png, signal)),
+    captionScreen: (screenshot) =>
+      readScreen(deps, screenshot, 'caption', (png, signal) => vision.caption(png, signal)),
   };
 }
 

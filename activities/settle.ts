@@ -19,7 +19,10 @@ export async function settleRecords(
   const seen = writtenChunks.length === 0 ? [] : await probeReachable(reader, tenant, deps.indexVersion, writtenChunks);
   const asleep = await settle(app, tenant, deps.indexVersion, interactionIds, seen, sleep);
   if (seen.length === writtenChunks.length) return asleep;
-  throw new EarshotError('not_reachable', `${writtenChunks.length - seen.length} chunks were written and are not found`);
+  throw new EarshotError(
+    'not_reachable',
+    `${writtenChunks.length - seen.length} chunks were written and are not found`,
+  );
 }
 
 /** Closes the books on records whose writes the fence refused. */

@@ -24,7 +24,7 @@ const apiKeys = z
       const key = entry.slice(0, Math.max(separator, 0)).trim();
       const scopes = entry.slice(separator + 1).split('+');
       const known = scopes.every((scope): scope is Scope => (SCOPES as readonly string[]).includes(scope));
-      if (key.length >= 16 && known) return [{ key, scopes: scopes as Scope[] }];
+      if (key.length >= 16 && known) return [{ key, scopes: scopes }];
       context.addIssue({
         code: 'custom',
         message: `each entry is key:scope+scope with a key of 16 characters or more and scopes of ${SCOPES.join(', ')}`,

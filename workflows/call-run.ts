@@ -19,7 +19,7 @@ export class CallRun {
   #recordingsActive = 0;
   #piecesActive = 0;
   #piecesInParallel = 1;
-  #fault: unknown;
+  #fault: Error | undefined;
   #progress: CallProgress = { recordings: 0, pieces: 0, piecesDone: 0, failures: 0, missingSegments: 0 };
 
   constructor(tenant: string) {
@@ -48,7 +48,7 @@ export class CallRun {
       this.#recordingsActive += 1;
       this.#progress = { ...this.#progress, recordings: this.#progress.recordings + 1 };
       this.#recording(item)
-        .catch((error: unknown) => (this.#fault = error))
+        .catch((error: unknown) => (this.#fault = error instanceof Error ? error : new Error('a step failed')))
         .finally(() => (this.#recordingsActive -= 1));
     }
   }

@@ -1,4 +1,11 @@
-import { condition, continueAsNew, defineQuery, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import {
+  condition,
+  continueAsNew,
+  defineQuery,
+  setCurrentDetails,
+  setHandler,
+  workflowInfo,
+} from '@temporalio/workflow';
 import { PROGRESS_QUERY, type SessionRef } from '../src/domain/workflows.ts';
 import { CallRun, type CallProgress } from './call-run.ts';
 import { listenForRings } from './doorbell.ts';

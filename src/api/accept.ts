@@ -128,7 +128,11 @@ async function sealRecord(deps: ApiDependencies, record: CapturedRecord, identit
 
 /** A chat message as it is searched: redacted before anything but the sealed payload holds it. */
 function searchableText({ interactionId }: NewInteraction, text: string): AcceptedText {
-  const passage = { text: text.replaceAll('\0', ' ').toWellFormed(), place: { kind: 'message' } as const, confidence: 1 };
+  const passage = {
+    text: text.replaceAll('\0', ' ').toWellFormed(),
+    place: { kind: 'message' } as const,
+    confidence: 1,
+  };
   const { passages, counts } = redactPassages([passage]);
   const artifactId = artifactIdOf({
     interactionId,

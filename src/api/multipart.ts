@@ -45,7 +45,11 @@ function openParser(headers: IncomingHttpHeaders, spec: MultipartSpec): Busboy {
   try {
     return busboy({
       headers,
-      limits: { fileSize: Math.max(spec.maxFileBytes, spec.maxMetadataBytes) + 1, fieldSize: spec.maxMetadataBytes + 1, parts: 4 },
+      limits: {
+        fileSize: Math.max(spec.maxFileBytes, spec.maxMetadataBytes) + 1,
+        fieldSize: spec.maxMetadataBytes + 1,
+        parts: 4,
+      },
     });
   } catch {
     throw new EarshotError('unsupported_format', `the body must be multipart/form-data with ${spec.file} and metadata`);

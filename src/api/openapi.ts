@@ -18,7 +18,8 @@ export function openApiDocument(routes: readonly RouteSpec[]): Document {
 
 function describeRoute(spec: RouteSpec): RouteConfig {
   const body = bodyContent(spec);
-  const headers = spec.scope === 'channel' ? z.object({ 'Idempotency-Key': z.string().max(200).optional() }) : undefined;
+  const headers =
+    spec.scope === 'channel' ? z.object({ 'Idempotency-Key': z.string().max(200).optional() }) : undefined;
   return {
     method: spec.method,
     path: spec.path,
@@ -42,5 +43,8 @@ function bodyContent({ body, upload }: RouteSpec) {
   if (body === undefined) return undefined;
   if (upload === undefined) return { required: true, content: { 'application/json': { schema: body } } };
   const bytes = z.string().openapi({ format: 'binary' });
-  return { required: true, content: { 'multipart/form-data': { schema: z.object({ [upload.file]: bytes, metadata: body }) } } };
+  return {
+    required: true,
+    content: { 'multipart/form-data': { schema: z.object({ [upload.file]: bytes, metadata: body }) } },
+  };
 }

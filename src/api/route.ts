@@ -53,7 +53,7 @@ export function route<ParamsSchema extends z.ZodObject, BodySchema extends z.Zod
     handle(input: RouteInput<z.output<ParamsSchema>, z.output<BodySchema>>): Promise<unknown>;
   },
 ): RouteSpec {
-  return spec as unknown as RouteSpec;
+  return spec;
 }
 
 const idempotencyKey = z.string().min(1).max(200).optional();
@@ -67,7 +67,11 @@ export async function runRoute(
 ): Promise<unknown> {
   const params = parse(spec.params ?? z.object({}), request.params, '');
   const query = parse(spec.query ?? z.object({}), request.query, '');
-  const key = parse(z.object({ 'Idempotency-Key': idempotencyKey }), { 'Idempotency-Key': request.get('idempotency-key') }, '');
+  const key = parse(
+    z.object({ 'Idempotency-Key': idempotencyKey }),
+    { 'Idempotency-Key': request.get('idempotency-key') },
+    '',
+  );
   const { body, file } = await readBody(spec, deps, request);
   return spec.handle({ deps, caller, params, query, body, file, idempotencyKey: key['Idempotency-Key'] });
 }
@@ -97,7 +101,10 @@ function parse<T>(schema: z.ZodType<T>, value: unknown, prefix: string): T {
   if (result.success) return result.data;
   const fields = result.error.issues.flatMap((issue): FieldError[] => {
     if (issue.code === 'unrecognized_keys') {
-      return issue.keys.map((key) => ({ field: `${prefix}${[...issue.path, key].join('.')}`, message: 'is not known' }));
+      return issue.keys.map((key) => ({
+        field: `${prefix}${[...issue.path, key].join('.')}`,
+        message: 'is not known',
+      }));
     }
     return [{ field: `${prefix}${issue.path.join('.') || 'body'}`, message: issue.message }];
   });

@@ -49,7 +49,9 @@ export async function startApi(settings: ApiSettings, deps: ApiDependencies): Pr
 async function listen(server: Server, { HOST, PORT }: ApiSettings): Promise<void> {
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) =>
-      reject(new EarshotError('misconfigured', `PORT ${PORT} on ${HOST} cannot be listened on: ${error.code ?? error.name}`)),
+      reject(
+        new EarshotError('misconfigured', `PORT ${PORT} on ${HOST} cannot be listened on: ${error.code ?? error.name}`),
+      ),
     );
     server.listen(PORT, HOST, resolve);
   });
@@ -122,7 +124,11 @@ function mountPublicPages(app: Express, deps: ApiDependencies): void {
 
 async function readiness(deps: ApiDependencies): Promise<Record<string, string>> {
   const signal = AbortSignal.timeout(5_000);
-  const check = (promise: Promise<void>) => promise.then(() => 'ok', (error: unknown) => codeOf(error));
+  const check = (promise: Promise<void>) =>
+    promise.then(
+      () => 'ok',
+      (error: unknown) => codeOf(error),
+    );
   const [postgres, temporal, rawStore] = await Promise.all([
     check(deps.database.check()),
     check(deps.checkTemporal()),

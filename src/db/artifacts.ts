@@ -194,10 +194,7 @@ export async function setPieces(db: Queryable, tenant: string, interactionId: st
  * Gives up on a step: notes the failed piece, or, for `index`, takes the artifacts whose vectors never became reachable
  * out of service. What was made of other pieces stays.
  */
-export async function recordFailedPiece(
-  db: Queryable,
-  failure: FailedPiece,
-): Promise<void> {
+export async function recordFailedPiece(db: Queryable, failure: FailedPiece): Promise<void> {
   const statement = {
     name: 'record_failed_piece',
     text: `

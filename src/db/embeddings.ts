@@ -109,7 +109,11 @@ export interface NewEmbeddings {
   readonly runId: string | null;
   /** When a worker took the batch; null leaves the stamp as it is. */
   readonly pickedUpAt: Date | null;
-  readonly rows: readonly { readonly chunkId: string; readonly embeddingId: string; readonly vector: readonly number[] }[];
+  readonly rows: readonly {
+    readonly chunkId: string;
+    readonly embeddingId: string;
+    readonly vector: readonly number[];
+  }[];
 }
 
 /**
@@ -202,7 +206,14 @@ export async function settle(
   reachableChunks: readonly string[],
   sleep: SleepCondition | undefined,
 ): Promise<boolean> {
-  const values = [tenant, indexVersion, interactionIds, reachableChunks, sleep?.sessionId ?? null, sleep?.arrivals ?? 0];
+  const values = [
+    tenant,
+    indexVersion,
+    interactionIds,
+    reachableChunks,
+    sleep?.sessionId ?? null,
+    sleep?.arrivals ?? 0,
+  ];
   return only(await run<{ asleep: boolean }>(db, SETTLE, values)).asleep;
 }
 

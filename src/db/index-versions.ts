@@ -32,7 +32,8 @@ export async function ensureLiveIndexVersion(databaseUrl: string, model: string,
     await client.query('begin');
     await client.query('lock table index_version in share row exclusive mode');
     const { rows } = await client.query<IndexVersionRow>(`select * from index_version where state = 'live'`);
-    const version = rows[0] === undefined ? await makeLive(client, model, dimensions) : matching(rows[0], model, dimensions);
+    const version =
+      rows[0] === undefined ? await makeLive(client, model, dimensions) : matching(rows[0], model, dimensions);
     await client.query('commit');
     return version;
   } finally {

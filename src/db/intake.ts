@@ -149,11 +149,9 @@ export async function acceptInteraction(
   interaction: NewInteraction,
   text: AcceptedText | undefined,
 ): Promise<AcceptResult> {
-  const row = only(await run<AcceptRow>(db, ACCEPT, [
-    ...interactionValues(interaction),
-    ...textValues(text),
-    interaction.startedAt,
-  ]));
+  const row = only(
+    await run<AcceptRow>(db, ACCEPT, [...interactionValues(interaction), ...textValues(text), interaction.startedAt]),
+  );
   if (row.accepted) return { outcome: 'accepted', bodyHash: null, ring: row.ring };
   if (row.body_hash !== null) return { outcome: 'duplicate', bodyHash: row.body_hash, ring: false };
   if (row.roused) return lostRace(db, interaction);

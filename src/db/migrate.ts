@@ -12,7 +12,10 @@ const MIGRATIONS = resolve(import.meta.dirname, '../../migrations');
  * @returns the names of the migrations that were applied now.
  * @throws EarshotError `misconfigured` when the server is too old, lacks pgvector or cannot be reached.
  */
-export async function migrate(databaseUrl: string, report: (line: string) => void = () => undefined): Promise<string[]> {
+export async function migrate(
+  databaseUrl: string,
+  report: (line: string) => void = () => undefined,
+): Promise<string[]> {
   try {
     const applied = await runner({
       databaseUrl,

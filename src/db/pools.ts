@@ -74,11 +74,7 @@ export function openDatabase(options: DatabaseOptions): Database {
  * Without iterative scan a filtered HNSW search returns a fraction of what it was asked for. The setting's value is
  * read back by the readiness check, because pgvector takes an unknown value as "off" with only a warning.
  */
-const READER_SETTINGS = [
-  'default_transaction_read_only=on',
-  'hnsw.iterative_scan=strict_order',
-  'hnsw.ef_search=100',
-];
+const READER_SETTINGS = ['default_transaction_read_only=on', 'hnsw.iterative_scan=strict_order', 'hnsw.ef_search=100'];
 
 function openPool(options: DatabaseOptions, settings: string[]): pg.Pool {
   const all = [...settings, 'statement_timeout=15s', 'lock_timeout=10s', 'idle_in_transaction_session_timeout=15s'];

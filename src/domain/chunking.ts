@@ -71,7 +71,12 @@ function splitPassage(passage: Passage, maxCharacters: number): Passage[] {
 /** The last sentence end, else word end, in the second half of the window; else the limit, never inside a surrogate pair. */
 function cutPosition(text: string, maxCharacters: number): number {
   const window = text.slice(0, maxCharacters);
-  const sentence = Math.max(window.lastIndexOf('. '), window.lastIndexOf('? '), window.lastIndexOf('! '), window.lastIndexOf('\n'));
+  const sentence = Math.max(
+    window.lastIndexOf('. '),
+    window.lastIndexOf('? '),
+    window.lastIndexOf('! '),
+    window.lastIndexOf('\n'),
+  );
   if (sentence > maxCharacters / 2) return sentence + 1;
   const word = window.lastIndexOf(' ');
   if (word > maxCharacters / 2) return word;

@@ -82,7 +82,8 @@ export const DIALS = {
     defaultValue: SECOND,
     min: 0,
     max: 10 * SECOND,
-    reason: 'How long messages that follow the first wait for company. Longer costs freshness, shorter costs model calls.',
+    reason:
+      'How long messages that follow the first wait for company. Longer costs freshness, shorter costs model calls.',
   },
   'call.piece_target_ms': {
     defaultValue: 30 * SECOND,
@@ -100,7 +101,8 @@ export const DIALS = {
     defaultValue: 30 * MINUTE,
     min: SECOND,
     max: 24 * 60 * MINUTE,
-    reason: 'A live call without a segment or an end for this long no longer holds a workflow open; a late one reopens it.',
+    reason:
+      'A live call without a segment or an end for this long no longer holds a workflow open; a late one reopens it.',
   },
   'vision.max_side_pixels': {
     defaultValue: 2_000,

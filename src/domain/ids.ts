@@ -21,7 +21,11 @@ function uuidFrom(digest: Buffer): string {
 }
 
 function derivedId(kind: string, ...parts: (string | number)[]): string {
-  return uuidFrom(createHash('sha256').update(canonical([kind, ...parts])).digest());
+  return uuidFrom(
+    createHash('sha256')
+      .update(canonical([kind, ...parts]))
+      .digest(),
+  );
 }
 
 /** Ids that depend on names given from outside, under the deployment's customer secret. */
@@ -37,7 +41,9 @@ export interface KeyedIds {
 
 export function keyedIds(secret: Buffer): KeyedIds {
   const mac = (kind: string, parts: readonly (string | number)[]) =>
-    createHmac('sha256', secret).update(canonical([kind, ...parts])).digest();
+    createHmac('sha256', secret)
+      .update(canonical([kind, ...parts]))
+      .digest();
   return {
     customerKey: (tenant, customerId) => mac('customer', [tenant, customerId]).toString('hex').slice(0, 32),
     sessionId: (tenant, channel, externalId) => uuidFrom(mac('session', [tenant, channel, externalId])),

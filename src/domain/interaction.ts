@@ -5,7 +5,11 @@ export type Channel = 'chat' | 'call' | 'screenshot';
 export type Modality = 'chat' | 'audio' | 'screenshot';
 export const MODALITIES = ['chat', 'audio', 'screenshot'] as const satisfies readonly Modality[];
 
-export const MODALITY_OF: Readonly<Record<Channel, Modality>> = { chat: 'chat', call: 'audio', screenshot: 'screenshot' };
+export const MODALITY_OF: Readonly<Record<Channel, Modality>> = {
+  chat: 'chat',
+  call: 'audio',
+  screenshot: 'screenshot',
+};
 
 /**
  * Where a record stands. `accepted`: durable, nobody has taken it. `processing`: taken. `reachable`: a probe of the

@@ -24,11 +24,7 @@ function longestRun(words: readonly string[]): number {
 }
 
 /** Judges a whole transcript; `minConfidence` is the dial `quality.min_speech_confidence`. */
-export function judgeTranscript(
-  text: string,
-  confidence: number,
-  minConfidence: number,
-): QuarantineReason | undefined {
+export function judgeTranscript(text: string, confidence: number, minConfidence: number): QuarantineReason | undefined {
   if (text.trim() === '') return 'empty_transcript';
   if (isRepetitive(text)) return 'repetitive_transcript';
   if (confidence < minConfidence) return 'low_confidence';

@@ -65,8 +65,11 @@ function matches(text: string, pattern: RegExp, type: PiiType, decide: (match: s
 function emails(text: string): Span[] {
   const spoken = /\b\w{1,40}(?: (?:dot|underscore|dash) \w{1,40}){0,4} at \w{1,40}(?: dot \w{2,20}){1,3}\b/gi;
   return [
-    ...matches(text, /[\p{L}\p{N}._%+-]{1,64}\s?@\s?[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,5}/gu, 'email', (match) =>
-      validator.isEmail(match.replace(/\s/g, '').replace(/\.$/, '')),
+    ...matches(
+      text,
+      /[\p{L}\p{N}._%+-]{1,64}\s?@\s?[\p{L}\p{N}-]{1,63}(?:\.[\p{L}\p{N}-]{1,63}){1,5}/gu,
+      'email',
+      (match) => validator.isEmail(match.replace(/\s/g, '').replace(/\.$/, '')),
     ),
     ...matches(text, spoken, 'email', (match) => / dot /i.test(match.slice(match.toLowerCase().indexOf(' at ')))),
   ];
@@ -110,8 +113,11 @@ function cards(text: string): Span[] {
 function nationalIds(text: string): Span[] {
   return [
     ...matches(text, /\b(?!000|666|9\d\d)\d{3}[- ](?!00)\d{2}[- ](?!0000)\d{4}\b/g, 'national_id', () => true),
-    ...matches(text, /\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b/gi, 'national_id', (match) =>
-      validator.isIdentityCard(match, 'any') || !/^(?:BG|GB|KN|NK|NT|TN|ZZ)/i.test(match),
+    ...matches(
+      text,
+      /\b[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D]\b/gi,
+      'national_id',
+      (match) => validator.isIdentityCard(match, 'any') || !/^(?:BG|GB|KN|NK|NT|TN|ZZ)/i.test(match),
     ),
     ...matches(text, /\b\d{2} ?\d{3} ?\d{3} ?\d{3}\b/g, 'national_id', (match) =>
       validator.isTaxID(match.replace(/ /g, ''), 'de-DE'),
@@ -139,9 +145,11 @@ const INTRODUCTION =
 
 /** Words that the tagger or a greeting takes for names and that are none. */
 const NOT_NAMES = new Set(
-  ('apple amazon google paypal visa mastercard american express support team customer agent sir madam all checkout payment ' +
+  (
+    'apple amazon google paypal visa mastercard american express support team customer agent sir madam all checkout payment ' +
     'chrome safari windows android iphone monday tuesday wednesday thursday friday saturday sunday january february march ' +
-    'april may june july august september october november december hi hello hey thanks thank').split(' '),
+    'april may june july august september october november december hi hello hey thanks thank'
+  ).split(' '),
 );
 
 function names(text: string): Span[] {
@@ -177,7 +185,9 @@ function taggedPeople(text: string): Span[] {
   const spans: Span[] = [];
   for (let start = 0; start < text.length; start += WINDOW) {
     const window = text.slice(start, start + WINDOW);
-    const people = nlp(window).people().json({ offset: true, terms: { offset: true } }) as {
+    const people = nlp(window)
+      .people()
+      .json({ offset: true, terms: { offset: true } }) as {
       terms: { text: string; tags: string[]; offset: { start: number; length: number } }[];
     }[];
     for (const { terms } of people) {

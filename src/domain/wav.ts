@@ -24,7 +24,7 @@ export function parseWav(bytes: Uint8Array): Wav {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 12 || tag(bytes, 0) !== 'RIFF' || tag(bytes, 8) !== 'WAVE') throw malformed('has no WAVE header');
   let format: Uint8Array | undefined;
-  for (let offset = 12; offset + 8 <= bytes.length; ) {
+  for (let offset = 12; offset + 8 <= bytes.length;) {
     const size = view.getUint32(offset + 4, true);
     const end = offset + 8 + size;
     if (end > bytes.length) throw malformed(`ends ${end - bytes.length} bytes too early`);
@@ -57,7 +57,11 @@ export function sliceWav(wav: Wav, startMs: number, endMs: number): Uint8Array {
   const padding = data.length % 2;
   const file = new Uint8Array(12 + wav.format.length + 8 + data.length + padding);
   const view = new DataView(file.buffer);
-  const write = (text: string, offset: number) => file.set([...text].map((letter) => letter.charCodeAt(0)), offset);
+  const write = (text: string, offset: number) =>
+    file.set(
+      [...text].map((letter) => letter.charCodeAt(0)),
+      offset,
+    );
   write('RIFF', 0);
   view.setUint32(4, file.length - 8, true);
   write('WAVE', 8);

@@ -19,11 +19,13 @@ export function rememberVectors(model: EmbeddingModel): EmbeddingModel {
     embed: async (texts, signal) => {
       const names = texts.map((text) => createHash('sha256').update(text).digest('base64'));
       const known = new Map(names.map((name) => [name, vectors.get(name)]));
-      const missing = new Map(texts.map((text, index) => [names[index]!, text]).filter(([name]) => !known.get(name!)) as [string, string][]);
+      const missing = new Map(
+        texts.map((text, index) => [names[index]!, text]).filter(([name]) => !known.get(name!)) as [string, string][],
+      );
       const made = missing.size === 0 ? [] : await model.embed([...missing.values()], signal);
       [...missing.keys()].forEach((name, index) => {
-        vectors.set(name, made[index]!);
-        known.set(name, made[index]!);
+        vectors.set(name, made[index]);
+        known.set(name, made[index]);
       });
       return names.map((name) => known.get(name)!);
     },

@@ -44,14 +44,16 @@ function modelError(what: string, error: unknown, late: boolean, timeoutMs: numb
   if (error instanceof APIConnectionError) {
     return new EarshotError('model_unavailable', `${what}: the connection failed; check OPENAI_BASE_URL`);
   }
-  if (error instanceof APIError && typeof error.status === 'number') return statusError(what, error, error.status);
+  if (error instanceof APIError && typeof error.status === 'number') {
+    return statusError(what, error.status, error.headers as Headers | undefined);
+  }
   if (error instanceof SyntaxError) return new EarshotError('model_answer_invalid', `${what}: the answer is no JSON`);
   return new EarshotError('model_unavailable', `${what}: the call failed (${errorName(error)})`);
 }
 
-function statusError(what: string, error: APIError, status: number): EarshotError {
+function statusError(what: string, status: number, headers: Headers | undefined): EarshotError {
   const text = `${what}: the endpoint answered ${status}`;
-  const wait = retryAfterMs(error.headers);
+  const wait = retryAfterMs(headers);
   const options = wait === undefined ? {} : { retryAfterMs: wait };
   if (status === 429) return new EarshotError('model_overloaded', text, options);
   if (status >= 500 || status === 408) return new EarshotError('model_unavailable', text, options);

@@ -1,4 +1,5 @@
-import OpenAI, { toFile } from 'openai';
+import type OpenAI from 'openai';
+import { toFile } from 'openai';
 import { z } from 'zod';
 import { EarshotError } from '../domain/errors.ts';
 import { speechConfidence, type Passage } from '../domain/transcript.ts';
@@ -32,11 +33,15 @@ export function openAiSpeech(client: OpenAI, model: string): SpeechModel {
   return {
     model,
     transcribe: async (audio, fileName, signal) => {
-      const { answer, modelMs } = await callModel(`speech recognition by ${model}`, TIMEOUT_MS, signal, async (combined) =>
-        client.audio.transcriptions.create(
-          { model, file: await toFile(audio, fileName), response_format: 'verbose_json', temperature: 0 },
-          { signal: combined },
-        ),
+      const { answer, modelMs } = await callModel(
+        `speech recognition by ${model}`,
+        TIMEOUT_MS,
+        signal,
+        async (combined) =>
+          client.audio.transcriptions.create(
+            { model, file: await toFile(audio, fileName), response_format: 'verbose_json', temperature: 0 },
+            { signal: combined },
+          ),
       );
       return { passages: checkTranscript(answer), model, modelVersion: model, modelMs };
     },

@@ -56,7 +56,10 @@ export function openAiVision(client: OpenAI, model: string): VisionModel {
               role: 'user',
               content: [
                 { type: 'text', text: PROMPTS[name] },
-                { type: 'image_url', image_url: { url: `data:image/png;base64,${Buffer.from(png).toString('base64')}` } },
+                {
+                  type: 'image_url',
+                  image_url: { url: `data:image/png;base64,${Buffer.from(png).toString('base64')}` },
+                },
               ],
             },
           ],
@@ -68,7 +71,12 @@ export function openAiVision(client: OpenAI, model: string): VisionModel {
     model,
     readText: async (png, signal): Promise<Recognition> => {
       const { answer, modelMs } = await ask('screen_text', screenText, png, signal);
-      return { passages: linesOf(checkAnswer(answer, screenText)), model, modelVersion: modelVersion(answer, model), modelMs };
+      return {
+        passages: linesOf(checkAnswer(answer, screenText)),
+        model,
+        modelVersion: modelVersion(answer, model),
+        modelMs,
+      };
     },
     caption: async (png, signal): Promise<Recognition> => {
       const { answer, modelMs } = await ask('screen_caption', screenCaption, png, signal);

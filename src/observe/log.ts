@@ -30,7 +30,11 @@ export function errorForLog(error: unknown): { code: string; reason: string } {
 
 /** Places in the code, which tell no data. */
 function frames(error: Error): string[] {
-  return (error.stack ?? '').split('\n').filter((line) => /^\s+at /.test(line)).slice(0, 4).map((line) => line.trim());
+  return (error.stack ?? '')
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .slice(0, 4)
+    .map((line) => line.trim());
 }
 
 function codeOf(error: Error): string {

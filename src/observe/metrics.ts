@@ -1,7 +1,21 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 
+export interface Metrics {
+  readonly registry: Registry;
+  readonly accepted: Counter<'channel'>;
+  readonly refused: Counter<'route' | 'code'>;
+  readonly rung: Counter<'channel' | 'by'>;
+  readonly ringFailed: Counter<'channel'>;
+  readonly batches: Histogram<'closed_by'>;
+  readonly modelCalls: Histogram<'model' | 'kind'>;
+  readonly activityFailures: Counter<'activity' | 'code'>;
+  readonly retrieval: Histogram<'mode'>;
+  readonly degraded: Counter<'part'>;
+  readonly roundTrips: Counter<'statement'>;
+}
+
 /** Prometheus metrics of one process. Labels are closed sets: channels, queues, codes, statement names. */
-export function openMetrics() {
+export function openMetrics(): Metrics {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const registers = [registry];
@@ -73,5 +87,3 @@ export function openMetrics() {
     }),
   };
 }
-
-export type Metrics = ReturnType<typeof openMetrics>;

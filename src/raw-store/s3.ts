@@ -88,7 +88,8 @@ async function deleteVersions(client: S3Client, bucket: string, key: string, abo
     );
     // A 200 answer can still carry failures.
     const [failure] = answer.Errors ?? [];
-    if (failure !== undefined) throw new EarshotError('raw_store_unavailable', `${key}: delete failed, ${failure.Code}`);
+    if (failure !== undefined)
+      throw new EarshotError('raw_store_unavailable', `${key}: delete failed, ${failure.Code}`);
   }
 }
 

@@ -30,7 +30,12 @@ export class DemoClient {
     return this.#answer(path, { method: 'POST', headers, body: JSON.stringify(body) });
   }
 
-  async upload(path: string, part: 'audio' | 'image', file: string, metadata: unknown): Promise<{ interactionId: string }> {
+  async upload(
+    path: string,
+    part: 'audio' | 'image',
+    file: string,
+    metadata: unknown,
+  ): Promise<{ interactionId: string }> {
     const body = new FormData();
     body.append(part, new Blob([new Uint8Array(await readFile(file))]), file);
     body.append('metadata', JSON.stringify(metadata));

@@ -44,7 +44,9 @@ async function demo(client: DemoClient, step: Step): Promise<void> {
   if (before.results.length > 0) console.log(`From earlier days ${before.results.length} passages are known already.`);
   const ids = await step('Handing over a chat, three calls and three screenshots', () => handOver(client));
   const early = await client.post<DemoAnswer>('/v1/retrieve', { query: QUERIES[0], customerId: CUSTOMER });
-  console.log(`Asked at once: ${early.results.length} passages by text, and ${early.pending.length} records still pending.`);
+  console.log(
+    `Asked at once: ${early.results.length} passages by text, and ${early.pending.length} records still pending.`,
+  );
   const states = await step('Waiting until each is reachable', () =>
     Promise.all(ids.map((id) => client.untilSettled(id))),
   );
@@ -96,7 +98,11 @@ async function queryTable(client: DemoClient): Promise<string> {
   for (const query of QUERIES) {
     const { results } = await client.post<DemoAnswer>('/v1/retrieve', { query, customerId: CUSTOMER, k: 1 });
     const [best] = results;
-    table.push(best === undefined ? [query, '–', '–', '–', '–', '–', '–', '–'] : [query, excerpt(best.text), where(best), ...stages(best)]);
+    table.push(
+      best === undefined
+        ? [query, '–', '–', '–', '–', '–', '–', '–']
+        : [query, excerpt(best.text), where(best), ...stages(best)],
+    );
   }
   return `\n${table.toString()}\nFreshness in milliseconds: captured Δi accepted Δs picked up Δt embedded Δx reachable.`;
 }
@@ -130,7 +136,16 @@ interface FreshnessAnswer {
 async function freshnessTable(client: DemoClient): Promise<string> {
   const { modalities } = await client.get<FreshnessAnswer>('/v1/freshness?window=1h');
   const table = new Table({
-    head: ['last hour', 'records', 'Δi p50/p99', 'Δs p50/p99', 'Δt p50/p99', 'Δx p50/p99', 'total p50/p99', 'budget p99'],
+    head: [
+      'last hour',
+      'records',
+      'Δi p50/p99',
+      'Δs p50/p99',
+      'Δt p50/p99',
+      'Δx p50/p99',
+      'total p50/p99',
+      'budget p99',
+    ],
     style: { head: [], border: [] },
   });
   const pair = (value: { p50: number; p99: number } | null | undefined) =>

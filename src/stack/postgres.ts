@@ -36,7 +36,12 @@ export async function startPostgres(python: string, folder: string, env: NodeJS.
   const port = await freePort(PREFERRED_PORT);
   const logFile = join(folder, 'logs', 'postgres.log');
   const args = ['-D', data, '-p', String(port), ...SETTINGS.flatMap((setting) => ['-c', setting])];
-  const identity = await spawnDetached({ ...run(join(bin, 'postgres'), args), env: postgresEnv(env), logFile, cwd: data });
+  const identity = await spawnDetached({
+    ...run(join(bin, 'postgres'), args),
+    env: postgresEnv(env),
+    logFile,
+    cwd: data,
+  });
   return { identity, logFile, url: `postgresql://postgres:${password}@127.0.0.1:${port}/postgres` };
 }
 
@@ -80,7 +85,13 @@ async function runnerFor(data: string): Promise<Runner> {
   await chown(data, UNPRIVILEGED.uid, UNPRIVILEGED.gid);
   if (await isReachable(data)) return (command, args) => ({ command, args, user: UNPRIVILEGED });
   const { uid, gid } = UNPRIVILEGED;
-  const lend = [`--reuid=${uid}`, `--regid=${gid}`, '--clear-groups', '--inh-caps=+dac_override', '--ambient-caps=+dac_override'];
+  const lend = [
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    '--clear-groups',
+    '--inh-caps=+dac_override',
+    '--ambient-caps=+dac_override',
+  ];
   return (command, args) => ({ command: 'setpriv', args: [...lend, command, ...args] });
 }
 
@@ -104,7 +115,18 @@ async function initialise(
   await writeFile(passwordFile, password, { mode: 0o600 });
   if (process.getuid?.() === 0) await chown(passwordFile, UNPRIVILEGED.uid, UNPRIVILEGED.gid);
   const logFile = join(folder, 'logs', 'initdb.log');
-  const args = ['-D', data, '-U', 'postgres', '-E', 'UTF8', '--locale=C', '-A', 'scram-sha-256', `--pwfile=${passwordFile}`];
+  const args = [
+    '-D',
+    data,
+    '-U',
+    'postgres',
+    '-E',
+    'UTF8',
+    '--locale=C',
+    '-A',
+    'scram-sha-256',
+    `--pwfile=${passwordFile}`,
+  ];
   try {
     const { command, args: all, user } = run(join(bin, 'initdb'), args);
     const identity = await spawnDetached({ command, args: all, user, env: postgresEnv(env), logFile, cwd: folder });

@@ -32,6 +32,8 @@ async function temporalCanBeHad(env: NodeJS.ProcessEnv): Promise<boolean> {
   if (await exists(join(CACHE, 'bin', 'temporal'))) return true;
   if (await works('temporal', ['--version'], env)) return true;
   if (await works('go', ['version'], env)) return true;
-  const answer = await fetch('https://temporal.download', { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
+  const answer = await fetch('https://temporal.download', { signal: AbortSignal.timeout(5_000) }).catch(
+    () => undefined,
+  );
   return answer !== undefined;
 }

@@ -48,7 +48,9 @@ export async function exists(path: string): Promise<boolean> {
 export async function pythonEnvironment(progress: Progress, env: NodeJS.ProcessEnv): Promise<string> {
   const folder = join(CACHE, 'python');
   const mark = join(folder, 'complete');
-  const wanted = createHash('sha256').update(await readFile(REQUIREMENTS)).digest('hex');
+  const wanted = createHash('sha256')
+    .update(await readFile(REQUIREMENTS))
+    .digest('hex');
   if ((await readFile(mark, 'utf8').catch(() => '')) === wanted) return folder;
   await progress.step('Installing Python packages: Postgres with pgvector, Whisper, MiniLM, OCR', async (detail) => {
     await rm(folder, { recursive: true, force: true });

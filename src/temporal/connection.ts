@@ -18,7 +18,9 @@ export async function connectTemporal(config: Config): Promise<NativeConnection>
       ...(config.TEMPORAL_API_KEY === undefined ? {} : { apiKey: config.TEMPORAL_API_KEY }),
     });
   } catch (error) {
-    throw new EarshotError('misconfigured', `TEMPORAL_ADDRESS ${config.TEMPORAL_ADDRESS} does not answer`, { cause: error });
+    throw new EarshotError('misconfigured', `TEMPORAL_ADDRESS ${config.TEMPORAL_ADDRESS} does not answer`, {
+      cause: error,
+    });
   }
 }
 

@@ -21,15 +21,18 @@ const call = (method: string, path: string, key?: string) =>
 const concrete = (path: string) => path.replace(/\{\w+\}/g, '00000000-0000-8000-8000-000000000000');
 
 describe('every route', () => {
-  it.each(ROUTES.map(({ method, path, scope }) => [method, path, scope] as const))('%s %s needs %s', async (method, path, scope) => {
-    expect((await call(method.toUpperCase(), concrete(path))).status).toBe(401);
-    expect((await call(method.toUpperCase(), concrete(path), 'an-unknown-key-000001')).status).toBe(401);
-    for (const other of SCOPES) {
-      const { status } = await call(method.toUpperCase(), concrete(path), keys[other]);
-      if (other === scope) expect([200, 202, 400, 404, 415]).toContain(status);
-      else expect(status).toBe(403);
-    }
-  });
+  it.each(ROUTES.map(({ method, path, scope }) => [method, path, scope] as const))(
+    '%s %s needs %s',
+    async (method, path, scope) => {
+      expect((await call(method.toUpperCase(), concrete(path))).status).toBe(401);
+      expect((await call(method.toUpperCase(), concrete(path), 'an-unknown-key-000001')).status).toBe(401);
+      for (const other of SCOPES) {
+        const { status } = await call(method.toUpperCase(), concrete(path), keys[other]);
+        if (other === scope) expect([200, 202, 400, 404, 415]).toContain(status);
+        else expect(status).toBe(403);
+      }
+    },
+  );
 
   it('is in the OpenAPI document, which needs no key; neither do the docs, health and readiness', async () => {
     const document = (await (await call('GET', '/openapi.json')).json()) as { paths: Record<string, object> };
@@ -39,7 +42,9 @@ describe('every route', () => {
 
   it('of metrics needs an operator, and what is no route is a problem', async () => {
     expect((await call('GET', '/metrics')).status).toBe(401);
-    expect(await (await call('GET', '/metrics', keys['operator'])).text()).toContain('earshot_database_round_trips_total');
+    expect(await (await call('GET', '/metrics', keys['operator'])).text()).toContain(
+      'earshot_database_round_trips_total',
+    );
     const nowhere = await call('GET', '/v1/nowhere');
     expect(nowhere.status).toBe(404);
     expect(nowhere.headers.get('content-type')).toContain('application/problem+json');

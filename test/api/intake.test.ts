@@ -11,7 +11,11 @@ beforeAll(async () => {
   models = await startFakeModels();
   earshot = await startEarshot({
     models,
-    dials: { 'intake.audio_max_bytes': 200_000, 'intake.image_max_pixels': 1_000_000, 'intake.chat_max_characters': 500 },
+    dials: {
+      'intake.audio_max_bytes': 200_000,
+      'intake.image_max_pixels': 1_000_000,
+      'intake.chat_max_characters': 500,
+    },
   });
 });
 afterAll(async () => {
@@ -35,7 +39,9 @@ function expectProblem(answer: Answer<unknown>, status: number, field?: string):
 }
 
 const png = (width: number, height: number) =>
-  sharp({ create: { width, height, channels: 3, background: 'red' } }).png().toBuffer();
+  sharp({ create: { width, height, channels: 3, background: 'red' } })
+    .png()
+    .toBuffer();
 const screenshot = (image: Uint8Array, fields: object = {}) =>
   earshot.upload('/v1/screenshots', 'image', image, {
     screenshotId: `s${Math.random()}`,
@@ -68,12 +74,20 @@ describe('a duplicate', () => {
     const first = await earshot.message({ messageId: 'twice', text: 'the first wording' });
     expectProblem(await earshot.message({ messageId: 'twice', text: 'another wording' }), 409);
     const { results } = await earshot.retrieve({ query: 'wording', customerId: 'customer-1', mode: 'text' });
-    const texts = results.filter(({ interactionId }) => interactionId === first.body.interactionId).map(({ text }) => text);
+    const texts = results
+      .filter(({ interactionId }) => interactionId === first.body.interactionId)
+      .map(({ text }) => text);
     expect(texts).toEqual(['the first wording']);
   });
 
   it('is recognised by its Idempotency-Key, whatever its own id', async () => {
-    const body = { messageId: 'a', customerId: 'customer', sentAt: new Date().toISOString(), author: 'agent', text: 'keyed' };
+    const body = {
+      messageId: 'a',
+      customerId: 'customer',
+      sentAt: new Date().toISOString(),
+      author: 'agent',
+      text: 'keyed',
+    };
     const headers = { 'idempotency-key': 'key-1' };
     const path = '/v1/chats/keyed/messages';
     const first = await earshot.request<{ interactionId: string }>('POST', path, body, headers);

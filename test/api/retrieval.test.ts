@@ -29,7 +29,9 @@ afterAll(async () => {
 });
 
 const found = async (body: Record<string, unknown>) =>
-  (await earshot.retrieve(body)).results.map(({ interactionId }) => Object.keys(ids).find((name) => ids[name] === interactionId));
+  (await earshot.retrieve(body)).results.map(({ interactionId }) =>
+    Object.keys(ids).find((name) => ids[name] === interactionId),
+  );
 
 describe('retrieval', () => {
   it('finds by words, by meaning and by an exact code, and fuses both', async () => {
@@ -50,7 +52,9 @@ describe('retrieval', () => {
 
   it('filters by modality, time and confidence, scoped and unscoped', async () => {
     for (const scope of [{ customerId: 'ada' }, {}]) {
-      expect(new Set(await found({ query: 'invoice parcel', modalities: ['audio'], ...scope }))).toEqual(new Set(['call']));
+      expect(new Set(await found({ query: 'invoice parcel', modalities: ['audio'], ...scope }))).toEqual(
+        new Set(['call']),
+      );
       const inSpring = { from: '2026-05-01T00:00:00Z', to: '2026-07-01T00:00:00Z' };
       expect(await found({ query: 'invoice march', ...inSpring, ...scope })).toEqual(['new']);
       expect(await found({ query: 'parcel', minConfidence: 0.95, ...scope })).not.toContain('call');
@@ -91,7 +95,8 @@ describe('retrieval', () => {
   });
 
   it('walks from a chunk to the raw record and to its vector, naming models and run', async () => {
-    const [hit] = (await earshot.retrieve({ query: 'parcel replacement', customerId: 'ada', modalities: ['audio'] })).results;
+    const [hit] = (await earshot.retrieve({ query: 'parcel replacement', customerId: 'ada', modalities: ['audio'] }))
+      .results;
     const { body } = await earshot.request<{ nodes: { kind: string }[]; edges: Record<string, unknown>[] }>(
       'GET',
       `/v1/chunks/${hit!.chunkId}/lineage`,
@@ -106,7 +111,10 @@ describe('retrieval', () => {
     const { retrievalId, results } = await earshot.retrieve({ query: 'ERR-5519', customerId: 'ada' });
     const { until } = await import('../support/until.ts');
     const recorded = await until('the retrieval is recorded', async () => {
-      const answer = await earshot.request<{ query: string; hits: { chunkId: string }[] }>('GET', `/v1/retrievals/${retrievalId}`);
+      const answer = await earshot.request<{ query: string; hits: { chunkId: string }[] }>(
+        'GET',
+        `/v1/retrievals/${retrievalId}`,
+      );
       return answer.status === 200 && answer.body;
     });
     expect(recorded.query).toBe('ERR-5519');
@@ -114,10 +122,9 @@ describe('retrieval', () => {
   });
 
   it('reports freshness by modality and stage that a recount in SQL confirms', async () => {
-    const { body } = await earshot.request<{ modalities: { modality: string; count: number; total: { p50: number } }[] }>(
-      'GET',
-      '/v1/freshness?window=1h',
-    );
+    const { body } = await earshot.request<{
+      modalities: { modality: string; count: number; total: { p50: number } }[];
+    }>('GET', '/v1/freshness?window=1h');
     const recount = await earshot.database.query<{ modality: string; count: number; p50: number }>(`
       select modality, count(*)::integer as count,
         percentile_cont(0.5) within group (order by extract(epoch from reachable_at - captured_at) * 1000) as p50

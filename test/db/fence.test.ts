@@ -41,7 +41,9 @@ async function eraserOf(customerKey: string) {
     },
     waitedFor: () =>
       until('a sink waits for the eraser', async () => {
-        const rows = await owner.query(`select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`);
+        const rows = await owner.query(
+          `select from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()`,
+        );
         return rows.length > 0;
       }),
   };
@@ -94,7 +96,11 @@ describe('a vector', () => {
     await ensureSubject(tenant.app, 'default', customerKey);
     const text = textOf('bad vectors');
     await acceptInteraction(tenant.app, interactionOf({ customerKey }), text);
-    for (const vector of [Array(384).fill(0), Array(96).fill(0.1), [NaN, ...Array(383).fill(0)]] as number[][]) {
+    for (const vector of [
+      Array(384).fill(0),
+      Array(96).fill(0.1),
+      [NaN, ...(Array(383).fill(0) as number[])],
+    ] as number[][]) {
       await expect(storeEmbeddings(tenant.app, embeddingsOf(text.chunks[0]!.chunkId, vector))).rejects.toThrow(/22|23/);
     }
   });

@@ -25,7 +25,11 @@ afterAll(async () => {
 });
 
 const count = (tenant: string) =>
-  run<{ tenant: string }>(database.forTenant(tenant).reader, { name: 'all', text: 'select tenant from interaction' }, []);
+  run<{ tenant: string }>(
+    database.forTenant(tenant).reader,
+    { name: 'all', text: 'select tenant from interaction' },
+    [],
+  );
 
 describe('a tenant', () => {
   it('sees its own rows alone, whatever it asks', async () => {
@@ -55,15 +59,21 @@ describe('a tenant', () => {
 });
 
 describe('the retrieval role', () => {
-  it.each(['delete from chunk', 'update freshness set state = null', `insert into tenant (tenant) values ('x')`, 'truncate chunk', 'drop table chunk'])(
-    'cannot run: %s',
-    async (text) => {
-      await expect(run(database.forTenant('default').reader, { name: text, text }, [])).rejects.toThrow(/25006|42501/);
-    },
-  );
+  it.each([
+    'delete from chunk',
+    'update freshness set state = null',
+    `insert into tenant (tenant) values ('x')`,
+    'truncate chunk',
+    'drop table chunk',
+  ])('cannot run: %s', async (text) => {
+    await expect(run(database.forTenant('default').reader, { name: text, text }, [])).rejects.toThrow(/25006|42501/);
+  });
 
   it('searches HNSW iteratively: the setting is what it was asked to be', async () => {
-    const statement = { name: 'setting', text: `select '[1]'::vector is not null, current_setting('hnsw.iterative_scan') as scan` };
+    const statement = {
+      name: 'setting',
+      text: `select '[1]'::vector is not null, current_setting('hnsw.iterative_scan') as scan`,
+    };
     const rows = await run<{ scan: string }>(database.forTenant('default').reader, statement, []);
     expect(rows[0]?.scan).toBe('strict_order');
   });

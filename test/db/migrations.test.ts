@@ -14,7 +14,12 @@ describe('migrations', () => {
   it('are frozen once shipped: their checksums are those of migrations.sha256', async () => {
     const names = (await readdir(folder)).filter((name) => name.endsWith('.sql')).sort();
     const lines = await Promise.all(
-      names.map(async (name) => `${createHash('sha256').update(await readFile(join(folder, name))).digest('hex')}  ${name}`),
+      names.map(
+        async (name) =>
+          `${createHash('sha256')
+            .update(await readFile(join(folder, name)))
+            .digest('hex')}  ${name}`,
+      ),
     );
     expect(lines.join('\n')).toBe((await readFile(join(import.meta.dirname, 'migrations.sha256'), 'utf8')).trim());
   });

@@ -11,7 +11,9 @@ const version = { index_version: 1, model: 'm', dimensions: 384, state: 'live' a
 beforeAll(async () => {
   owner = await createDatabase();
   // Few rows are read faster without an index: with sequential scans off, a plan shows which indexes can be used.
-  await owner.query(`do $$ begin execute format('alter database %I set enable_seqscan = off', current_database()); end $$`);
+  await owner.query(
+    `do $$ begin execute format('alter database %I set enable_seqscan = off', current_database()); end $$`,
+  );
   database = openDatabase({ url: owner.url });
   await owner.query(`
     insert into subject (tenant, customer_key) select 'default', md5(n::text) from generate_series(1, 300) n`);

@@ -46,18 +46,23 @@ describe('redaction', () => {
 
   it('tells where each value stood, changes nothing when run again, and never throws', () => {
     fc.assert(
-      fc.property(fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...planted.map(({ text }) => text))), { maxLength: 4 }), (parts) => {
-        const text = parts.join(' ');
-        const { spans, text: redacted } = redact(text);
-        let rebuilt = '';
-        let position = 0;
-        for (const { start, end, type } of spans) {
-          rebuilt += `${text.slice(position, start)}[${type.toUpperCase()}]`;
-          position = end;
-        }
-        expect(rebuilt + text.slice(position)).toBe(redacted);
-        expect(redact(redacted).text).toBe(redacted);
-      }),
+      fc.property(
+        fc.array(fc.oneof(fc.string({ unit: 'binary' }), fc.constantFrom(...planted.map(({ text }) => text))), {
+          maxLength: 4,
+        }),
+        (parts) => {
+          const text = parts.join(' ');
+          const { spans, text: redacted } = redact(text);
+          let rebuilt = '';
+          let position = 0;
+          for (const { start, end, type } of spans) {
+            rebuilt += `${text.slice(position, start)}[${type.toUpperCase()}]`;
+            position = end;
+          }
+          expect(rebuilt + text.slice(position)).toBe(redacted);
+          expect(redact(redacted).text).toBe(redacted);
+        },
+      ),
       { numRuns: 60 },
     );
   });

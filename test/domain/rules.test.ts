@@ -16,20 +16,28 @@ const passage = (text: string) => ({ text, place: { kind: 'message' } as const, 
 describe('chunks', () => {
   it('hold every word once, in order, none longer than the limit, the same each time', () => {
     fc.assert(
-      fc.property(fc.array(fc.string({ unit: 'grapheme', minLength: 1 }), { minLength: 1 }), fc.integer({ min: 20, max: 80 }), (words, maxCharacters) => {
-        const passages = words.map(passage);
-        const chunks = chunkPassages(passages, { maxCharacters });
-        const squeeze = (text: string) => text.replace(/\s+/g, '');
-        expect(squeeze(chunks.map(({ text }) => text).join(''))).toBe(squeeze(words.join('')));
-        expect(chunks.every(({ text }) => text.length > 0 && text.length <= maxCharacters)).toBe(true);
-        expect(chunks.map(({ ordinal }) => ordinal)).toEqual(chunks.map((_, index) => index));
-        expect(chunkPassages(passages, { maxCharacters })).toEqual(chunks);
-      }),
+      fc.property(
+        fc.array(fc.string({ unit: 'grapheme', minLength: 1 }), { minLength: 1 }),
+        fc.integer({ min: 20, max: 80 }),
+        (words, maxCharacters) => {
+          const passages = words.map(passage);
+          const chunks = chunkPassages(passages, { maxCharacters });
+          const squeeze = (text: string) => text.replace(/\s+/g, '');
+          expect(squeeze(chunks.map(({ text }) => text).join(''))).toBe(squeeze(words.join('')));
+          expect(chunks.every(({ text }) => text.length > 0 && text.length <= maxCharacters)).toBe(true);
+          expect(chunks.map(({ ordinal }) => ordinal)).toEqual(chunks.map((_, index) => index));
+          expect(chunkPassages(passages, { maxCharacters })).toEqual(chunks);
+        },
+      ),
     );
   });
 
   it('span the places of what they join', () => {
-    const at = (startMs: number, endMs: number) => ({ text: 'word', place: { kind: 'time' as const, startMs, endMs }, confidence: startMs / 10_000 });
+    const at = (startMs: number, endMs: number) => ({
+      text: 'word',
+      place: { kind: 'time' as const, startMs, endMs },
+      confidence: startMs / 10_000,
+    });
     expect(chunkPassages([at(1_000, 2_000), at(2_000, 3_500)])).toMatchObject([
       { text: 'word word', place: { kind: 'time', startMs: 1_000, endMs: 3_500 }, confidence: 0.1 },
     ]);
@@ -43,7 +51,14 @@ describe('derived ids', () => {
     expect(ids.customerKey('default', 'ada')).not.toBe(ids.customerKey('acme', 'ada'));
     expect(ids.customerKey('default', 'ada')).not.toBe(keyedIds(Buffer.alloc(32, 2)).customerKey('default', 'ada'));
     expect(ids.interactionId('t', 'message', 'ab')).not.toBe(ids.interactionId('t', 'messagea', 'b'));
-    const artifact = { interactionId: 'i', kind: 'caption' as const, piece: 0, model: 'm', modelVersion: '1', parameters: '{}' };
+    const artifact = {
+      interactionId: 'i',
+      kind: 'caption' as const,
+      piece: 0,
+      model: 'm',
+      modelVersion: '1',
+      parameters: '{}',
+    };
     expect(artifactIdOf(artifact)).not.toBe(artifactIdOf({ ...artifact, modelVersion: '2' }));
     expect(chunkIdOf('a', 0)).not.toBe(chunkIdOf('a', 1));
     expect(chunkIdOf('a', 0)).toMatch(/^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/);
@@ -64,14 +79,20 @@ describe('rank fusion', () => {
 
   it('orders ties by time, newest first, and never lifts a worse match over a better', () => {
     expect(fuse([candidate('old', 1, 1, 1), candidate('new', 1, 1, 2)])[0]?.id).toBe('new');
-    expect(fuse([candidate('good and old', 1, 1, 1), candidate('poor and new', 30, null, 31)])[0]?.id).toBe('good and old');
+    expect(fuse([candidate('good and old', 1, 1, 1), candidate('poor and new', 30, null, 31)])[0]?.id).toBe(
+      'good and old',
+    );
   });
 
   it('does not depend on the order in which candidates come', () => {
     fc.assert(
       fc.property(fc.shuffledSubarray([1, 2, 3, 4, 5, 6], { minLength: 6 }), (order) => {
-        const ids = fuse(order.map((n) => candidate(`c${n}`, n % 3 || null, n % 2 || null, 1 + (n % 2)))).map(({ id }) => id);
-        const again = fuse([1, 2, 3, 4, 5, 6].map((n) => candidate(`c${n}`, n % 3 || null, n % 2 || null, 1 + (n % 2)))).map(({ id }) => id);
+        const ids = fuse(order.map((n) => candidate(`c${n}`, n % 3 || null, n % 2 || null, 1 + (n % 2)))).map(
+          ({ id }) => id,
+        );
+        const again = fuse(
+          [1, 2, 3, 4, 5, 6].map((n) => candidate(`c${n}`, n % 3 || null, n % 2 || null, 1 + (n % 2))),
+        ).map(({ id }) => id);
         expect(ids).toEqual(again);
       }),
     );
@@ -83,10 +104,14 @@ describe('freshness stages', () => {
     fc.assert(
       fc.property(fc.array(fc.nat(1e6), { minLength: 5, maxLength: 5 }), (gaps) => {
         let at = 0;
-        const [capturedAt, acceptedAt, pickedUpAt, transformedAt, reachableAt] = gaps.map((gap) => new Date((at += gap))) as [Date, Date, Date, Date, Date];
+        const [capturedAt, acceptedAt, pickedUpAt, transformedAt, reachableAt] = gaps.map(
+          (gap) => new Date((at += gap)),
+        ) as [Date, Date, Date, Date, Date];
         const stages = stageTimes({ capturedAt, acceptedAt, pickedUpAt, transformedAt, reachableAt });
         expect(stages.ingestMs! + stages.streamMs! + stages.transformMs! + stages.indexMs!).toBe(stages.totalMs);
-        expect(stageTimes({ capturedAt, acceptedAt, pickedUpAt: null, transformedAt, reachableAt }).streamMs).toBeNull();
+        expect(
+          stageTimes({ capturedAt, acceptedAt, pickedUpAt: null, transformedAt, reachableAt }).streamMs,
+        ).toBeNull();
       }),
     );
   });
@@ -126,13 +151,15 @@ describe('a recording', () => {
 
   it('is refused when it is cut short anywhere', () => {
     const whole = tone(0.1, [], 1_000);
-    for (let length = 0; length < whole.length; length++) expect(() => parseWav(whole.subarray(0, length))).toThrow(/audio/);
+    for (let length = 0; length < whole.length; length++)
+      expect(() => parseWav(whole.subarray(0, length))).toThrow(/audio/);
   });
 });
 
 describe('Retry-After', () => {
   it('is read as seconds and as a date, and bounded', () => {
-    const wait = (value: string) => retryAfterMs(new Headers({ 'retry-after': value }), Date.parse('2026-01-01T00:00:00Z'));
+    const wait = (value: string) =>
+      retryAfterMs(new Headers({ 'retry-after': value }), Date.parse('2026-01-01T00:00:00Z'));
     expect(wait('3')).toBe(3_000);
     expect(wait('Thu, 01 Jan 2026 00:00:10 GMT')).toBe(10_000);
     expect(wait('86400')).toBe(3_600_000);

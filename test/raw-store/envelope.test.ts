@@ -31,7 +31,8 @@ describe('a sealed blob', () => {
     const blob = seal(dataKey, Buffer.from('a secret'), 'place');
     expect(() => open(dataKey, blob, 'elsewhere')).toThrow();
     expect(() => open({ generation: 1, bytes: randomBytes(32) }, blob, 'place')).toThrow();
-    for (let length = 0; length < blob.length; length++) expect(() => open(dataKey, blob.subarray(0, length), 'place')).toThrow();
+    for (let length = 0; length < blob.length; length++)
+      expect(() => open(dataKey, blob.subarray(0, length), 'place')).toThrow();
   });
 });
 
@@ -47,13 +48,21 @@ describe('a wrapped data key', () => {
 });
 
 describe('the key of a raw object', () => {
-  const parts = { tenant: 'default', customerKey: 'a'.repeat(32), interactionId: '80c45102-85bf-8bd7-b391-c02718fe19de', name: 'source-00ff' };
+  const parts = {
+    tenant: 'default',
+    customerKey: 'a'.repeat(32),
+    interactionId: '80c45102-85bf-8bd7-b391-c02718fe19de',
+    name: 'source-00ff',
+  };
 
   it('puts all of a customer under one prefix', () => {
     expect(rawObjectKey(parts)).toBe(`default/${'a'.repeat(32)}/80c45102-85bf-8bd7-b391-c02718fe19de/source-00ff`);
   });
 
-  it.each([{ tenant: '../x' }, { customerKey: 'a/b' }, { interactionId: '..' }, { name: 'a/../../b' }, { name: '' }])('refuses %o', (wrong) => {
-    expect(() => rawObjectKey({ ...parts, ...wrong })).toThrow();
-  });
+  it.each([{ tenant: '../x' }, { customerKey: 'a/b' }, { interactionId: '..' }, { name: 'a/../../b' }, { name: '' }])(
+    'refuses %o',
+    (wrong) => {
+      expect(() => rawObjectKey({ ...parts, ...wrong })).toThrow();
+    },
+  );
 });

@@ -1,5 +1,5 @@
 import { mkdtemp, rm, writeFile, readdir } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -69,7 +69,9 @@ describe.each(stores)('a raw store in %s', (_name, open) => {
 
 describe('a raw store in S3', () => {
   it('leaves no version and no delete marker behind', async () => {
-    const page = await s3.client.send(new ListObjectVersionsCommand({ Bucket: 'earshot', Prefix: 'raw/t/c/i/versions' }));
+    const page = await s3.client.send(
+      new ListObjectVersionsCommand({ Bucket: 'earshot', Prefix: 'raw/t/c/i/versions' }),
+    );
     const left = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])].map(({ Key }) => Key);
     expect(new Set(left)).toEqual(new Set(['raw/t/c/i/versions-neighbour']));
   });
@@ -114,7 +116,7 @@ describe('a raw store in a directory', () => {
   });
 });
 
-async function fakeS3(answer: (response: import('node:http').ServerResponse) => void) {
+async function fakeS3(answer: (response: ServerResponse) => void) {
   const server = createServer((request, response) => {
     request.resume();
     request.once('end', () => answer(response));

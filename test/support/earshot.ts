@@ -45,7 +45,12 @@ export interface Hit {
 export interface Retrieval {
   readonly results: Hit[];
   readonly history: string;
-  readonly pending: { interactionId: string; modality: string; stage: string; progress: { done: number; total: number } }[];
+  readonly pending: {
+    interactionId: string;
+    modality: string;
+    stage: string;
+    progress: { done: number; total: number };
+  }[];
   readonly degraded: string[];
   readonly newestEventTime: string | null;
   readonly retrievalId: string;

@@ -82,7 +82,9 @@ function describeCall(url: string, body: Buffer): ModelCall {
     encoding_format?: string;
     response_format?: { json_schema?: { name: 'screen_text' | 'screen_caption' } };
   };
-  const route = url.endsWith('/embeddings') ? 'embeddings' : (json.response_format?.json_schema?.name ?? 'screen_caption');
+  const route = url.endsWith('/embeddings')
+    ? 'embeddings'
+    : (json.response_format?.json_schema?.name ?? 'screen_caption');
   return { route, inputs: json.input ?? [], encodingFormat: json.encoding_format };
 }
 
@@ -105,21 +107,32 @@ function goodAnswer(fake: FakeModels, { route, inputs }: ModelCall): unknown {
   }
   if (route === 'transcriptions') {
     const segment = { id: 0, start: 0, end: 1, text: fake.transcript, avg_logprob: -0.2, no_speech_prob: 0.01 };
-    return { duration: 600, language: 'english', text: fake.transcript, segments: fake.transcript === '' ? [] : [segment] };
+    return {
+      duration: 600,
+      language: 'english',
+      text: fake.transcript,
+      segments: fake.transcript === '' ? [] : [segment],
+    };
   }
   const box = (index: number) => ({ x: 10, y: 20 * index, width: 100, height: 18 });
   const lines = fake.screenLines.map((text, index) => ({ text, confidence: 0.9, box: box(index) }));
   const content = JSON.stringify(route === 'screen_text' ? { lines } : { caption: fake.caption, confidence: 0.8 });
-  return { model: 'fake-vision', choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content } }] };
+  return {
+    model: 'fake-vision',
+    choices: [{ index: 0, finish_reason: 'stop', message: { role: 'assistant', content } }],
+  };
 }
 
 function sendAnswer(response: ServerResponse, good: unknown, fault: Fault | undefined): void {
   if (fault?.kind === 'reset') return void response.destroy();
   if (fault?.kind === 'status') {
     if (fault.retryAfter !== undefined) response.setHeader('retry-after', fault.retryAfter);
-    return void response.writeHead(fault.status, { 'content-type': 'application/json' }).end('{"error":{"message":"no"}}');
+    return void response
+      .writeHead(fault.status, { 'content-type': 'application/json' })
+      .end('{"error":{"message":"no"}}');
   }
-  const body = fault?.kind === 'body' ? fault.body : JSON.stringify(fault?.kind === 'change' ? fault.change(good as never) : good);
+  const body =
+    fault?.kind === 'body' ? fault.body : JSON.stringify(fault?.kind === 'change' ? fault.change(good as never) : good);
   const type = (fault?.kind === 'body' ? fault.type : undefined) ?? 'application/json';
   response.writeHead(200, { 'content-type': type, 'content-length': Buffer.byteLength(body) });
   if (fault?.kind === 'stall') return void response.write(body.slice(0, 10));

@@ -14,12 +14,19 @@ export interface Figures {
 }
 
 /** Recall: planted values of which nothing but separators remains. Precision: found spans that overlap a planted value. */
-export function measure(sentences: readonly PlantedSentence[], redact: (text: string) => Redaction): Record<string, Figures> {
+export function measure(
+  sentences: readonly PlantedSentence[],
+  redact: (text: string) => Redaction,
+): Record<string, Figures> {
   const counts: Record<string, { planted: number; hidden: number; found: number; right: number }> = {};
   const of = (type: string) => (counts[type] ??= { planted: 0, hidden: 0, found: 0, right: 0 });
   for (const { text, values } of sentences) {
     const { spans } = redact(text);
-    const places = values.map(({ type, value }) => ({ type, start: text.indexOf(value), end: text.indexOf(value) + value.length }));
+    const places = values.map(({ type, value }) => ({
+      type,
+      start: text.indexOf(value),
+      end: text.indexOf(value) + value.length,
+    }));
     for (const { type, start, end } of places) {
       of(type).planted += 1;
       const covered = spans.some((span) => span.start <= start && span.end >= end);

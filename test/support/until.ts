@@ -4,7 +4,7 @@ const EVERY_MS = 25;
 /** Waits until a condition holds and answers what it saw; fails by the deadline with what was seen last. */
 export async function until<T>(
   what: string,
-  look: () => Promise<T | undefined | false>,
+  look: () => Promise<T | undefined | false> | T | undefined | false,
   deadlineMs: number = 60_000,
 ): Promise<T> {
   const deadline = Date.now() + deadlineMs;

@@ -39,7 +39,14 @@ export async function startS3(): Promise<S3Server> {
   const folder = await mkdtemp(join(tmpdir(), 'earshot-s3-'));
   await Promise.all(['data', 'versions', 'iam'].map((name) => mkdir(join(folder, name))));
   const port = await freePort(7_070);
-  const args = ['--access', CREDENTIALS.accessKeyId, '--secret', CREDENTIALS.secretAccessKey, '--port', `127.0.0.1:${port}`];
+  const args = [
+    '--access',
+    CREDENTIALS.accessKeyId,
+    '--secret',
+    CREDENTIALS.secretAccessKey,
+    '--port',
+    `127.0.0.1:${port}`,
+  ];
   const posix = ['posix', '--versioning-dir', join(folder, 'versions'), join(folder, 'data')];
   const child = spawn(join(CACHE, 'bin', 'versitygw'), [...args, ...posix], { stdio: 'ignore' });
   const endpoint = `http://127.0.0.1:${port}`;

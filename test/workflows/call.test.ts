@@ -98,10 +98,14 @@ describe('a call', () => {
   it('of which nothing can be heard, or one word again and again, is quarantined with its reason', async () => {
     models.transcript = '';
     const silent = await recording('silent', tone(2));
-    expect(await earshot.settled(silent.body.interactionId, 'quarantined')).toMatchObject({ reason: 'empty_transcript' });
+    expect(await earshot.settled(silent.body.interactionId, 'quarantined')).toMatchObject({
+      reason: 'empty_transcript',
+    });
     models.transcript = 'thank you '.repeat(40);
     const loop = await recording('loop', tone(3));
-    expect(await earshot.settled(loop.body.interactionId, 'quarantined')).toMatchObject({ reason: 'repetitive_transcript' });
+    expect(await earshot.settled(loop.body.interactionId, 'quarantined')).toMatchObject({
+      reason: 'repetitive_transcript',
+    });
     const { results } = await earshot.retrieve({ query: 'thank you', customerId: 'caller', k: 50 });
     expect(results.map(({ interactionId }) => interactionId)).not.toContain(loop.body.interactionId);
   });
@@ -114,13 +118,28 @@ describe('a call', () => {
   });
 
   it.each([
-    ['segments out of order', (answer: { segments: object[] }) => ({ ...answer, segments: [{ ...answer.segments[0], start: 9, end: 1 }] })],
-    ['negative times', (answer: { segments: object[] }) => ({ ...answer, segments: [{ ...answer.segments[0], start: -5 }] })],
-    ['no log-probabilities', (answer: { segments: object[] }) => ({ ...answer, segments: [{ start: 0, end: 1, text: 'x' }] })],
-    ['times beyond the audio', (answer: { segments: object[] }) => ({ ...answer, duration: 1, segments: [{ ...answer.segments[0], end: 500 }] })],
-    ['a megabyte of text', (answer: { segments: object[] }) => ({ ...answer, segments: [{ ...answer.segments[0], text: 'x'.repeat(1e6) }] })],
+    [
+      'segments out of order',
+      (answer: { segments: object[] }) => ({ ...answer, segments: [{ ...answer.segments[0], start: 9, end: 1 }] }),
+    ],
+    [
+      'negative times',
+      (answer: { segments: object[] }) => ({ ...answer, segments: [{ ...answer.segments[0], start: -5 }] }),
+    ],
+    [
+      'no log-probabilities',
+      (answer: { segments: object[] }) => ({ ...answer, segments: [{ start: 0, end: 1, text: 'x' }] }),
+    ],
+    [
+      'times beyond the audio',
+      (answer: { segments: object[] }) => ({ ...answer, duration: 1, segments: [{ ...answer.segments[0], end: 500 }] }),
+    ],
+    [
+      'a megabyte of text',
+      (answer: { segments: object[] }) => ({ ...answer, segments: [{ ...answer.segments[0], text: 'x'.repeat(1e6) }] }),
+    ],
   ])('is heard again when the model gave %s', async (name, change) => {
-    models.fail('transcriptions', { kind: 'change', change: change as never });
+    models.fail('transcriptions', { kind: 'change', change: change });
     const { body } = await recording(`garbage ${name}`, tone(2));
     await earshot.settled(body.interactionId, 'reachable');
     expect(models.calls.filter(({ route }) => route === 'transcriptions')).toHaveLength(2);
@@ -129,7 +148,10 @@ describe('a call', () => {
   it('is not heard twice when storing its transcript fails', async () => {
     await earshot.database.query('alter table artifact add constraint refuse_all check (false) not valid');
     const { body } = await recording('paid once', tone(5));
-    await until('storing was tried twice', async () => ((await earshot.logs()).match(/store_artifact failed/g) ?? []).length >= 2);
+    await until(
+      'storing was tried twice',
+      async () => ((await earshot.logs()).match(/store_artifact failed/g) ?? []).length >= 2,
+    );
     await earshot.database.query('alter table artifact drop constraint refuse_all');
     await earshot.settled(body.interactionId, 'reachable');
     expect(models.calls.filter(({ route }) => route === 'transcriptions')).toHaveLength(1);
@@ -139,7 +161,7 @@ describe('a call', () => {
     const held = Promise.withResolvers<void>();
     models.hold = held.promise;
     const { body } = await recording('being heard', tone(2));
-    await until('the model is asked', async () => models.calls.length > 0);
+    await until('the model is asked', () => models.calls.length > 0);
     const { pending } = await earshot.retrieve({ query: 'anything', customerId: 'caller', mode: 'text' });
     expect(pending).toMatchObject([
       { interactionId: body.interactionId, modality: 'audio', stage: 'recognising', progress: { done: 0, total: 1 } },

@@ -41,7 +41,10 @@ describe('a chat message', () => {
   it('costs at most 12 history events when it comes alone', async () => {
     const { body } = await earshot.message({ conversationId: 'events' });
     await earshot.settled(body.interactionId, 'reachable');
-    await until('the run has closed', async () => (await earshot.temporal.getHandle(body.workflowId).describe()).status.name === 'COMPLETED');
+    await until(
+      'the run has closed',
+      async () => (await earshot.temporal.getHandle(body.workflowId).describe()).status.name === 'COMPLETED',
+    );
     expect((await historyOf(body.workflowId)).length).toBeLessThanOrEqual(12);
   });
 
@@ -49,11 +52,14 @@ describe('a chat message', () => {
     const held = Promise.withResolvers<void>();
     models.hold = held.promise;
     const first = await earshot.message({ conversationId: 'burst' });
-    await until('the first is being embedded', async () => models.calls.length > 0);
+    await until('the first is being embedded', () => models.calls.length > 0);
     const rest = await Promise.all(Array.from({ length: 29 }, () => earshot.message({ conversationId: 'burst' })));
     held.resolve();
     for (const { body } of [first, ...rest]) await earshot.settled(body.interactionId, 'reachable');
-    await until('the run has closed', async () => (await earshot.temporal.getHandle(first.body.workflowId).describe()).status.name === 'COMPLETED');
+    await until(
+      'the run has closed',
+      async () => (await earshot.temporal.getHandle(first.body.workflowId).describe()).status.name === 'COMPLETED',
+    );
     expect((await historyOf(first.body.workflowId)).length / 30).toBeLessThanOrEqual(4);
     expect(models.calls.filter(({ route }) => route === 'embeddings').length).toBeLessThanOrEqual(4);
   });
@@ -72,8 +78,14 @@ describe('a chat message', () => {
     ['truncated JSON', { kind: 'body', body: '{"data":[{"index":0' }],
     ['an empty list', { kind: 'body', body: '{"data":[]}' }],
     ['a zero vector', { kind: 'body', body: JSON.stringify({ data: [{ index: 0, embedding: Array(384).fill(0) }] }) }],
-    ['too few dimensions', { kind: 'body', body: JSON.stringify({ data: [{ index: 0, embedding: Array(96).fill(0.1) }] }) }],
-    ['null for a number', { kind: 'body', body: JSON.stringify({ data: [{ index: 0, embedding: Array(384).fill(null) }] }) }],
+    [
+      'too few dimensions',
+      { kind: 'body', body: JSON.stringify({ data: [{ index: 0, embedding: Array(96).fill(0.1) }] }) },
+    ],
+    [
+      'null for a number',
+      { kind: 'body', body: JSON.stringify({ data: [{ index: 0, embedding: Array(384).fill(null) }] }) },
+    ],
   ] as const)('is reachable after the model first answers with %s, which is never stored', async (_name, fault) => {
     models.fail('embeddings', fault);
     const { body } = await earshot.message({ conversationId: `fault ${_name}`, text: `fault ${_name}` });
@@ -90,10 +102,15 @@ describe('a chat message', () => {
     const held = Promise.withResolvers<void>();
     models.hold = held.promise;
     const first = await earshot.message({ conversationId: 'poison' });
-    await until('the first is being embedded', async () => models.calls.length > 0);
+    await until('the first is being embedded', () => models.calls.length > 0);
     const bad = await earshot.message({ conversationId: 'poison', text: 'poisonous words' });
     const good = await earshot.message({ conversationId: 'poison', text: 'harmless words' });
-    models.fail('embeddings', { kind: 'change', change: (answer) => answer }, { kind: 'status', status: 400 }, { kind: 'status', status: 400 });
+    models.fail(
+      'embeddings',
+      { kind: 'change', change: (answer) => answer },
+      { kind: 'status', status: 400 },
+      { kind: 'status', status: 400 },
+    );
     held.resolve();
     await earshot.settled(first.body.interactionId, 'reachable');
     expect(await earshot.settled(bad.body.interactionId, 'failed')).toMatchObject({ reason: 'model_rejected' });
@@ -103,8 +120,9 @@ describe('a chat message', () => {
   it('is not paid for twice when storing its vector fails', async () => {
     await earshot.database.query('alter table embedding_v1 add constraint refuse_all check (false) not valid');
     const { body } = await earshot.message({ conversationId: 'paid-once', text: 'an expensive sentence' });
-    await until('storing was tried three times', async () =>
-      ((await earshot.logs()).match(/store_embeddings failed/g) ?? []).length >= 3,
+    await until(
+      'storing was tried three times',
+      async () => ((await earshot.logs()).match(/store_embeddings failed/g) ?? []).length >= 3,
     );
     await earshot.database.query('alter table embedding_v1 drop constraint refuse_all');
     await earshot.settled(body.interactionId, 'reachable');

@@ -48,11 +48,17 @@ describe('what was acknowledged', () => {
     models.hold = held.promise;
     const started = new Date(Date.now() - 60_000).toISOString();
     const accepted = [
-      ...(await Promise.all(Array.from({ length: 20 }, (_, index) => earshot.message({ conversationId: `c${index % 4}` })))),
-      await earshot.upload('/v1/calls', 'audio', tone(3), { callId: 'call', customerId: 'customer-1', startedAt: started }),
+      ...(await Promise.all(
+        Array.from({ length: 20 }, (_, index) => earshot.message({ conversationId: `c${index % 4}` })),
+      )),
+      await earshot.upload('/v1/calls', 'audio', tone(3), {
+        callId: 'call',
+        customerId: 'customer-1',
+        startedAt: started,
+      }),
     ];
     expect(accepted.map(({ status }) => status)).toEqual(Array(21).fill(202));
-    await until('models are at work', async () => models.calls.length >= 2);
+    await until('models are at work', () => models.calls.length >= 2);
     running.child.kill('SIGKILL');
     held.resolve();
     await earshot.start();
@@ -85,7 +91,7 @@ describe('what was acknowledged', () => {
     const held = Promise.withResolvers<void>();
     models.hold = held.promise;
     const { body } = await earshot.message();
-    await until('the model is at work', async () => models.calls.length > 0);
+    await until('the model is at work', () => models.calls.length > 0);
     const stopped = running.stop();
     await until('it drains', async () => (await earshot.logs()).includes('earshot is draining'));
     held.resolve();

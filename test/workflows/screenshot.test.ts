@@ -10,7 +10,9 @@ let picture: Buffer;
 beforeAll(async () => {
   models = await startFakeModels();
   earshot = await startEarshot({ models });
-  picture = await sharp({ create: { width: 4_000, height: 1_000, channels: 3, background: 'white' } }).png().toBuffer();
+  picture = await sharp({ create: { width: 4_000, height: 1_000, channels: 3, background: 'white' } })
+    .png()
+    .toBuffer();
 });
 afterAll(async () => {
   await earshot?.stop();

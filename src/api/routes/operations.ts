@@ -63,7 +63,12 @@ export const getFreshness = route({
   path: '/v1/freshness',
   scope: 'operator',
   summary: 'See how fresh the memory is, by modality and stage, against its budget',
-  query: z.object({ window: z.string().regex(/^\d{1,4}[smhd]$/, 'must be a number and s, m, h or d').default('1h') }),
+  query: z.object({
+    window: z
+      .string()
+      .regex(/^\d{1,4}[smhd]$/, 'must be a number and s, m, h or d')
+      .default('1h'),
+  }),
   status: 200,
   answer: z.object({
     window: z.string(),

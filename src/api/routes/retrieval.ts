@@ -121,7 +121,11 @@ export const getRetrieval = route({
   },
 });
 
-const node = z.object({ id: uuid, kind: z.enum(['raw', 'artifact', 'chunk', 'embedding']), rawObject: z.string().nullable() });
+const node = z.object({
+  id: uuid,
+  kind: z.enum(['raw', 'artifact', 'chunk', 'embedding']),
+  rawObject: z.string().nullable(),
+});
 const edge = z.object({
   from: uuid,
   to: uuid,
@@ -148,7 +152,10 @@ export const getLineage = route({
     if (rows.length === 0) throw new EarshotError('not_found', 'there is no such chunk');
     const nodes = new Map(
       rows.flatMap((row) => [
-        [row.from_id, { id: row.from_id, kind: row.from_kind, rawObject: row.from_kind === 'raw' ? row.raw_object : null }],
+        [
+          row.from_id,
+          { id: row.from_id, kind: row.from_kind, rawObject: row.from_kind === 'raw' ? row.raw_object : null },
+        ],
         [row.to_id, { id: row.to_id, kind: row.to_kind, rawObject: null }],
       ]),
     );
