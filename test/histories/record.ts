@@ -1,0 +1,89 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import sharp from 'sharp';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { startEarshot, type TestEarshot } from '../support/earshot.ts';
+import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
+import { exportHistory } from '../support/history.ts';
+import { tone } from '../support/sound.ts';
+import { until } from '../support/until.ts';
+
+// `npm run record-histories`: runs each workflow on each of its paths and keeps the histories beside this file. Kept
+// ones are never overwritten: they are what older code did, and the code of today must go on replaying them.
+
+let models: FakeModels;
+let earshot: TestEarshot;
+
+beforeAll(async () => {
+  models = await startFakeModels();
+  earshot = await startEarshot({ models, dials: { 'call.abandoned_after_ms': 1_000 } });
+});
+afterAll(async () => {
+  await earshot?.stop();
+  await models?.stop();
+});
+
+async function keep(name: string, workflowId: string): Promise<void> {
+  const handle = earshot.temporal.getHandle(workflowId);
+  await until(`${name} has closed`, async () => (await handle.describe()).status.name === 'COMPLETED');
+  const path = join(import.meta.dirname, `${name}.1.json`);
+  await mkdir(dirname(path), { recursive: true });
+  await writeFile(path, await exportHistory(earshot, workflowId), { flag: 'wx' }).catch((error: NodeJS.ErrnoException) =>
+    expect(error.code).toBe('EEXIST'),
+  );
+}
+
+const startedAt = '2026-01-05T09:00:00Z';
+const picture = () => sharp({ create: { width: 50, height: 50, channels: 3, background: 'white' } }).png().toBuffer();
+const call = (callId: string, seconds: number) =>
+  earshot.upload('/v1/calls', 'audio', tone(seconds, [29, 61]), { callId, customerId: 'caller', startedAt });
+const screenshot = async (screenshotId: string) =>
+  earshot.upload('/v1/screenshots', 'image', await picture(), {
+    screenshotId,
+    customerId: 'viewer',
+    capturedAt: startedAt,
+  });
+
+it('records a conversation of one message, of a batch, and after a failure', async () => {
+  const lone = await earshot.message({ conversationId: 'lone' });
+  await keep('conversation/lone', lone.body.workflowId);
+  const held = Promise.withResolvers<void>();
+  models.hold = held.promise;
+  const batch = await earshot.message({ conversationId: 'batch' });
+  await until('the first is being embedded', () => models.calls.length > 1);
+  for (let count = 0; count < 5; count++) await earshot.message({ conversationId: 'batch' });
+  held.resolve();
+  await keep('conversation/batch', batch.body.workflowId);
+  models.fail('embeddings', { kind: 'status', status: 503 });
+  const retried = await earshot.message({ conversationId: 'retried', text: 'words of their own' });
+  await keep('conversation/retried', retried.body.workflowId);
+});
+
+it('records a call in pieces, in segments, with a failure and with a missing segment', async () => {
+  await keep('call/pieces', (await call('pieces', 95)).body.workflowId);
+  const segment = (callId: string, index: number) =>
+    earshot.upload(`/v1/calls/${callId}/segments`, 'audio', tone(2), {
+      customerId: 'caller',
+      index,
+      startedAt,
+      endedAt: '2026-01-05T09:00:30Z',
+    });
+  const first = await segment('segments', 0);
+  await segment('segments', 1);
+  await earshot.request('POST', '/v1/calls/segments/end', { endedAt: '2026-01-05T09:01:00Z', segments: 2 });
+  await keep('call/segments', first.body.workflowId);
+  const gap = await segment('gap', 0);
+  await earshot.request('POST', '/v1/calls/gap/end', { endedAt: '2026-01-05T09:01:00Z', segments: 2 });
+  await keep('call/missing-segment', gap.body.workflowId);
+  models.failAlways('transcriptions', { kind: 'status', status: 400 });
+  await keep('call/refused', (await call('refused', 3)).body.workflowId);
+  models.heal();
+});
+
+it('records a screenshot, without its caption and without anything', async () => {
+  await keep('screenshot/whole', (await screenshot('whole')).body.workflowId);
+  models.failAlways('screen_caption', { kind: 'status', status: 400 });
+  await keep('screenshot/no-caption', (await screenshot('no-caption')).body.workflowId);
+  models.failAlways('screen_text', { kind: 'status', status: 400 });
+  await keep('screenshot/refused', (await screenshot('refused')).body.workflowId);
+});
