@@ -21,8 +21,17 @@ beforeAll(async () => {
   models.transcript = 'the ornithopter of my card 4539148803436467 broke';
   models.fail('embeddings', { kind: 'status', status: 500 }, { kind: 'body', body: '{"data":"xylophonist"}' });
   const customerId = 'quokka-4711';
-  const chat = await earshot.message({ customerId, conversationId: 'zanzibar', text: 'a xylophonist, card 4539148803436467' });
-  const metadata = { callId: 'kumquat', customerId, startedAt: new Date(Date.now() - 60_000).toISOString(), agentId: 'Eustachia' };
+  const chat = await earshot.message({
+    customerId,
+    conversationId: 'zanzibar',
+    text: 'a xylophonist, card 4539148803436467',
+  });
+  const metadata = {
+    callId: 'kumquat',
+    customerId,
+    startedAt: new Date(Date.now() - 60_000).toISOString(),
+    agentId: 'Eustachia',
+  };
   const call = await earshot.upload('/v1/calls', 'audio', tone(2), metadata);
   await earshot.settled(chat.body.interactionId, 'reachable');
   await earshot.settled(call.body.interactionId, 'reachable');
@@ -44,7 +53,9 @@ describe('what a customer said and is called', () => {
     await until('both runs are visible', async () => (await Array.fromAsync(earshot.temporal.list())).length >= 2);
     for await (const { workflowId, runId, searchAttributes } of earshot.temporal.list()) {
       const history = await exportHistory(earshot, workflowId, runId);
-      const decoded = history.replace(/"data":\s*"([^"]+)"/g, (_, data: string) => Buffer.from(data, 'base64').toString());
+      const decoded = history.replace(/"data":\s*"([^"]+)"/g, (_, data: string) =>
+        Buffer.from(data, 'base64').toString(),
+      );
       expectNone('a workflow', workflowId + JSON.stringify(searchAttributes) + history + decoded);
       expect(searchAttributes['customerKey']?.[0]).toMatch(/^[0-9a-f]{32}$/);
       expect(searchAttributes['channel']?.[0]).toMatch(/^(chat|call)$/);

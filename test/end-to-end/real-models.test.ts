@@ -53,13 +53,20 @@ describe.each(['a directory', 'S3 with versions'])('with the real models and raw
     return rows.flatMap(({ content }) => content.map(({ text }) => text));
   };
 
-  it.each(['payment-failure', 'delivery-delay'])('recognises the call %s with a word error rate below 0.1', async (name) => {
-    const said = (await fixture('calls', `${name}.txt`)).toString();
-    expect(wordErrorRate(said, (await passages(name, 'transcript')).join(' '))).toBeLessThan(0.1);
-  });
+  it.each(['payment-failure', 'delivery-delay'])(
+    'recognises the call %s with a word error rate below 0.1',
+    async (name) => {
+      const said = (await fixture('calls', `${name}.txt`)).toString();
+      expect(wordErrorRate(said, (await passages(name, 'transcript')).join(' '))).toBeLessThan(0.1);
+    },
+  );
 
   it('cuts the long call into pieces and tells the second of each hit', async () => {
-    const { results } = await earshot.retrieve({ query: 'when will the replacement arrive', customerId: CUSTOMER, modalities: ['audio'] });
+    const { results } = await earshot.retrieve({
+      query: 'when will the replacement arrive',
+      customerId: CUSTOMER,
+      modalities: ['audio'],
+    });
     expect(results[0]?.interactionId).toBe(ids['delivery-delay']);
     expect(results[0]!.place.startMs).toBeGreaterThan(20_000);
     expect(results[0]!.place.endMs).toBeLessThan(60_000);

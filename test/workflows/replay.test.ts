@@ -1,8 +1,10 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { Worker } from '@temporalio/worker';
+import { DefaultLogger, Runtime, Worker } from '@temporalio/worker';
 import { describe, expect, it } from 'vitest';
 import { workflowBundle } from '../../workers/bundle.ts';
+
+Runtime.install({ logger: new DefaultLogger('ERROR') });
 
 const folder = join(import.meta.dirname, '..', 'histories');
 const files = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith('.json')).sort();
@@ -19,7 +21,15 @@ describe('a recorded history replays with the workflow code of today', () => {
   });
 
   it('and a changed order of steps would be noticed', async () => {
-    const history = JSON.parse(await readFile(join(folder, files.find((file) => file.startsWith('call/'))!), 'utf8')) as object;
+    const history = JSON.parse(
+      await readFile(
+        join(
+          folder,
+          files.find((file) => file.startsWith('call/'))!,
+        ),
+        'utf8',
+      ),
+    ) as object;
     const changed = JSON.parse(JSON.stringify(history).replaceAll('"transcribePiece"', '"anotherStep"')) as object;
     await expect(Worker.runReplayHistory({ workflowBundle: await workflowBundle() }, changed)).rejects.toThrow();
   });
