@@ -1,6 +1,4 @@
-import { defineConfig, mergeConfig } from 'vitest/config';
+import { defineConfig } from 'vitest/config';
 import base from '../../vitest.config.ts';
 
-const config = mergeConfig(base, defineConfig({}));
-config.test!.include = ['test/histories/record.ts'];
-export default config;
+export default defineConfig({ test: { ...base.test, include: ['test/histories/record.ts'] } });

@@ -55,7 +55,7 @@ describe('docker-compose.yml', () => {
         EARSHOT_MASTER_KEY: '0'.repeat(64),
         EARSHOT_CUSTOMER_SECRET: '1'.repeat(64),
       };
-      const values = Object.entries(service.environment ?? {}).map(([name, value]) => [
+      const values = Object.entries(service.environment ?? {}).map(([name, value]): [string, string] => [
         name,
         withDefaults(String(value)),
       ]);
