@@ -12,6 +12,14 @@ exception when duplicate_object or unique_violation then null;
 end
 $$;
 
+-- A creator that is no superuser may assume the roles only after granting them to itself.
+do $$
+begin
+  grant earshot_app, earshot_reader to current_user;
+exception when insufficient_privilege then null;
+end
+$$;
+
 create extension if not exists vector;
 
 create table tenant (

@@ -2,6 +2,7 @@ import { Client } from '@temporalio/client';
 import { DefaultLogger, Runtime, type NativeConnection } from '@temporalio/worker';
 import type { ApiDependencies } from '../src/api/dependencies.ts';
 import { startApi } from '../src/api/server.ts';
+import { UploadBudget } from '../src/api/upload-budget.ts';
 import { readConfig, type Config } from '../src/config.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { EarshotError } from '../src/domain/errors.ts';
@@ -68,6 +69,7 @@ function apiDependencies(
   return {
     ...deps,
     ring,
+    uploads: new UploadBudget(),
     ids: keyedIds(config.EARSHOT_CUSTOMER_SECRET),
     checkTemporal: async () => {
       await connection.withDeadline(Date.now() + 3_000, () => connection.workflowService.getSystemInfo({}));

@@ -7,6 +7,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
 import type { RawStore } from '../raw-store/raw-store.ts';
 import type { Ring } from '../temporal/ring.ts';
+import type { UploadBudget } from './upload-budget.ts';
 
 /** What routes may use. */
 export interface ApiDependencies {
@@ -19,6 +20,7 @@ export interface ApiDependencies {
   readonly log: Logger;
   readonly ids: KeyedIds;
   readonly ring: Ring;
+  readonly uploads: UploadBudget;
   readonly indexVersion: number;
   readonly codeVersion: string;
   /** Answers when Temporal does. */

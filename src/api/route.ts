@@ -56,9 +56,9 @@ export function route<ParamsSchema extends z.ZodObject, BodySchema extends z.Zod
   return spec;
 }
 
-const idempotencyKey = z.string().min(1).max(200).optional();
+const headerShape = z.object({ 'Idempotency-Key': z.string().min(1).max(200).optional() });
 
-/** Reads and checks a request and runs the route. */
+/** Reads and checks a request and runs the route. An upload holds its room until it is stored. */
 export async function runRoute(
   spec: RouteSpec,
   deps: ApiDependencies,
@@ -67,32 +67,26 @@ export async function runRoute(
 ): Promise<unknown> {
   const params = parse(spec.params ?? z.object({}), request.params, '');
   const query = parse(spec.query ?? z.object({}), request.query, '');
-  const key = parse(
-    z.object({ 'Idempotency-Key': idempotencyKey }),
-    { 'Idempotency-Key': request.get('idempotency-key') },
-    '',
-  );
-  const { body, file } = await readBody(spec, deps, request);
-  return spec.handle({ deps, caller, params, query, body, file, idempotencyKey: key['Idempotency-Key'] });
+  const headers = parse(headerShape, { 'Idempotency-Key': request.get('idempotency-key') }, '');
+  const input = { deps, caller, params, query, idempotencyKey: headers['Idempotency-Key'] };
+  const { upload } = spec;
+  if (upload === undefined) return spec.handle({ ...input, body: jsonBody(spec, request), file: Buffer.alloc(0) });
+  const maxBytes = upload.maxBytes(deps);
+  const bytes = Math.min(Number(request.get('content-length') ?? maxBytes), maxBytes);
+  return deps.uploads.use(bytes, deps.dials.get('intake.uploads_in_flight_max_bytes'), async () => {
+    const { file, metadata } = await readMultipart(request, {
+      file: upload.file,
+      maxFileBytes: maxBytes,
+      maxMetadataBytes: deps.dials.get('intake.metadata_max_bytes'),
+    });
+    return spec.handle({ ...input, body: parse(spec.body ?? z.unknown(), metadata, 'metadata.'), file });
+  });
 }
 
-async function readBody(
-  spec: RouteSpec,
-  deps: ApiDependencies,
-  request: Request,
-): Promise<{ body: unknown; file: Buffer }> {
-  const none = Buffer.alloc(0);
-  if (spec.body === undefined) return { body: {}, file: none };
-  if (spec.upload === undefined) {
-    if (request.body === undefined) throw new EarshotError('unsupported_format', 'the body must be application/json');
-    return { body: parse(spec.body, request.body, ''), file: none };
-  }
-  const { file, metadata } = await readMultipart(request, {
-    file: spec.upload.file,
-    maxFileBytes: spec.upload.maxBytes(deps),
-    maxMetadataBytes: deps.dials.get('intake.metadata_max_bytes'),
-  });
-  return { body: parse(spec.body, metadata, 'metadata.'), file };
+function jsonBody(spec: RouteSpec, request: Request): unknown {
+  if (spec.body === undefined) return {};
+  if (request.body === undefined) throw new EarshotError('unsupported_format', 'the body must be application/json');
+  return parse(spec.body, request.body, '');
 }
 
 /** @throws EarshotError `invalid_request` with each field at fault; values are not repeated. */

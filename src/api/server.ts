@@ -1,9 +1,9 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { apiReference } from '@scalar/express-api-reference';
 import express, { type Express, type NextFunction, type Request, type Response } from 'express';
 import { rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
+import swaggerUi from 'swagger-ui-express';
 import { EarshotError } from '../domain/errors.ts';
 import { authenticator, type Authenticate } from './authenticate.ts';
 import type { ApiDependencies } from './dependencies.ts';
@@ -119,7 +119,7 @@ function mountPublicPages(app: Express, deps: ApiDependencies): void {
     response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not ready', checks });
   });
   app.get('/openapi.json', (_request, response) => void response.json(document));
-  app.use('/docs', apiReference({ content: document, pageTitle: 'Earshot' }));
+  app.use('/docs', swaggerUi.serve, swaggerUi.setup(document, { customSiteTitle: 'Earshot' }));
 }
 
 async function readiness(deps: ApiDependencies): Promise<Record<string, string>> {

@@ -186,6 +186,19 @@ function crc32(bytes: Uint8Array): number {
   return ~crc;
 }
 
+describe('an upload beyond what a process may hold', () => {
+  it('is told to come back, and taken when there is room', async () => {
+    await earshot.request('PUT', '/v1/dials/intake.uploads_in_flight_max_bytes', { value: 1_048_576 });
+    const answers = await Promise.all(Array.from({ length: 40 }, () => call(tone(10))));
+    const statuses = new Set(answers.map(({ status }) => status));
+    expect([...statuses].every((status) => status === 202 || status === 429)).toBe(true);
+    for (const answer of answers.filter(({ status }) => status === 429)) {
+      expect(answer.headers.get('retry-after')).not.toBeNull();
+    }
+    expect((await call(tone(1))).status).toBe(202);
+  });
+});
+
 describe('a dial', () => {
   it('moves a limit while everything runs, and the change is recorded', async () => {
     const tooLong = { text: 'y'.repeat(400) };
@@ -194,7 +207,9 @@ describe('a dial', () => {
     expect(moved.status).toBe(200);
     expectProblem(await earshot.message(tooLong), 400, 'text');
     await earshot.request('PUT', '/v1/dials/intake.chat_max_characters', { value: 500 });
-    const changes = await earshot.database.query('select old_value, new_value from dial_change order by change_id');
+    const changes = await earshot.database.query(
+      `select old_value, new_value from dial_change where name = 'intake.chat_max_characters' order by change_id`,
+    );
     expect(changes).toEqual([
       { old_value: 500, new_value: 300 },
       { old_value: 300, new_value: 500 },

@@ -5,7 +5,11 @@ import { describe, expect, it } from 'vitest';
 import { ensureLiveIndexVersion } from '../../src/db/index-versions.ts';
 import { migrate } from '../../src/db/migrate.ts';
 import { PROJECT } from '../../src/stack/tools.ts';
+import { acceptInteraction } from '../../src/db/intake.ts';
+import { openDatabase, run } from '../../src/db/pools.ts';
+import { ensureSubject } from '../../src/db/subjects.ts';
 import { createDatabase } from '../support/database.ts';
+import { interactionOf, textOf } from '../support/records.ts';
 import { describeSchema } from '../support/schema.ts';
 
 const folder = join(PROJECT, 'migrations');
@@ -36,6 +40,33 @@ describe('migrations', () => {
   it('refuse another embedding model than the live index was built with, in one line', async () => {
     const database = await createDatabase();
     await expect(ensureLiveIndexVersion(database.url, 'another-model', 384)).rejects.toThrow(/EMBEDDING_MODEL/);
+    await database.drop();
+  });
+
+  it('work for an owner that is no superuser, whose processes find by GIN what is their tenant’s alone', async () => {
+    const database = await createDatabase('template0');
+    await database.query('create extension vector');
+    await database.query('drop role if exists plain_owner');
+    await database.query(`create role plain_owner login createrole password 'plain'`);
+    await database.query('grant earshot_app, earshot_reader to plain_owner with admin option');
+    const { pathname } = new URL(database.url);
+    await database.query(`alter database ${pathname.slice(1)} owner to plain_owner`);
+    await database.query('alter schema public owner to plain_owner');
+    const url = new URL(database.url);
+    url.username = 'plain_owner';
+    url.password = 'plain';
+    await migrate(url.href);
+    await ensureLiveIndexVersion(url.href, 'model', 384);
+    const opened = openDatabase({ url: url.href });
+    const { app, reader } = opened.forTenant('default');
+    const record = interactionOf();
+    await ensureSubject(app, 'default', record.customerKey);
+    expect((await acceptInteraction(app, record, textOf('a text'))).outcome).toBe('accepted');
+    const count = { name: 'view', text: 'select tenant from tenant_chunk' };
+    expect(await run(reader, count, [])).toHaveLength(1);
+    await database.query(`insert into tenant (tenant) values ('acme')`);
+    expect(await run(opened.forTenant('acme').reader, count, [])).toHaveLength(0);
+    await opened.close();
     await database.drop();
   });
 });
