@@ -1,4 +1,4 @@
-import { markErased, probeReachable, settle, type SleepCondition } from '../src/db/embeddings.ts';
+import { markErased, probeReachable, settle, stampReachable, type SleepCondition } from '../src/db/embeddings.ts';
 import { EarshotError } from '../src/domain/errors.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
@@ -17,6 +17,8 @@ export async function settleRecords(
 ): Promise<boolean> {
   const { app, reader } = deps.database.forTenant(tenant);
   const seen = writtenChunks.length === 0 ? [] : await probeReachable(reader, tenant, deps.indexVersion, writtenChunks);
+  // A chat message is one piece, whose one step settles it: stamp and settlement share a round trip.
+  if (sleep === undefined && seen.length > 0) await stampReachable(app, tenant, deps.indexVersion, seen);
   const asleep = await settle(app, tenant, deps.indexVersion, interactionIds, seen, sleep);
   if (seen.length === writtenChunks.length) return asleep;
   throw new EarshotError(

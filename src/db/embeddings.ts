@@ -192,6 +192,25 @@ export interface SleepCondition {
 }
 
 /**
+ * Stamps chunks as reachable. A statement of its own where pieces of one record end side by side: the last of their
+ * `settle` statements then begins after all stamps are committed, and sees them.
+ */
+export async function stampReachable(
+  db: Queryable,
+  tenant: string,
+  indexVersion: number,
+  chunkIds: readonly string[],
+): Promise<void> {
+  const statement = {
+    name: 'stamp_reachable',
+    text: `
+      update embedding set reachable_at = coalesce(reachable_at, clock_timestamp())
+      where index_version = $2 and tenant = $1 and chunk_id = any($3::uuid[])`,
+  };
+  await run(db, statement, [tenant, indexVersion, chunkIds]);
+}
+
+/**
  * Stamps what a probe has seen as reachable and settles the records that are then complete: `reachable` when all
  * pieces are there and every active chunk has a reachable vector, else `quarantined` or `failed` when nothing of it
  * can be. With `sleep`, puts the session to sleep in the same transaction; answers whether it now sleeps.

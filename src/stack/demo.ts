@@ -36,6 +36,7 @@ await withSession(async (session, stopped) => {
   await session.keep();
   console.log('\nEverything goes on running; `npm run stop` stops it.');
 });
+process.exit();
 
 type Step = <T>(title: string, run: () => Promise<T>) => Promise<T>;
 

@@ -19,7 +19,7 @@ import {
 } from './processes.ts';
 import type { Progress } from './progress.ts';
 import { answersWorkflows, startTemporal } from './temporal.ts';
-import { pythonEnvironment, temporalExecutable } from './tools.ts';
+import { exists, pythonEnvironment, temporalExecutable } from './tools.ts';
 
 export interface StackOptions {
   /** Holds the data, keys and logs of this stack. */
@@ -34,10 +34,15 @@ export interface RunningStack {
   readonly env: Readonly<Record<string, string>>;
   /** Address of the Temporal UI, when the server is the embedded one. */
   readonly temporalUi: string | undefined;
-  /** Stops the parts, unless another process uses them. */
-  release(): Promise<void>;
-  /** Leaves the parts running. */
+  /** Stops the parts, after `beforeStop`, unless another process uses them or they are to be kept. */
+  release(beforeStop?: () => Promise<void>): Promise<void>;
+  /** Leaves the parts running until `npm run stop`. */
   keep(): Promise<void>;
+}
+
+/** Says that nobody is to stop the parts but `npm run stop`. */
+function keptMark(folder: string): string {
+  return join(folder, 'kept.json');
 }
 
 /** A part as recorded: its process, and what is needed to reach and check it. */
@@ -79,11 +84,16 @@ export async function startStack(options: StackOptions): Promise<RunningStack> {
   return {
     env: await settingsFor({ ...options, folder }, states, own),
     temporalUi: states.temporal?.ui,
-    release: () =>
+    release: (beforeStop) =>
       withLock(folder, async () => {
-        if (!(await unregisterUser(folder))) await stopParts(folder);
+        if ((await unregisterUser(folder)) || (await exists(keptMark(folder)))) return;
+        await beforeStop?.();
+        await stopParts(folder);
       }),
-    keep: async () => void (await unregisterUser(folder)),
+    keep: async () => {
+      await writeJson(keptMark(folder), true);
+      await unregisterUser(folder);
+    },
   };
 }
 
@@ -160,6 +170,7 @@ async function findOrStart(folder: string, part: Part, progress: Progress): Prom
 /** Stops whatever is recorded in a folder; processes that are not the recorded ones are left alone. */
 export async function stopParts(folder: string): Promise<string[]> {
   const stopped: string[] = [];
+  await rm(keptMark(folder), { force: true });
   for (const [name, signal] of Object.entries(SIGNALS)) {
     const path = join(folder, `${name}.json`);
     const state = await readJson<PartState>(path);

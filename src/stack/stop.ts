@@ -1,10 +1,6 @@
-import { join } from 'node:path';
-import { endProcess, readJson, type ProcessIdentity } from './processes.ts';
+import { stopApplication, STACK_FOLDER } from './session.ts';
 import { stopParts } from './stack.ts';
-import { CACHE } from './tools.ts';
 
-const folder = join(CACHE, 'stack');
-const application = await readJson<ProcessIdentity>(join(folder, 'application.json'));
-if (application !== undefined) await endProcess(application, 'SIGTERM', 40_000);
-const stopped = await stopParts(folder);
+await stopApplication();
+const stopped = await stopParts(STACK_FOLDER);
 console.log(stopped.length === 0 ? 'Nothing was running.' : `Stopped: ${stopped.join(', ')}.`);

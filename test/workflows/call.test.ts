@@ -52,6 +52,13 @@ describe('a call', () => {
     expect(pauses).toEqual([0, 29, 61]);
   });
 
+  it('is complete however its pieces end side by side', async () => {
+    const calls = await Promise.all(
+      Array.from({ length: 12 }, (_, index) => recording(`parallel ${index}`, tone(50 + index, [29]))),
+    );
+    for (const { body } of calls) await earshot.settled(body.interactionId, 'reachable');
+  });
+
   it('is searchable segment by segment while it goes on, in any order, and closes at its end', async () => {
     const second = await segment('live', 1);
     await earshot.settled(second.body.interactionId, 'reachable');
