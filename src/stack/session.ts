@@ -69,8 +69,14 @@ async function openSession(stack: RunningStack, progress: Progress): Promise<Ses
 
 const record = join(STACK_FOLDER, 'application.json');
 
+/** A record of another version of this code is as good as none. */
+async function recordedApplication(): Promise<ApplicationState | undefined> {
+  const state = await readJson<Partial<ApplicationState>>(record);
+  return state?.identity?.pid === undefined ? undefined : (state as ApplicationState);
+}
+
 async function runningApplication(): Promise<ApplicationState | undefined> {
-  const state = await readJson<ApplicationState>(record);
+  const state = await recordedApplication();
   if (state === undefined || !(await isAlive(state.identity))) return undefined;
   const answer = await fetch(`${state.url}/readyz`, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined);
   if (answer?.ok === true) return state;
@@ -89,7 +95,7 @@ async function start(stack: RunningStack): Promise<ApplicationState> {
 
 /** Drains and stops Earshot's recorded process. */
 export async function stopApplication(): Promise<void> {
-  const state = await readJson<ApplicationState>(record);
+  const state = await recordedApplication();
   if (state !== undefined) await endProcess(state.identity, 'SIGTERM', DRAIN_MS);
 }
 
