@@ -68,7 +68,7 @@ export default tseslint.config(
     ),
   },
   {
-    files: ['test/**', 'bench/**', 'workers/**', 'src/stack/**', 'src/*/main.ts', 'src/db/migrate.ts', '*.ts'],
+    files: ['test/**', 'bench/**', 'workers/**', 'src/stack/**', '*.ts'],
     rules: { 'no-console': 'off', 'max-lines-per-function': 'off' },
   },
   { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },

@@ -86,3 +86,10 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
   });
   throw new EarshotError('misconfigured', [...new Set(lines)].join('\n'));
 }
+
+/** Reads the database's address alone, for the command that only migrates. @throws EarshotError `misconfigured`. */
+export function readDatabaseUrl(env: NodeJS.ProcessEnv = process.env): string {
+  const result = SETTINGS.DATABASE_URL.safeParse(env['DATABASE_URL']);
+  if (result.success) return result.data;
+  throw new EarshotError('misconfigured', 'DATABASE_URL is not set to a URL of postgres:// or postgresql://');
+}

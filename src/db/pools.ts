@@ -61,9 +61,7 @@ export function openDatabase(options: DatabaseOptions): Database {
       if (!TENANT.test(tenant)) throw new EarshotError('misconfigured', 'a tenant name has an invalid character');
       return { tenant, app: pool('earshot_app', tenant, []), reader: pool('earshot_reader', tenant, READER_SETTINGS) };
     },
-    check: async () => {
-      await run(deployment, { name: 'check', text: 'select 1' }, []);
-    },
+    check: () => checkSettings(pool('earshot_reader', undefined, READER_SETTINGS)),
     close: async () => {
       await Promise.all([...pools.values()].map((each) => each.end()));
     },
@@ -75,6 +73,18 @@ export function openDatabase(options: DatabaseOptions): Database {
  * read back by the readiness check, because pgvector takes an unknown value as "off" with only a warning.
  */
 const READER_SETTINGS = ['default_transaction_read_only=on', 'hnsw.iterative_scan=strict_order', 'hnsw.ef_search=100'];
+
+/** Answers when the database does, and search is as iterative as it was asked to be. */
+async function checkSettings(reader: Queryable): Promise<void> {
+  // The vector loads the extension, which then judges the setting that the connection came with.
+  const text = `select '[1]'::vector is not null as loaded, current_setting('hnsw.iterative_scan') as scan`;
+  const { scan } = only(await run<{ scan: string }>(reader, { name: 'check_settings', text }, []));
+  if (scan === 'strict_order') return;
+  throw new EarshotError(
+    'misconfigured',
+    `DATABASE_URL: hnsw.iterative_scan is ${scan}; pgvector 0.8.4 or later is needed`,
+  );
+}
 
 function openPool(options: DatabaseOptions, settings: string[]): pg.Pool {
   const all = [...settings, 'statement_timeout=15s', 'lock_timeout=10s', 'idle_in_transaction_session_timeout=15s'];

@@ -3,7 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ensureLiveIndexVersion } from '../../src/db/index-versions.ts';
-import { migrate } from '../../src/db/migrate.ts';
+import { isOlder, migrate } from '../../src/db/migrate.ts';
 import { PROJECT } from '../../src/stack/tools.ts';
 import { acceptInteraction } from '../../src/db/intake.ts';
 import { openDatabase, run } from '../../src/db/pools.ts';
@@ -35,6 +35,11 @@ describe('migrations', () => {
     await Promise.all(Array.from({ length: 4 }, () => ensureLiveIndexVersion(database.url, 'model', 384)));
     await expect(await describeSchema(database)).toMatchFileSnapshot('../schema.txt');
     await database.drop();
+  });
+
+  it('refuse a pgvector before 0.8.4', () => {
+    const versions = ['0.8.3', '0.7.9', '0.8.4', '0.8.10', '0.9', '1.0'].map((text) => text.split('.').map(Number));
+    expect(versions.map((version) => isOlder(version, [0, 8, 4]))).toEqual([true, true, false, false, false, false]);
   });
 
   it('refuse another embedding model than the live index was built with, in one line', async () => {
