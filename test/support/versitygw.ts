@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand, PutBucketVersioningCommand, S3Client } from '@aws-sdk/client-s3';
 import { freePort } from '../../src/stack/processes.ts';
-import type { Progress } from '../../src/stack/progress.ts';
-import { CACHE, exists, runCommand } from '../../src/stack/tools.ts';
+import { linesTo, type Progress } from '../../src/stack/progress.ts';
+import { CACHE, exists, runCommand, works } from '../../src/stack/tools.ts';
 import { until } from './until.ts';
 
 const MODULE = 'github.com/versity/versitygw/cmd/versitygw@v1.8.0';
@@ -15,6 +15,10 @@ const CREDENTIALS = { accessKeyId: 'earshot-test', secretAccessKey: 'earshot-tes
 export async function versitygwExecutable(progress: Progress, env: NodeJS.ProcessEnv): Promise<string> {
   const built = join(CACHE, 'bin', 'versitygw');
   if (await exists(built)) return built;
+  if (await works('versitygw', ['--version'], env)) return 'versitygw';
+  if (!(await works('go', ['version'], env))) {
+    throw new Error('The tests need an S3 server: install Go, which builds versitygw, or put versitygw on PATH');
+  }
   const folder = join(CACHE, `building-versitygw-${process.pid}`);
   await progress.step('Building versitygw, an S3 server, with Go, once', async (detail) => {
     await runCommand('go', ['install', '-v', MODULE], { ...env, GOBIN: folder }, detail);
@@ -48,7 +52,11 @@ export async function startS3(): Promise<S3Server> {
     `127.0.0.1:${port}`,
   ];
   const posix = ['posix', '--versioning-dir', join(folder, 'versions'), join(folder, 'data')];
-  const child = spawn(join(CACHE, 'bin', 'versitygw'), [...args, ...posix], { stdio: 'ignore' });
+  const executable = await versitygwExecutable(
+    linesTo(() => undefined),
+    process.env,
+  );
+  const child = spawn(executable, [...args, ...posix], { stdio: 'ignore' });
   const endpoint = `http://127.0.0.1:${port}`;
   const client = new S3Client({ endpoint, forcePathStyle: true, region: 'us-east-1', credentials: CREDENTIALS });
   await until('the S3 server takes a bucket', () =>

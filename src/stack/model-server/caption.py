@@ -20,7 +20,16 @@ SAME_COLOUR = 12
 # A caption is a sentence or two; the whole text is read elsewhere.
 LONGEST_TEXT = 300
 # Upper end of each hue, in degrees.
-HUES = [(15, "red"), (45, "orange"), (70, "yellow"), (165, "green"), (200, "cyan"), (260, "blue"), (330, "purple"), (361, "red")]
+HUES = [
+    (15, "red"),
+    (45, "orange"),
+    (70, "yellow"),
+    (165, "green"),
+    (200, "cyan"),
+    (260, "blue"),
+    (330, "purple"),
+    (361, "red"),
+]
 
 
 def describe(pixels: np.ndarray, lines: list[dict]) -> str:
@@ -83,6 +92,6 @@ def share(strip: np.ndarray, colour: np.ndarray) -> float:
 
 def describe_area(area: dict, height: int) -> str:
     kind = "banner" if area["wide"] > BANNER_SHARE else "panel" if area["tall"] > BANNER_SHARE else "button"
-    where = "at the top" if area["top"] < height / 3 else "at the bottom" if area["top"] > height * 2 / 3 else "in the middle"
+    where = ["at the top", "in the middle", "at the bottom"][min(2, int(area["top"] * 3 / height))]
     text = " ".join(area["texts"])[:LONGEST_TEXT]
     return f'a {area["colour"]} {kind} {where} reading "{text}"'

@@ -1,7 +1,7 @@
 """Text recognition of screenshots.
 
-RapidOCR finds the lines, also on coloured buttons that Tesseract overlooks; Tesseract reads them, with the spaces between
-words that RapidOCR drops.
+RapidOCR finds the lines, also on coloured buttons that Tesseract overlooks; Tesseract reads them, with the spaces
+between words that RapidOCR drops.
 """
 
 import gzip

