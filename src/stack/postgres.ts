@@ -31,7 +31,7 @@ export async function startPostgres(python: string, folder: string, env: NodeJS.
   const { bin, version } = await installation(python, env);
   const data = join(folder, `postgres-${version}`);
   const password = await passwordOf(folder);
-  const run = await runnerFor(data);
+  const run = await runnerFor(data, bin);
   if (!(await exists(join(data, 'PG_VERSION')))) await initialise(bin, data, folder, password, env, run);
   const port = await freePort(PREFERRED_PORT);
   const logFile = join(folder, 'logs', 'postgres.log');
@@ -77,13 +77,15 @@ type Runner = (command: string, args: readonly string[]) => Pick<SpawnOptions, '
 
 /**
  * How to run Postgres over a data directory. As root it runs as an unprivileged user; where that user cannot reach the
- * directory, as in a clone under /root, it is lent the one capability that lets it pass.
+ * directory or the programs, as in a clone under /root, it is lent the one capability that lets it pass. The secure bit
+ * makes access(2), by which Postgres finds its own programs, count the capability too.
  */
-async function runnerFor(data: string): Promise<Runner> {
+async function runnerFor(data: string, bin: string): Promise<Runner> {
   if (process.getuid?.() !== 0) return (command, args) => ({ command, args });
   await mkdir(data, { recursive: true, mode: 0o700 });
   await chown(data, UNPRIVILEGED.uid, UNPRIVILEGED.gid);
-  if (await isReachable(data)) return (command, args) => ({ command, args, user: UNPRIVILEGED });
+  if ((await isReachable(data)) && (await isReachable(bin)))
+    return (command, args) => ({ command, args, user: UNPRIVILEGED });
   const { uid, gid } = UNPRIVILEGED;
   const lend = [
     `--reuid=${uid}`,
@@ -91,6 +93,7 @@ async function runnerFor(data: string): Promise<Runner> {
     '--clear-groups',
     '--inh-caps=+dac_override',
     '--ambient-caps=+dac_override',
+    '--securebits=+no_setuid_fixup',
   ];
   return (command, args) => ({ command: 'setpriv', args: [...lend, command, ...args] });
 }

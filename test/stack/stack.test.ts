@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +58,13 @@ describe('the embedded stack', () => {
     expect(await query(next, 'select v::text from kept')).toEqual([{ v: '[1,2]' }]);
     expect(next.env['EARSHOT_MASTER_KEY']).toBe(first.env['EARSHOT_MASTER_KEY']);
     await next.release();
+  });
+
+  it('starts below a folder that only its owner may enter, as a clone under /root is', async () => {
+    await chmod(folder, 0o700);
+    const stack = await start();
+    expect(await query(stack, 'select 1 as n')).toEqual([{ n: 1 }]);
+    await stack.release();
   });
 
   it('starts again on the same data after kill -9 of Postgres', async () => {

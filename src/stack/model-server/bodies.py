@@ -1,13 +1,22 @@
 """The parts of OpenAI's request bodies that these models use; unknown fields are left unread."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import BaseModel
+from pydantic import AfterValidator, BaseModel
+
+
+def encodable(text: str) -> str:
+    """JSON can carry half a surrogate pair, which is no text. The error counts as a validation error."""
+    text.encode()
+    return text
+
+
+Text = Annotated[str, AfterValidator(encodable)]
 
 
 class EmbeddingBody(BaseModel):
     model: str
-    input: str | list[str]
+    input: Text | list[Text]
     encoding_format: Literal["float", "base64"] = "float"
 
 

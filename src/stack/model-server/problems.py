@@ -24,8 +24,10 @@ def answer_problems(app: FastAPI) -> None:
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
         first = error.errors()[0]
-        param = ".".join(str(each) for each in first["loc"][1:])
-        return problem(400, f"{param or 'the body'} is missing or not of the right kind ({first['type']})", None, param or None)
+        if first["type"] == "json_invalid":
+            return problem(400, "the body is not JSON")
+        param = ".".join(str(each) for each in first["loc"][1:]) or "body"
+        return problem(400, f"{param} is missing or not of the right kind ({first['type']})", None, param)
 
     @app.exception_handler(HTTPException)
     async def http(request: Request, error: HTTPException) -> JSONResponse:
