@@ -21,8 +21,8 @@ export function openS3(url: string, endpoint: string | undefined, deadlineMs: nu
   const prefix = pathname.replace(/^\/+|\/+$/g, '');
   const path = (key: string) => (prefix === '' ? key : `${prefix}/${key}`);
   const client = new S3Client({
-    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true }),
-    region: 'us-east-1',
+    // Servers other than AWS take any region; for AWS it comes from the default chain, as the credentials do.
+    ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true, region: 'us-east-1' }),
     maxAttempts: 1,
     // Servers other than AWS differ in checksum trailers; GCM authenticates every object anyway.
     requestChecksumCalculation: 'WHEN_REQUIRED',
