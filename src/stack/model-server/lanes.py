@@ -1,4 +1,4 @@
-"""One thread for each model: a long call delays other calls, never an embedding or a screenshot."""
+"""Threads of its own for each model: a long call delays other calls, never an embedding or a screenshot."""
 
 import asyncio
 import logging
@@ -21,13 +21,13 @@ class ModelFailed(Exception):
 
 
 class Lane:
-    """Work in the order in which it was asked for, one piece at a time, never refused."""
+    """Work in the order in which it was asked for, `width` pieces at a time, never refused."""
 
-    def __init__(self, name: str, expected: tuple[type[Exception], ...] = ()):
+    def __init__(self, name: str, width: int = 1, expected: tuple[type[Exception], ...] = ()):
         """`expected` are the failures that the caller handles; all others become ModelFailed."""
         self._name, self._expected = name, expected
-        self._turn = asyncio.Lock()
-        self._thread = ThreadPoolExecutor(1, name)
+        self._turn = asyncio.Semaphore(width)
+        self._threads = ThreadPoolExecutor(width, name)
 
     async def run(self, request: Request, work: Callable[..., Any], *arguments: Any) -> Any:
         async with self._turn:
@@ -35,7 +35,7 @@ class Lane:
             if await request.is_disconnected():
                 raise CallerLeft
             try:
-                return await asyncio.get_running_loop().run_in_executor(self._thread, work, *arguments)
+                return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
             except self._expected:
                 raise
             except Exception as error:

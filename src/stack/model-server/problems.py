@@ -26,7 +26,8 @@ def answer_problems(app: FastAPI) -> None:
         first = error.errors()[0]
         if first["type"] == "json_invalid":
             return problem(400, "the body is not JSON")
-        param = ".".join(str(each) for each in first["loc"][1:]) or "body"
+        # The field alone: what lies below repeats inner names.
+        param = str([*first["loc"], "body"][1])
         return problem(400, f"{param} is missing or not of the right kind ({first['type']})", None, param)
 
     @app.exception_handler(HTTPException)

@@ -26,6 +26,12 @@ REMEMBERED = 16
 ENLARGE = 2
 # Tesseract wants some background around the letters.
 MARGIN = 4
+# RapidOCR by default enlarges pictures until the shorter side has 736 pixels: a strip of 1280 x 50 takes half a minute, one
+# of 1280 x 1 all memory, and enlarged lines fall apart into words. Screens are shrunk to this longer side at most instead.
+LONGEST_SIDE = 2_000
+# A strip is put on a canvas of its own colour that is at least as high as this share of its length.
+SHORTEST_SHARE = 8
+SHORTEST_SIDE = 64
 # An 8K screen is 33 million; far more is a decompression bomb.
 MAX_PIXELS = 50_000_000
 
@@ -38,7 +44,7 @@ class ScreenReader:
     """Not for several threads at once: its lane gives it one picture at a time."""
 
     def __init__(self, threads: int, traineddata: str):
-        self._finder = RapidOCR(intra_op_num_threads=threads)
+        self._finder = RapidOCR(intra_op_num_threads=threads, det_limit_type="max", det_limit_side_len=LONGEST_SIDE)
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, "eng.traineddata").write_bytes(gzip.decompress(Path(traineddata).read_bytes()))
             self._reader = PyTessBaseAPI(path=folder, lang="eng", psm=PSM.SINGLE_LINE)
@@ -50,14 +56,15 @@ class ScreenReader:
         if name not in self._remembered:
             picture = decode(image)
             pixels = np.asarray(picture)
-            lines = self._lines(picture, pixels)
+            lines = self._lines(picture)
             self._remembered[name] = lines, caption.describe(pixels, lines)
             if len(self._remembered) > REMEMBERED:
                 self._remembered.popitem(last=False)
         return self._remembered[name]
 
-    def _lines(self, picture: Image.Image, pixels: np.ndarray) -> list[dict]:
-        boxes, _ = self._finder(pixels[:, :, ::-1], use_det=True, use_cls=False, use_rec=False)
+    def _lines(self, picture: Image.Image) -> list[dict]:
+        canvas = np.asarray(without_strips(picture))
+        boxes, _ = self._finder(canvas[:, :, ::-1], use_det=True, use_cls=False, use_rec=False)
         found = [self._read_line(picture, corners) for corners in ([] if boxes is None else boxes)]
         return [line for line in found if line["text"]]
 
@@ -73,6 +80,17 @@ class ScreenReader:
             "confidence": self._reader.MeanTextConf() / 100,
             "box": {"x": left, "y": top, "width": right - left, "height": bottom - top},
         }
+
+
+def without_strips(picture: Image.Image) -> Image.Image:
+    """The picture, lengthened on the right or below with its own colour if it is a thin strip; places stay the same."""
+    shortest = max(SHORTEST_SIDE, max(picture.size) // SHORTEST_SHARE)
+    size = (max(picture.width, shortest), max(picture.height, shortest))
+    if size == picture.size:
+        return picture
+    canvas = Image.new("RGB", size, picture.getpixel((picture.width - 1, picture.height - 1)))
+    canvas.paste(picture)
+    return canvas
 
 
 def decode(image: bytes) -> Image.Image:

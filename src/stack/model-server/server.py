@@ -13,6 +13,9 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Literal
 
+# Read when onnxruntime is loaded, which would else keep a device id in the home folder and report its use to its maker.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
 import numpy as np
 import uvicorn
 from fastapi import FastAPI, File, Form, Request, UploadFile
@@ -32,6 +35,8 @@ from speech import Recogniser, UndecodableAudio
 MAX_INPUTS = 2048
 # Embeddings answer within milliseconds and keep a core to themselves; speech and screens take half of what there is.
 THREADS = max(1, (os.cpu_count() or 2) // 2)
+# Recordings side by side, one thread each; more than four would take 200 MB each for calls that a laptop does not get.
+SPEECH_WORKERS = min(THREADS, 4)
 # A rule is sure of what it measures and blind to the rest.
 CAPTION_CONFIDENCE = 0.5
 # Tokens of chat answers are estimates: English has about four characters a token.
@@ -43,7 +48,7 @@ GRACE_SECONDS = 1
 def create_app(traineddata: str) -> FastAPI:
     with ThreadPoolExecutor() as loaders:
         embedder = loaders.submit(Embedder, 1)
-        recogniser = loaders.submit(Recogniser, THREADS)
+        recogniser = loaders.submit(Recogniser, SPEECH_WORKERS)
         reader = loaders.submit(ScreenReader, THREADS, traineddata)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     answer_problems(app)
@@ -95,7 +100,7 @@ def encoded(vector: np.ndarray, encoding: str) -> str | list[float]:
 
 
 def serve_transcriptions(app: FastAPI, recogniser: Recogniser) -> None:
-    lane = Lane("speech", (UndecodableAudio,))
+    lane = Lane("speech", SPEECH_WORKERS, (UndecodableAudio,))
 
     @app.post("/v1/audio/transcriptions", response_model=None)
     async def transcribe(
@@ -122,7 +127,7 @@ def serve_transcriptions(app: FastAPI, recogniser: Recogniser) -> None:
 
 
 def serve_chat(app: FastAPI, reader: ScreenReader) -> None:
-    lane = Lane("screen", (UnreadableImage,))
+    lane = Lane("screen", expected=(UnreadableImage,))
 
     @app.post("/v1/chat/completions")
     async def chat(request: Request, body: ChatBody) -> dict:
