@@ -1,5 +1,8 @@
+import type { Client } from '@temporalio/client';
+import type { WithOwner } from '../src/db/owner.ts';
 import type { Database } from '../src/db/pools.ts';
 import type { DialReader } from '../src/dial-reader.ts';
+import type { CertificateSigner } from '../src/erasure/certificate.ts';
 import type { EmbeddingModel, SpeechModel, VisionModel } from '../src/models/ports.ts';
 import type { Logger } from '../src/observe/log.ts';
 import type { Metrics } from '../src/observe/metrics.ts';
@@ -20,4 +23,10 @@ export interface ActivityDependencies {
   /** The live index version. */
   readonly indexVersion: number;
   readonly codeVersion: string;
+  readonly temporal: Client;
+  /** Maintenance with the rights of the schema's owner. */
+  readonly withOwner: WithOwner;
+  readonly certificates: CertificateSigner;
+  /** Under which texts are hashed that an erasure looks for again. */
+  readonly probeSecret: Buffer;
 }

@@ -17,6 +17,11 @@ export async function withHeartbeat<T>(step: (signal: AbortSignal) => Promise<T>
   }
 }
 
+/** Says that a long step goes on; from within a step only. */
+export function beat(): void {
+  Context.current().heartbeat();
+}
+
 /** The run that asked for this step, for lineage. */
 export function currentRun(): { workflowId: string | null; runId: string | null } {
   const execution = Context.current().info.workflowExecution;

@@ -1,17 +1,19 @@
 import type {
   AudioActivities,
   EmbeddingActivities,
+  ErasureActivities,
   IntakeActivities,
   VisionActivities,
 } from '../src/domain/activities.ts';
 import type { TaskQueue } from '../src/domain/task-queues.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { erasureActivities } from './erasure/index.ts';
 import { embeddingActivities } from './index-chunks.ts';
 import { intakeActivities } from './intake.ts';
 import { visionActivities } from './read-screen.ts';
 import { audioActivities } from './transcribe.ts';
 
-type Activities = AudioActivities | EmbeddingActivities | IntakeActivities | VisionActivities;
+type Activities = AudioActivities | EmbeddingActivities | ErasureActivities | IntakeActivities | VisionActivities;
 
 /** What the worker of each queue can do. */
 export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Activities {
@@ -24,5 +26,7 @@ export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Act
       return visionActivities(deps);
     case 'embedding':
       return embeddingActivities(deps);
+    case 'batch':
+      return erasureActivities(deps);
   }
 }

@@ -56,7 +56,8 @@ export async function recogniseStep(
   }
   const record = await loadRecord(deps, tenant, interactionId);
   const name = `${step.kind.replace('_', '-')}-${artifactId}`;
-  const sealedObject = rawObjectKey({ tenant, customerKey: record.customer_key, interactionId, name });
+  const { customer_key: customerKey, key_generation: generation } = record;
+  const sealedObject = rawObjectKey({ tenant, customerKey, generation, interactionId, name });
   const recognition = await paidOnce(deps, tenant, record, sealedObject, signal, async () =>
     step.recognise(record, await loadSource(deps, tenant, record, signal)),
   );
@@ -140,7 +141,7 @@ export async function loadSource(
 async function paidOnce(
   deps: ActivityDependencies,
   tenant: string,
-  { customer_key: customerKey }: RecordRow,
+  { customer_key: customerKey, key_generation: generation }: RecordRow,
   key: string,
   signal: AbortSignal,
   ask: () => Promise<Recognition>,
@@ -153,7 +154,8 @@ async function paidOnce(
     return JSON.parse((await deps.keyRing.open(tenant, customerKey, kept, key)).toString()) as Recognition;
   }
   const recognition = await ask();
-  const sealed = await deps.keyRing.seal(tenant, customerKey, Buffer.from(JSON.stringify(recognition)), key);
+  const owner = { tenant, customerKey, generation };
+  const sealed = await deps.keyRing.sealUnder(owner, Buffer.from(JSON.stringify(recognition)), key);
   await deps.rawStore.put(key, sealed, signal);
   return recognition;
 }

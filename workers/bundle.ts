@@ -6,8 +6,16 @@ import { bundleWorkflowCode } from '@temporalio/worker';
 const ROOT = resolve(import.meta.dirname, '..');
 const CACHE = join(ROOT, '.cache', 'workflow-bundles');
 
-/** Workflow code as one bundle. Bundling takes seconds, so the bundle of unchanged sources is kept. */
-export async function workflowBundle(): Promise<{ code: string }> {
+let bundle: Promise<{ code: string }> | undefined;
+
+/** Workflow code as one bundle, which the workers of a process share. */
+export function workflowBundle(): Promise<{ code: string }> {
+  bundle ??= loadBundle();
+  return bundle;
+}
+
+/** Bundling takes seconds, so the bundle of unchanged sources is kept. */
+async function loadBundle(): Promise<{ code: string }> {
   const path = join(CACHE, `${await sourceHash()}.js`);
   const kept = await readFile(path, 'utf8').catch(() => undefined);
   if (kept !== undefined) return { code: kept };

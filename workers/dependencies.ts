@@ -1,9 +1,12 @@
+import type { Client } from '@temporalio/client';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
 import type { Config } from '../src/config.ts';
 import { ensureLiveIndexVersion } from '../src/db/index-versions.ts';
+import { ownerOf } from '../src/db/owner.ts';
 import { openDatabase } from '../src/db/pools.ts';
 import { findDataKey, ensureSubject, keepDataKey } from '../src/db/subjects.ts';
 import { DialReader } from '../src/dial-reader.ts';
+import { certificateSigner } from '../src/erasure/certificate.ts';
 import { openAiEmbedding } from '../src/models/embedding.ts';
 import { rememberVectors } from '../src/models/embedding-memory.ts';
 import { openModelEndpoint } from '../src/models/openai-client.ts';
@@ -20,7 +23,7 @@ export interface Dependencies extends ActivityDependencies {
 }
 
 /** The composition root: opens every outside world that a process needs, checking each. */
-export async function openDependencies(config: Config): Promise<Dependencies> {
+export async function openDependencies(config: Config, temporal: Client): Promise<Dependencies> {
   const log = openLog(config.LOG_LEVEL);
   const metrics = openMetrics();
   const indexVersion = await ensureLiveIndexVersion(
@@ -44,6 +47,10 @@ export async function openDependencies(config: Config): Promise<Dependencies> {
     dials,
     indexVersion,
     codeVersion: config.EARSHOT_CODE_VERSION,
+    temporal,
+    withOwner: ownerOf(config.DATABASE_URL),
+    certificates: certificateSigner(config.EARSHOT_MASTER_KEY),
+    probeSecret: config.EARSHOT_CUSTOMER_SECRET,
     keyRing: new KeyRing(config.EARSHOT_MASTER_KEY, keyTable(database)),
     speech: openAiSpeech(endpoint, config.ASR_MODEL),
     vision: openAiVision(endpoint, config.VISION_MODEL),
@@ -62,6 +69,6 @@ function keyTable(database: Database): KeyTable {
     find: async ({ tenant, customerKey, generation }) =>
       (await findDataKey(app(tenant), tenant, customerKey, generation))?.wrapped,
     keep: async ({ tenant, customerKey, generation }, wrapped) =>
-      (await keepDataKey(app(tenant), tenant, customerKey, { generation, wrapped })).wrapped,
+      (await keepDataKey(app(tenant), tenant, customerKey, { generation, wrapped }))?.wrapped,
   };
 }

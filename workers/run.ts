@@ -38,10 +38,11 @@ export async function runProcess(parts: ProcessParts): Promise<void> {
 async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>): Promise<void> {
   installRuntime();
   await migrate(config.DATABASE_URL);
-  const deps = await openDependencies(config);
   const connection = await connectTemporal(config);
   await ensureSearchAttributes(connection, config.TEMPORAL_NAMESPACE);
-  const ring = ringVia(new Client({ connection, namespace: config.TEMPORAL_NAMESPACE }));
+  const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
+  const deps = await openDependencies(config, client);
+  const ring = ringVia(client);
   const workers = await Promise.all(
     parts.queues.map((queue) => createWorker(queue, connection, config.TEMPORAL_NAMESPACE, deps)),
   );

@@ -1,7 +1,9 @@
+import { claimErasuresToStart } from '../src/db/erasures.ts';
 import { claimOverdueSessions } from '../src/db/sessions.ts';
 import { listTenants } from '../src/db/subjects.ts';
 import { errorForLog } from '../src/observe/log.ts';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
+import { startErasure } from '../src/temporal/start-erasure.ts';
 import type { Ring } from '../src/temporal/ring.ts';
 
 /** Sessions rung per round: more would start workflows faster than they close after a long outage. */
@@ -31,13 +33,14 @@ export function startSweep(deps: ActivityDependencies, ring: Ring): Sweep {
   };
 }
 
-/** Answers how many sessions were rung. */
+/** Answers how many sessions were rung and erasures started. */
 export async function sweepOnce(deps: ActivityDependencies, ring: Ring): Promise<number> {
   const { database, dials, metrics, log } = deps;
   let rung = 0;
   for (const tenant of await listTenants(database.deployment)) {
     const { app } = database.forTenant(tenant);
     const overdue = await claimOverdueSessions(app, tenant, dials.get('sweep.ring_after_ms'), BATCH);
+    rung += await startErasures(deps, tenant);
     for (const { session_id: sessionId, channel, customer_key: customerKey, workflow_id: workflowId } of overdue) {
       const target = { tenant, sessionId, channel, customerKey, workflowId };
       await ring(target, dials.get('intake.ring_timeout_ms'));
@@ -47,6 +50,19 @@ export async function sweepOnce(deps: ActivityDependencies, ring: Ring): Promise
     }
   }
   return rung;
+}
+
+/** Starts the workflows of erasures that were written down and not started, or whose workflow was ended from outside. */
+async function startErasures(
+  { database, temporal, dials, log }: ActivityDependencies,
+  tenant: string,
+): Promise<number> {
+  const open = await claimErasuresToStart(database.forTenant(tenant).app, tenant, BATCH);
+  for (const { erasure_id: erasureId } of open) {
+    await startErasure(temporal, { tenant, erasureId }, dials.get('intake.ring_timeout_ms'));
+    log.info({ erasureId }, 'made sure that an erasure runs');
+  }
+  return open.length;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -2,19 +2,25 @@ import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/w
 import { activitiesFor } from '../activities/index.ts';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
 import { FailureInterceptor } from '../activities/interceptor.ts';
-import type { TaskQueue } from '../src/domain/task-queues.ts';
+import { WORKFLOW_QUEUES, type TaskQueue } from '../src/domain/task-queues.ts';
 import { workflowBundle } from './bundle.ts';
 
 /**
  * How many steps of a queue run at a time in one process. Heavy models gain nothing from more requests than they have
  * cores; database steps wait for the network and may be many.
  */
-const CONCURRENCY: Readonly<Record<TaskQueue, number>> = { intake: 100, audio: 4, vision: 4, embedding: 100 };
+const CONCURRENCY: Readonly<Record<TaskQueue, number>> = {
+  intake: 100,
+  audio: 4,
+  vision: 4,
+  embedding: 100,
+  batch: 10,
+};
 
 /** A worker that finishes its steps before it stops has this long; then they are handed back and retried elsewhere. */
 const DRAIN = '20s';
 
-/** The worker of one task queue. Only `intake` runs workflow code. */
+/** The worker of one task queue. */
 export async function createWorker(
   queue: TaskQueue,
   connection: NativeConnection,
@@ -33,7 +39,7 @@ export async function createWorker(
     activityTaskPollerBehavior: { type: 'autoscaling', initial: 2, minimum: 1, maximum: 10 },
     interceptors: { activity: [() => ({ inbound: new FailureInterceptor(deps.log, deps.metrics) })] },
     activities: activitiesFor(queue, deps),
-    ...(queue === 'intake' ? { workflowBundle: await workflowBundle() } : {}),
+    ...(WORKFLOW_QUEUES.includes(queue) ? { workflowBundle: await workflowBundle() } : {}),
   };
   return Worker.create(options);
 }

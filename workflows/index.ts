@@ -1,4 +1,5 @@
 /** Every workflow that a worker can run. */
 export { call } from './call.ts';
 export { conversation } from './conversation.ts';
+export { eraseCustomer } from './erase-customer.ts';
 export { screenshot } from './screenshot.ts';

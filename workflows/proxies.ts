@@ -2,6 +2,7 @@ import { proxyActivities, proxyLocalActivities, type RetryPolicy } from '@tempor
 import type {
   AudioActivities,
   EmbeddingActivities,
+  ErasureActivities,
   IntakeActivities,
   VisionActivities,
 } from '../src/domain/activities.ts';
@@ -51,6 +52,17 @@ export function embedding(summary: string): EmbeddingActivities {
     heartbeatTimeout: '15s',
     scheduleToCloseTimeout: A_DAY,
     retry: patient,
+    summary,
+  });
+}
+
+/** Steps of an erasure page through all of a customer and heartbeat at each page. */
+export function erasure(summary: string): ErasureActivities {
+  return proxyActivities<ErasureActivities>({
+    taskQueue: 'batch',
+    startToCloseTimeout: '1h',
+    heartbeatTimeout: '30s',
+    retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '1m' },
     summary,
   });
 }

@@ -101,7 +101,15 @@ async function sealRecord(deps: ApiDependencies, record: CapturedRecord, identit
   const { customerKey, interactionId, bodyHash } = identity;
   const dataKey = await deps.keyRing.current(tenant, customerKey);
   const rawObject =
-    media === undefined ? null : rawObjectKey({ tenant, customerKey, interactionId, name: `source-${bodyHash}` });
+    media === undefined
+      ? null
+      : rawObjectKey({
+          tenant,
+          customerKey,
+          generation: dataKey.generation,
+          interactionId,
+          name: `source-${bodyHash}`,
+        });
   if (media !== undefined && rawObject !== null) {
     await deps.rawStore.put(rawObject, seal(dataKey, media.bytes, rawObject), AbortSignal.timeout(60_000));
   }

@@ -1,6 +1,8 @@
+import type { Client } from '@temporalio/client';
 import type { Database } from '../db/pools.ts';
 import type { DialReader } from '../dial-reader.ts';
 import type { KeyedIds } from '../domain/ids.ts';
+import type { CertificateSigner } from '../erasure/certificate.ts';
 import type { EmbeddingModel } from '../models/ports.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -23,6 +25,9 @@ export interface ApiDependencies {
   readonly uploads: UploadBudget;
   readonly indexVersion: number;
   readonly codeVersion: string;
+  readonly temporal: Client;
+  /** SPKI in PEM of the key that signs certificates of erasure. */
+  readonly certificates: CertificateSigner;
   /** Answers when Temporal does. */
   checkTemporal(): Promise<void>;
 }

@@ -31,7 +31,7 @@ interface RouteInput<Params, Body> {
 
 /** One route: what it takes, what it answers and what it does. The OpenAPI document is made from the same. */
 export interface RouteSpec<Params = unknown, Body = unknown> {
-  readonly method: 'get' | 'post' | 'put';
+  readonly method: 'get' | 'post' | 'put' | 'delete';
   /** With `{name}` for path parameters, as in OpenAPI. */
   readonly path: string;
   readonly scope: Scope;

@@ -41,7 +41,7 @@ export interface AcceptedText {
 
 /**
  * `accepted`: now durable. `duplicate`: it was already, `bodyHash` says with which body. `erased`: captured before its
- * customer's erasure. `stale_key`: the data key was replaced meanwhile, seal again. `segment_taken`: another record
+ * customer's erasure, or erased itself. `stale_key`: the data key was replaced meanwhile, seal again. `segment_taken`: another record
  * holds this segment's index.
  */
 export interface AcceptResult {
@@ -68,6 +68,7 @@ const ACCEPT = {
     ), admitted as (
       select from fence
       where key_generation = $12::integer and $11::timestamptz > coalesce(erased_before, '-infinity')
+        and not exists (select from tombstone where tenant = $1 and interaction_id = $2::uuid)
     ), roused as (
       insert into session as s (
         tenant, session_id, channel, customer_key, workflow_id, awake_since, ring_after, ended_at)
@@ -128,7 +129,7 @@ const ACCEPT = {
     )
     select
       (select erased_before from fence) as erased_before,
-      (select key_generation from fence) as key_generation,
+      exists (select from tombstone where tenant = $1 and interaction_id = $2) as tombstoned,
       exists (select from logged) as accepted,
       exists (select from roused) as roused,
       coalesce((select ring from roused), false) as ring,
@@ -137,7 +138,7 @@ const ACCEPT = {
 
 interface AcceptRow {
   readonly erased_before: Date | null;
-  readonly key_generation: number | null;
+  readonly tombstoned: boolean;
   readonly accepted: boolean;
   readonly roused: boolean;
   readonly ring: boolean;
@@ -155,7 +156,7 @@ export async function acceptInteraction(
   if (row.accepted) return { outcome: 'accepted', bodyHash: null, ring: row.ring };
   if (row.body_hash !== null) return { outcome: 'duplicate', bodyHash: row.body_hash, ring: false };
   if (row.roused) return lostRace(db, interaction);
-  const erased = row.erased_before !== null && interaction.capturedAt <= row.erased_before;
+  const erased = row.tombstoned || (row.erased_before !== null && interaction.capturedAt <= row.erased_before);
   return { outcome: erased ? 'erased' : 'stale_key', bodyHash: null, ring: false };
 }
 

@@ -10,6 +10,8 @@ export interface Statement {
 /** A pool or one of its connections. */
 export interface Queryable {
   query(config: { name: string; text: string; values: unknown[] }): Promise<{ rows: unknown[] }>;
+  /** Set where a failed statement ends the whole transaction, so that it must not be sent again alone. */
+  readonly inTransaction?: true;
 }
 
 /** Told of every statement sent, by name: one call is one round trip. */
@@ -21,6 +23,11 @@ export interface TenantDatabase {
   readonly app: Queryable;
   /** Reads the rows of the tenant; every write is refused by the database itself. */
   readonly reader: Queryable;
+  /**
+   * Several statements as one transaction (READ COMMITTED), with the rights of `app`. For where a later statement must
+   * see what was committed while an earlier one waited for a lock; else one statement is the better transaction.
+   */
+  transaction<T>(work: (transaction: Queryable) => Promise<T>): Promise<T>;
 }
 
 export interface Database {
@@ -46,20 +53,27 @@ const TENANT = /^[a-z0-9][a-z0-9_-]{0,62}$/;
  */
 export function openDatabase(options: DatabaseOptions): Database {
   const pools = new Map<string, pg.Pool>();
-  const pool = (role: string, tenant: string | undefined, extra: string[]): Queryable => {
+  const poolOf = (role: string, tenant: string | undefined, extra: string[]): pg.Pool => {
     const key = `${role}/${tenant ?? ''}`;
     const existing = pools.get(key);
-    if (existing !== undefined) return counted(existing, options.onRoundTrip);
+    if (existing !== undefined) return existing;
     const created = openPool(options, [`role=${role}`, `earshot.tenant=${tenant ?? ''}`, ...extra]);
     pools.set(key, created);
-    return counted(created, options.onRoundTrip);
+    return created;
   };
+  const pool = (role: string, tenant: string | undefined, extra: string[]): Queryable =>
+    counted(poolOf(role, tenant, extra), options.onRoundTrip);
   const deployment = pool('earshot_app', undefined, []);
   return {
     deployment,
     forTenant: (tenant) => {
       if (!TENANT.test(tenant)) throw new EarshotError('misconfigured', 'a tenant name has an invalid character');
-      return { tenant, app: pool('earshot_app', tenant, []), reader: pool('earshot_reader', tenant, READER_SETTINGS) };
+      return {
+        tenant,
+        app: pool('earshot_app', tenant, []),
+        reader: pool('earshot_reader', tenant, READER_SETTINGS),
+        transaction: (work) => inTransaction(poolOf('earshot_app', tenant, []), options.onRoundTrip, work),
+      };
     },
     check: () => checkSettings(pool('earshot_reader', undefined, READER_SETTINGS)),
     close: async () => {
@@ -102,13 +116,39 @@ function openPool(options: DatabaseOptions, settings: string[]): pg.Pool {
   return pool;
 }
 
-function counted(pool: pg.Pool, listener: RoundTripListener | undefined): Queryable {
+function counted(connection: pg.Pool | pg.PoolClient, listener: RoundTripListener | undefined): Queryable {
   return {
     query: (config) => {
       listener?.(config.name);
-      return pool.query(config);
+      return connection.query(config);
     },
   };
+}
+
+async function inTransaction<T>(
+  pool: pg.Pool,
+  listener: RoundTripListener | undefined,
+  work: (transaction: Queryable) => Promise<T>,
+): Promise<T> {
+  const client = await pool.connect().catch((error: unknown) => {
+    throw databaseError('connect', sqlState(error));
+  });
+  let broken: Error | undefined;
+  // Without a listener a connection that breaks between two statements would end the process.
+  const onError = (error: Error) => void (broken = error);
+  client.on('error', onError);
+  try {
+    await client.query('begin');
+    const result = await work({ ...counted(client, listener), inTransaction: true });
+    await client.query('commit');
+    return result;
+  } catch (error) {
+    await client.query('rollback').catch((failure: Error) => (broken = failure));
+    throw error instanceof EarshotError ? error : databaseError('transaction', sqlState(error));
+  } finally {
+    client.off('error', onError);
+    client.release(broken);
+  }
 }
 
 /** Failures that ask for the same statement again at once: serialization failure and deadlock. */
@@ -127,7 +167,8 @@ export async function run<Row>(db: Queryable, statement: Statement, values: unkn
       return rows as Row[];
     } catch (error) {
       const code = sqlState(error);
-      if (!CONTENTION.has(code) || attempt === CONTENTION_ATTEMPTS) throw databaseError(statement.name, code);
+      const again = CONTENTION.has(code) && attempt < CONTENTION_ATTEMPTS && db.inTransaction !== true;
+      if (!again) throw databaseError(statement.name, code);
       await new Promise((resolve) => setTimeout(resolve, Math.random() * 20 * attempt));
     }
   }

@@ -5,6 +5,8 @@ export interface RetrievalRecord {
   readonly retrievalId: string;
   readonly customerKey: string | null;
   readonly sealedQuery: Uint8Array | null;
+  /** Of the data key that sealed the query; null without one. */
+  readonly keyGeneration: number | null;
   readonly mode: string;
   readonly filters: Readonly<Record<string, unknown>>;
   readonly indexVersion: number;
@@ -19,21 +21,31 @@ export interface RetrievalRecord {
   }[];
 }
 
-/** Keeps what a query got back, for the question "what did the copilot know?". */
+/**
+ * Keeps what a query got back, for the question "what did the copilot know?". Of a customer who was erased between the
+ * question and this record, nothing is kept: the fence compares the key that sealed the query. A hit that was erased
+ * meanwhile is left out.
+ */
 export async function recordRetrieval(db: Queryable, record: RetrievalRecord): Promise<void> {
   const statement = {
     name: 'record_retrieval',
     text: `
-      with asked as (
+      with fence as materialized (
+        select key_generation from subject where tenant = $1 and customer_key = $3 for share
+      ), asked as (
         insert into retrieval (
           tenant, retrieval_id, customer_key, sealed_query, mode, filters, index_version, degraded, took_ms)
-        values ($1, $2::uuid, $3, $4, $5, $6::jsonb, $7, $8::text[], $9)
+        select $1, $2::uuid, $3, $4, $5, $6::jsonb, $7::integer, $8::text[], $9::real
+        where $15::integer is null or $15 = (select key_generation from fence)
         on conflict do nothing
+        returning retrieval_id
       )
       insert into retrieval_hit (tenant, retrieval_id, position, chunk_id, score, text_rank, vector_rank, reachable_at)
-      select $1, $2::uuid, hit.position, hit.chunk_id, hit.score, hit.text_rank, hit.vector_rank, hit.reachable_at
-      from unnest($10::uuid[], $11::real[], $12::integer[], $13::integer[], $14::timestamptz[])
+      select $1, retrieval_id, hit.position, hit.chunk_id, hit.score, hit.text_rank, hit.vector_rank, hit.reachable_at
+      from asked
+      cross join unnest($10::uuid[], $11::real[], $12::integer[], $13::integer[], $14::timestamptz[])
         with ordinality as hit (chunk_id, score, text_rank, vector_rank, reachable_at, position)
+      join chunk c on c.tenant = $1 and c.chunk_id = hit.chunk_id
       on conflict do nothing`,
   };
   const { hits } = record;
@@ -52,6 +64,7 @@ export async function recordRetrieval(db: Queryable, record: RetrievalRecord): P
     hits.map(({ textRank }) => textRank),
     hits.map(({ vectorRank }) => vectorRank),
     hits.map(({ reachableAt }) => reachableAt),
+    record.keyGeneration,
   ]);
 }
 

@@ -1,4 +1,4 @@
-import { only, run, type Queryable } from './pools.ts';
+import { run, type Queryable } from './pools.ts';
 
 /** The live data key of a customer, as stored: still wrapped by the master key. */
 export interface WrappedKeyRow {
@@ -29,23 +29,29 @@ export async function ensureSubject(db: Queryable, tenant: string, customerKey: 
 
 /**
  * Stores a new wrapped key unless one is there already, and answers the one that is kept: of two processes that make a
- * key at once, both go on with the same.
+ * key at once, both go on with the same. Undefined when the generation is not the customer's any more: a destroyed
+ * generation gets no second key.
  */
 export async function keepDataKey(
   db: Queryable,
   tenant: string,
   customerKey: string,
   key: WrappedKeyRow,
-): Promise<WrappedKeyRow> {
+): Promise<WrappedKeyRow | undefined> {
   const statement = {
     name: 'keep_data_key',
     text: `
+      with fence as materialized (
+        select key_generation from subject where tenant = $1 and customer_key = $2 for share
+      )
       insert into data_key (tenant, customer_key, generation, wrapped)
-      values ($1, $2, $3, $4)
+      select $1, $2, $3::integer, $4
+      from fence
+      where key_generation = $3
       on conflict (tenant, customer_key, generation) do update set generation = excluded.generation
       returning generation, wrapped`,
   };
-  return only(await run<WrappedKeyRow>(db, statement, [tenant, customerKey, key.generation, key.wrapped]));
+  return (await run<WrappedKeyRow>(db, statement, [tenant, customerKey, key.generation, key.wrapped]))[0];
 }
 
 /** A data key by its generation; undefined once it is destroyed. */

@@ -1,3 +1,4 @@
+import type { ErasureRef, ErasureState, StoreCounts } from './erasure.ts';
 import type { SessionRef } from './workflows.ts';
 
 /**
@@ -110,4 +111,40 @@ export interface IndexMessagesResult {
 export interface EmbeddingActivities {
   indexArtifacts(request: IndexArtifactsRequest): Promise<{ readonly chunks: number }>;
   indexMessages(request: IndexMessagesRequest): Promise<IndexMessagesResult>;
+}
+
+/** How an erasure stands when its workflow begins, or begins again. */
+export interface OpenedErasure {
+  readonly state: ErasureState;
+  /** Rest of the grace period. */
+  readonly graceMs: number;
+  readonly secondPassAfterMs: number;
+}
+
+/** A step that must not touch runs of conversations that go on and began after the erasure. */
+export interface RunsRequest extends ErasureRef {
+  /** RFC 3339, by Temporal's clock. */
+  readonly startedBefore: string;
+}
+
+/** The steps of an erasure, each idempotent: what a repeated one finds gone is no error. Counts are of what it did. */
+export interface ErasureActivities {
+  openErasure(erasure: ErasureRef): Promise<OpenedErasure>;
+  /** Answers the state after it: `refused` when a legal hold was placed during the grace period. */
+  raiseFence(erasure: ErasureRef): Promise<ErasureState>;
+  /** Answers whether it was cancelled; false when the fence is up. */
+  cancelScheduled(erasure: ErasureRef): Promise<boolean>;
+  writeLedger(erasure: ErasureRef): Promise<void>;
+  stopRuns(request: RunsRequest): Promise<StoreCounts>;
+  markRecords(erasure: ErasureRef): Promise<StoreCounts>;
+  countBefore(request: RunsRequest): Promise<StoreCounts>;
+  destroyKeys(erasure: ErasureRef): Promise<StoreCounts>;
+  deleteRuns(request: RunsRequest): Promise<StoreCounts>;
+  deleteRows(erasure: ErasureRef): Promise<StoreCounts>;
+  deleteObjects(erasure: ErasureRef): Promise<StoreCounts>;
+  awaitRuns(request: RunsRequest): Promise<void>;
+  clearResidue(erasure: ErasureRef): Promise<StoreCounts>;
+  /** Answers what is left, by store. `pass` 2 is the look after the longest possible late write. */
+  verifyErasure(request: RunsRequest & { readonly pass: 1 | 2; readonly rounds: number }): Promise<StoreCounts>;
+  certify(erasure: ErasureRef): Promise<void>;
 }

@@ -8,6 +8,7 @@ export interface DialDefinition {
 
 const SECOND = 1_000;
 const MINUTE = 60 * SECOND;
+const DAY = 24 * 60 * MINUTE;
 const MEBIBYTE = 1024 * 1024;
 
 /** Every tuned constant, changeable at run time by `PUT /v1/dials/{name}`; each change is recorded. */
@@ -145,6 +146,82 @@ export const DIALS = {
     min: 100,
     max: 60 * MINUTE,
     reason: 'How long a record may wait before the sweep rings for it. Shorter rings twice for what is only slow.',
+  },
+  'erasure.grace_ms': {
+    defaultValue: 0,
+    min: 0,
+    max: 30 * DAY,
+    reason: 'How long an erasure may be cancelled before it begins. Longer forgives mistakes and eats of the deadline.',
+  },
+  'erasure.deadline_ms': {
+    defaultValue: 30 * DAY,
+    min: SECOND,
+    max: 90 * DAY,
+    reason: 'GDPR art. 12(3): one month from the request.',
+  },
+  'erasure.warn_before_ms': {
+    defaultValue: 7 * DAY,
+    min: 0,
+    max: 30 * DAY,
+    reason: 'How long before its deadline an open erasure counts as late in the metrics.',
+  },
+  'erasure.drain_ms': {
+    defaultValue: 30 * SECOND,
+    min: 0,
+    max: 20 * MINUTE,
+    reason: 'How long runs that were cancelled may finish what is in flight; then they are terminated.',
+  },
+  'erasure.second_pass_after_ms': {
+    defaultValue: 90 * SECOND,
+    min: 0,
+    max: DAY,
+    reason:
+      'The longest possible late write: an upload that was sealed just before the fence (60 s), a key in memory (60 s). ' +
+      'Where runs had to be terminated, the longest step, 20 minutes, is waited for instead.',
+  },
+  'erasure.page_records': {
+    defaultValue: 200,
+    min: 1,
+    max: 5_000,
+    reason: 'Records deleted in one transaction. More is faster and holds locks, memory and snapshots for longer.',
+  },
+  'erasure.rewrite_lock_max_ms': {
+    defaultValue: 900,
+    min: 0,
+    max: 60 * MINUTE,
+    reason:
+      'Longest that a rewrite of a table may keep writers waiting. Tables that take longer keep dead bytes until a ' +
+      'maintenance window (docs/erasure.md).',
+  },
+  'erasure.residue_deadline_ms': {
+    defaultValue: 30 * DAY,
+    min: 0,
+    max: 90 * DAY,
+    reason: 'By when a certificate promises that postponed rewrites are done.',
+  },
+  'erasure.backup_retention_ms': {
+    defaultValue: 30 * DAY,
+    min: 0,
+    max: 3_650 * DAY,
+    reason: 'How long backups of the database are kept: a certificate names the day on which the last one is gone.',
+  },
+  'retention.chat_days': {
+    defaultValue: 0,
+    min: 0,
+    max: 36_500,
+    reason: 'Age at which chat messages are erased; 0 keeps them.',
+  },
+  'retention.audio_days': {
+    defaultValue: 0,
+    min: 0,
+    max: 36_500,
+    reason: 'Age at which calls are erased; 0 keeps them.',
+  },
+  'retention.screenshot_days': {
+    defaultValue: 0,
+    min: 0,
+    max: 36_500,
+    reason: 'Age at which screenshots are erased; 0 keeps them.',
   },
 } as const satisfies Record<string, DialDefinition>;
 

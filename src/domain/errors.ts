@@ -9,6 +9,8 @@ export type ErrorCode =
   | 'not_found'
   | 'conflict'
   | 'erased'
+  | 'legal_hold'
+  | 'not_verified'
   | 'too_large'
   | 'unsupported_format'
   | 'malformed_media'
@@ -41,6 +43,8 @@ export const ERROR_POLICIES: Readonly<Record<ErrorCode, ErrorPolicy>> = {
   not_found: { status: 404, retryable: false, title: 'There is no such record' },
   conflict: { status: 409, retryable: false, title: 'The same idempotency key came with another body' },
   erased: { status: 410, retryable: false, title: 'The record was captured before its customer was erased' },
+  legal_hold: { status: 409, retryable: false, title: 'A legal hold forbids it' },
+  not_verified: { status: 503, retryable: true, title: 'What should be gone is still there' },
   too_large: { status: 413, retryable: false, title: 'The body is larger than the limit' },
   unsupported_format: { status: 415, retryable: false, title: 'The format is not supported' },
   malformed_media: { status: 400, retryable: false, title: 'The file is damaged or incomplete' },

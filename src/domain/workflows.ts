@@ -13,3 +13,14 @@ export const RING_SIGNAL = 'ring';
 
 /** Asks a workflow where it stands. */
 export const PROGRESS_QUERY = 'progress';
+
+/** Registered names of the workflows that are no session's. */
+export const ERASURE_WORKFLOW = 'eraseCustomer';
+export const RETENTION_WORKFLOW = 'retention';
+
+/** Update that cancels an erasure within its grace period. */
+export const CANCEL_ERASURE_UPDATE = 'cancel';
+
+export function erasureWorkflowId(erasureId: string): string {
+  return `erase/${erasureId}`;
+}

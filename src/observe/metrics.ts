@@ -12,6 +12,7 @@ export interface Metrics {
   readonly retrieval: Histogram<'mode'>;
   readonly degraded: Counter<'part'>;
   readonly roundTrips: Counter<'statement'>;
+  readonly erasures: Counter<'scope'>;
 }
 
 /** Prometheus metrics of one process. Labels are closed sets: channels, queues, codes, statement names. */
@@ -77,6 +78,12 @@ export function openMetrics(): Metrics {
       name: 'earshot_degraded_total',
       help: 'Answers and records that had to do without a part.',
       labelNames: ['part'],
+      registers,
+    }),
+    erasures: new Counter({
+      name: 'earshot_erasures_certified_total',
+      help: 'Erasures that were verified twice and certified.',
+      labelNames: ['scope'],
       registers,
     }),
     roundTrips: new Counter({

@@ -1,9 +1,9 @@
-import { mkdir, open, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { dirname, join, relative, resolve, sep } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { EarshotError } from '../domain/errors.ts';
-import type { RawStore, StoredObject } from './raw-store.ts';
+import type { DeleteAll, RawStore, StoredObject, StoredVersion } from './raw-store.ts';
 
 /** A raw store in a directory, for a laptop and for tests. */
 export function openDirectory(url: string): RawStore {
@@ -17,6 +17,8 @@ export function openDirectory(url: string): RawStore {
     get: (key, signal) => mapped(key, root, () => readFile(pathOf(key), { signal })),
     delete: (key) => mapped(key, root, () => rm(pathOf(key), { force: true })),
     list: (prefix) => walk(root, prefix),
+    deleteAll: (request, signal) => mapped(request.prefix, root, () => deleteUnder(root, request, signal)),
+    versions: (prefix) => everyFile(root, pathOf(`${prefix}x`), prefix),
     check: async (signal) => {
       const probe = `.probe-${randomUUID()}`;
       await store.put(probe, Buffer.from('probe'), signal);
@@ -72,6 +74,40 @@ async function* walk(root: string, prefix: string): AsyncGenerator<StoredObject>
     const key = relative(root, path).split(sep).join('/');
     if (key.startsWith(prefix)) yield { key, bytes: (await stat(path)).size };
   }
+}
+
+/** Temporary files are named like no object and go with the rest; folders that are empty then go too. */
+async function deleteUnder(root: string, { prefix, keep, progress }: DeleteAll, signal: AbortSignal): Promise<number> {
+  const folder = dirname(within(root, `${prefix}x`));
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(unlessMissing);
+  const folders = entries.filter((entry) => entry.isDirectory()).map(({ parentPath, name }) => join(parentPath, name));
+  let deleted = 0;
+  for (const entry of entries.filter((each) => !each.isDirectory())) {
+    signal.throwIfAborted();
+    const path = join(entry.parentPath, entry.name);
+    const key = relative(root, path).split(sep).join('/');
+    if (!key.startsWith(prefix) || keep(key)) continue;
+    await rm(path, { force: true });
+    deleted += 1;
+    progress?.(deleted);
+  }
+  // Deepest first. One that is in use again is left.
+  for (const empty of folders.sort((a, b) => b.length - a.length)) await rmdir(empty).catch(() => undefined);
+  return deleted;
+}
+
+async function* everyFile(root: string, example: string, prefix: string): AsyncGenerator<StoredVersion> {
+  for (const name of await readdir(dirname(example), { recursive: true }).catch(unlessMissing)) {
+    const path = join(dirname(example), name);
+    const key = relative(root, path).split(sep).join('/');
+    if (!key.startsWith(prefix) || !(await stat(path)).isFile()) continue;
+    yield { key, kind: path.includes(`${sep}.partial-`) ? 'unfinished upload' : 'version' };
+  }
+}
+
+function unlessMissing(error: NodeJS.ErrnoException): [] {
+  if (error.code === 'ENOENT') return [];
+  throw error;
 }
 
 async function mapped<T>(key: string, root: string, action: () => Promise<T>): Promise<T> {

@@ -65,18 +65,23 @@ export function sealedGeneration(blob: Uint8Array): number {
 /** A fresh data key and its form for storage, wrapped by the master key. */
 export function createDataKey(masterKey: Buffer, owner: KeyOwner): { dataKey: DataKey; wrapped: Buffer } {
   const bytes = randomBytes(32);
-  const wrapped = seal({ generation: masterKeyId(masterKey), bytes: masterKey }, bytes, ownerContext(owner));
+  const wrapped = seal(masterDataKey(masterKey), bytes, ownerContext(owner));
   return { dataKey: { generation: owner.generation, bytes }, wrapped };
 }
 
 /** @throws EarshotError `misconfigured` when the master key is not the one that wrapped. */
 export function unwrapDataKey(masterKey: Buffer, wrapped: Uint8Array, owner: KeyOwner): DataKey {
-  const id = masterKeyId(masterKey);
-  if (sealedGeneration(wrapped) !== id) {
+  const master = masterDataKey(masterKey);
+  if (sealedGeneration(wrapped) !== master.generation) {
     throw new EarshotError('misconfigured', 'EARSHOT_MASTER_KEY is not the key that wrapped the stored data keys');
   }
-  const bytes = open({ generation: id, bytes: masterKey }, wrapped, ownerContext(owner));
+  const bytes = open(master, wrapped, ownerContext(owner));
   return { generation: owner.generation, bytes };
+}
+
+/** The master key in the form of a data key, whose generation tells master keys apart. */
+export function masterDataKey(masterKey: Buffer): DataKey {
+  return { generation: masterKeyId(masterKey), bytes: masterKey };
 }
 
 /** Tells master keys apart without revealing them: 32 bits of a hash. */

@@ -14,6 +14,13 @@ export interface RawStore {
   /** Removes every version and delete marker. A missing object is no error. */
   delete(key: string, signal: AbortSignal): Promise<void>;
   list(prefix: string, signal: AbortSignal): AsyncIterable<StoredObject>;
+  /**
+   * Removes every version, delete marker, unfinished upload and temporary file under a prefix whose key is not to be
+   * kept; answers how many. `progress` is told the count after each page.
+   */
+  deleteAll(request: DeleteAll, signal: AbortSignal): Promise<number>;
+  /** Everything under a prefix that takes up a byte, for verification. */
+  versions(prefix: string, signal: AbortSignal): AsyncIterable<StoredVersion>;
   /** @throws EarshotError naming the setting that keeps the store from being reached and written. */
   check(signal: AbortSignal): Promise<void>;
   /** The store's place, for error text. */
@@ -23,6 +30,17 @@ export interface RawStore {
 export interface StoredObject {
   readonly key: string;
   readonly bytes: number;
+}
+
+export interface DeleteAll {
+  readonly prefix: string;
+  readonly keep: (key: string) => boolean;
+  readonly progress?: ((deleted: number) => void) | undefined;
+}
+
+export interface StoredVersion {
+  readonly key: string;
+  readonly kind: 'version' | 'delete marker' | 'unfinished upload';
 }
 
 export interface RawStoreSettings {

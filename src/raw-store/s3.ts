@@ -1,16 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import {
+  AbortMultipartUploadCommand,
   DeleteObjectsCommand,
   GetObjectCommand,
+  ListMultipartUploadsCommand,
   ListObjectsV2Command,
   ListObjectVersionsCommand,
   PutObjectCommand,
   S3Client,
   S3ServiceException,
+  type ListObjectVersionsCommandOutput,
   type ObjectIdentifier,
 } from '@aws-sdk/client-s3';
 import { EarshotError } from '../domain/errors.ts';
-import type { RawStore, StoredObject } from './raw-store.ts';
+import type { RawStore, StoredObject, StoredVersion } from './raw-store.ts';
 
 /** Covers headers and body of one call: the SDK's own timeouts end once the headers are there. */
 const DEADLINE_MS = 60_000;
@@ -20,6 +23,7 @@ export function openS3(url: string, endpoint: string | undefined, deadlineMs: nu
   const { host: bucket, pathname } = new URL(url);
   const prefix = pathname.replace(/^\/+|\/+$/g, '');
   const path = (key: string) => (prefix === '' ? key : `${prefix}/${key}`);
+  const own = (key: string) => (prefix === '' ? key : key.slice(prefix.length + 1));
   const client = new S3Client({
     // Servers other than AWS take any region; for AWS it comes from the default chain, as the credentials do.
     ...(endpoint === undefined ? {} : { endpoint, forcePathStyle: true, region: 'us-east-1' }),
@@ -53,6 +57,12 @@ export function openS3(url: string, endpoint: string | undefined, deadlineMs: nu
       }),
     delete: (key, signal) => call(key, signal, (abortSignal) => deleteVersions(client, bucket, path(key), abortSignal)),
     list: (start, signal) => listObjects(client, bucket, path(start), prefix, signal),
+    deleteAll: ({ prefix: start, keep, progress }, signal) =>
+      deletePages(
+        { client, bucket, start: path(start), keep: (key) => keep(own(key)), progress },
+        <T>(action: (abortSignal: AbortSignal) => Promise<T>) => call(start, signal, action),
+      ),
+    versions: (start, signal) => listVersions(client, bucket, path(start), own, signal),
     check: async (signal) => {
       const probe = `.probe-${randomUUID()}`;
       await store.put(probe, Buffer.from('probe'), signal);
@@ -81,16 +91,94 @@ async function deleteVersions(client: S3Client, bucket: string, key: string, abo
     const page = await client.send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: key }), { abortSignal });
     const found = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])].filter((each) => each.Key === key);
     if (found.length === 0) return;
-    const objects = found.map(({ VersionId }): ObjectIdentifier => ({ Key: key, VersionId }));
-    const answer = await client.send(
-      new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: objects, Quiet: true } }),
+    await deleteObjects(client, bucket, found, abortSignal);
+  }
+}
+
+interface Deletion {
+  readonly client: S3Client;
+  readonly bucket: string;
+  readonly start: string;
+  readonly keep: (key: string) => boolean;
+  readonly progress: ((deleted: number) => void) | undefined;
+}
+
+/** Deletes page by page, each call under a deadline of its own; what a page leaves because it failed, fails the step. */
+async function deletePages(
+  { client, bucket, start, keep, progress }: Deletion,
+  call: <T>(action: (abortSignal: AbortSignal) => Promise<T>) => Promise<T>,
+): Promise<number> {
+  let deleted = 0;
+  let from: VersionMarker | undefined = {};
+  while (from !== undefined) {
+    const page: ListObjectVersionsCommandOutput = await call((abortSignal) =>
+      client.send(new ListObjectVersionsCommand({ Bucket: bucket, Prefix: start, ...from }), { abortSignal }),
+    );
+    const found = [...(page.Versions ?? []), ...(page.DeleteMarkers ?? [])];
+    const doomed = found.filter(({ Key }) => Key !== undefined && !keep(Key));
+    if (doomed.length > 0) await call((abortSignal) => deleteObjects(client, bucket, doomed, abortSignal));
+    deleted += doomed.length;
+    progress?.(deleted);
+    from = nextPage(page);
+  }
+  const uploads = await call((abortSignal) =>
+    client.send(new ListMultipartUploadsCommand({ Bucket: bucket, Prefix: start }), { abortSignal }),
+  );
+  for (const { Key, UploadId } of uploads.Uploads ?? []) {
+    if (Key === undefined || keep(Key)) continue;
+    const command = new AbortMultipartUploadCommand({ Bucket: bucket, Key, UploadId });
+    await call((abortSignal) => client.send(command, { abortSignal }));
+    deleted += 1;
+  }
+  return deleted;
+}
+
+/** Where a listing of versions goes on. */
+interface VersionMarker {
+  readonly KeyMarker?: string | undefined;
+  readonly VersionIdMarker?: string | undefined;
+}
+
+function nextPage(page: ListObjectVersionsCommandOutput): VersionMarker | undefined {
+  if (page.IsTruncated !== true) return undefined;
+  return { KeyMarker: page.NextKeyMarker, VersionIdMarker: page.NextVersionIdMarker };
+}
+
+async function deleteObjects(
+  client: S3Client,
+  bucket: string,
+  versions: readonly { readonly Key?: string | undefined; readonly VersionId?: string | undefined }[],
+  abortSignal: AbortSignal,
+): Promise<void> {
+  const objects = versions.map(({ Key, VersionId }): ObjectIdentifier => ({ Key, VersionId }));
+  const command = new DeleteObjectsCommand({ Bucket: bucket, Delete: { Objects: objects, Quiet: true } });
+  const { Errors } = await client.send(command, { abortSignal });
+  // A 200 answer can still carry failures.
+  const [failure] = Errors ?? [];
+  if (failure === undefined) return;
+  throw new EarshotError('raw_store_unavailable', `${failure.Key}: delete failed, ${failure.Code}`);
+}
+
+async function* listVersions(
+  client: S3Client,
+  bucket: string,
+  start: string,
+  own: (key: string) => string,
+  abortSignal: AbortSignal,
+): AsyncGenerator<StoredVersion> {
+  const where = { Bucket: bucket, Prefix: start };
+  let from: VersionMarker | undefined = {};
+  while (from !== undefined) {
+    const page: ListObjectVersionsCommandOutput = await client.send(
+      new ListObjectVersionsCommand({ ...where, ...from }),
       { abortSignal },
     );
-    // A 200 answer can still carry failures.
-    const [failure] = answer.Errors ?? [];
-    if (failure !== undefined)
-      throw new EarshotError('raw_store_unavailable', `${key}: delete failed, ${failure.Code}`);
+    for (const { Key } of page.Versions ?? []) yield { key: own(Key ?? ''), kind: 'version' };
+    for (const { Key } of page.DeleteMarkers ?? []) yield { key: own(Key ?? ''), kind: 'delete marker' };
+    from = nextPage(page);
   }
+  const { Uploads } = await client.send(new ListMultipartUploadsCommand(where), { abortSignal });
+  for (const { Key } of Uploads ?? []) yield { key: own(Key ?? ''), kind: 'unfinished upload' };
 }
 
 async function* listObjects(

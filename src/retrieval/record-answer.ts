@@ -1,5 +1,6 @@
 import type { TenantDatabase } from '../db/pools.ts';
 import { recordRetrieval } from '../db/retrieval-log.ts';
+import { sealedGeneration } from '../raw-store/envelope.ts';
 import type { Answer, Question, RetrievalDependencies } from './retrieve.ts';
 
 /** Names the row that a query's words are sealed into. */
@@ -27,6 +28,7 @@ export async function recordAnswer(
     retrievalId,
     customerKey,
     sealedQuery,
+    keyGeneration: sealedQuery === null ? null : sealedGeneration(sealedQuery),
     mode,
     filters: { k, minConfidence, modalities, from, to },
     indexVersion,

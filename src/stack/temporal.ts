@@ -13,7 +13,8 @@ export interface TemporalPart {
 
 /**
  * Starts the dev server with its UI over a file. One node needs one partition a queue; deleted rows are overwritten,
- * so that an erasure leaves nothing in the file's free pages.
+ * so that an erasure leaves nothing in the file's free pages. An execution is deleted only when its closing has been
+ * acknowledged in the server's queue, which by default is noted every 30 s.
  */
 export async function startTemporal(executable: string, folder: string, env: NodeJS.ProcessEnv): Promise<TemporalPart> {
   const port = await freePort(PREFERRED_PORT);
@@ -29,6 +30,7 @@ export async function startTemporal(executable: string, folder: string, env: Nod
     '--log-level', 'error',
     '--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1',
     '--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1',
+    '--dynamic-config-value', 'history.transferProcessorUpdateAckInterval="1s"',
   ]; // prettier-ignore
   const identity = await spawnDetached({ command: executable, args, env, logFile });
   return { identity, logFile, address: `127.0.0.1:${port}`, ui: `http://127.0.0.1:${uiPort}` };

@@ -18,6 +18,11 @@ export function searchAttributes(tenant: string, channel: Channel, customerKey: 
   ]);
 }
 
+/** Of a run that belongs to no customer. */
+export function tenantAttribute(tenant: string): TypedSearchAttributes {
+  return new TypedSearchAttributes([{ key: TENANT, value: tenant }]);
+}
+
 const KEYWORD = 2;
 
 /** Registers the search attributes where the namespace lacks them. */

@@ -51,12 +51,13 @@ describe('the key of a raw object', () => {
   const parts = {
     tenant: 'default',
     customerKey: 'a'.repeat(32),
+    generation: 2,
     interactionId: '80c45102-85bf-8bd7-b391-c02718fe19de',
     name: 'source-00ff',
   };
 
-  it('puts all of a customer under one prefix', () => {
-    expect(rawObjectKey(parts)).toBe(`default/${'a'.repeat(32)}/80c45102-85bf-8bd7-b391-c02718fe19de/source-00ff`);
+  it('puts all of a customer under one prefix, and all that a key seals under the next', () => {
+    expect(rawObjectKey(parts)).toBe(`default/${'a'.repeat(32)}/g2/80c45102-85bf-8bd7-b391-c02718fe19de/source-00ff`);
   });
 
   it.each([{ tenant: '../x' }, { customerKey: 'a/b' }, { interactionId: '..' }, { name: 'a/../../b' }, { name: '' }])(

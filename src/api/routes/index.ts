@@ -3,6 +3,8 @@ import { postCall, postCallEnd, postSegment } from './calls.ts';
 import { endChat, postMessage } from './chats.ts';
 import { getDials, getFreshness, getIndexVersions, getInteraction, putDial } from './operations.ts';
 import { getLineage, getRetrieval, postRetrieve } from './retrieval.ts';
+import { cancelErasure, getCertificates, getErasure, getErasures, postErasure } from './erasures.ts';
+import { deleteHold, getHolds, putHold } from './legal-holds.ts';
 import { postScreenshot } from './screenshots.ts';
 
 /** Every route that needs a key: what the server mounts, the OpenAPI document describes and the tests walk through. */
@@ -21,4 +23,12 @@ export const ROUTES: readonly RouteSpec[] = [
   getDials,
   putDial,
   getIndexVersions,
+  postErasure,
+  getErasures,
+  getErasure,
+  cancelErasure,
+  getCertificates,
+  putHold,
+  deleteHold,
+  getHolds,
 ];

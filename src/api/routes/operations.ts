@@ -2,6 +2,8 @@ import { z } from 'zod';
 import { listDials, setDial } from '../../db/dials.ts';
 import { listIndexVersions } from '../../db/index-versions.ts';
 import { findInteraction, freshnessWithin, type FreshnessRow } from '../../db/records.ts';
+import type { Queryable } from '../../db/pools.ts';
+import { findTombstone } from '../../db/tombstones.ts';
 import { DIALS, DIAL_NAMES, isDialName } from '../../domain/dials.ts';
 import { EarshotError, invalidField } from '../../domain/errors.ts';
 import { FRESHNESS_BUDGET_MS, stageTimes as stagesOf } from '../../domain/freshness.ts';
@@ -18,7 +20,7 @@ export const getInteraction = route({
   answer: z.object({
     interactionId: uuid,
     modality,
-    workflowId: z.string(),
+    workflowId: z.string().nullable(),
     state,
     reason: z.string().nullable(),
     degraded: z.array(z.string()),
@@ -30,7 +32,7 @@ export const getInteraction = route({
   handle: async ({ deps, caller: { tenant }, params: { interactionId } }) => {
     const { reader } = deps.database.forTenant(tenant);
     const row = await findInteraction(reader, tenant, interactionId, deps.indexVersion);
-    if (row === undefined) throw new EarshotError('not_found', 'there is no such interaction');
+    if (row === undefined) return erasedInteraction(reader, tenant, interactionId);
     const stamps = {
       capturedAt: row.captured_at,
       acceptedAt: row.accepted_at,
@@ -54,6 +56,24 @@ export const getInteraction = route({
     };
   },
 });
+
+/** What is left of an erased record: that it was. */
+async function erasedInteraction(reader: Queryable, tenant: string, interactionId: string) {
+  const tombstone = await findTombstone(reader, tenant, interactionId);
+  if (tombstone === undefined) throw new EarshotError('not_found', 'there is no such interaction');
+  return {
+    interactionId,
+    modality: tombstone.modality,
+    workflowId: null,
+    state: 'erased' as const,
+    reason: `erasure ${tombstone.erasure_id}`,
+    degraded: [],
+    stamps: { erasedAt: tombstone.erased_at },
+    freshness: { ingestMs: null, streamMs: null, transformMs: null, indexMs: null, totalMs: null },
+    modelMs: 0,
+    artifacts: [],
+  };
+}
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const percentiles = z.object({ p50: z.number(), p95: z.number(), p99: z.number() }).nullable();

@@ -1,0 +1,51 @@
+import { noteStep } from '../../src/db/erasures.ts';
+import { clearResidue, type Residue } from '../../src/db/residue.ts';
+import type { ErasureException, ErasureRef, ResidueReport, StoreCounts } from '../../src/domain/erasure.ts';
+import type { ActivityDependencies } from '../dependencies.ts';
+import { loadErasure } from './erasure.ts';
+
+/** Removes what all deletes so far have left in the files of the database. */
+export function clearAllResidue(deps: ActivityDependencies, tenant: string): Promise<Residue> {
+  const lockMs = deps.dials.get('erasure.rewrite_lock_max_ms');
+  return deps.withOwner(tenant, (owner) => clearResidue(owner, lockMs));
+}
+
+/** Writes into the ledger what was removed and what was put off, with its date. */
+export async function noteResidue(
+  deps: ActivityDependencies,
+  ref: ErasureRef,
+  { postponed, ...residue }: Residue,
+): Promise<StoreCounts> {
+  const { requested_at: requestedAt } = await loadErasure(deps, ref);
+  const exceptions = [
+    ...postponed.map((table) => deadSpace(deps, table, requestedAt)),
+    ...logs(deps, residue),
+    backups(deps),
+  ];
+  await noteStep(deps.database.forTenant(ref.tenant).app, ref, 'clearResidue', { residue, exceptions });
+  return { 'postgres.rewritten': residue.rewritten.length, 'postgres.postponed': postponed.length };
+}
+
+function deadSpace(deps: ActivityDependencies, table: string, requestedAt: Date): ErasureException {
+  return {
+    store: `postgres.${table}`,
+    what: 'bytes of deleted rows, redacted text or vectors, in unallocated space of the table until it is rewritten',
+    goneBy: new Date(requestedAt.getTime() + deps.dials.get('erasure.residue_deadline_ms')).toISOString(),
+  };
+}
+
+function logs(deps: ActivityDependencies, { checkpointedAt, walSwitchedAt }: ResidueReport): ErasureException[] {
+  if (checkpointedAt !== null && walSwitchedAt !== null) return [];
+  const what = 'write-ahead log of before the erasure: this role may not switch it; gone when the server recycles it';
+  return [{ store: 'postgres.wal', what, goneBy: within(deps.dials.get('erasure.residue_deadline_ms')) }];
+}
+
+/** Rows in backups are in clear but for what was sealed: gone with the last backup, and kept from returning by the ledger. */
+function backups(deps: ActivityDependencies): ErasureException {
+  const what = 'backups of before the erasure, if there are any; reapply-erasures must follow a restore';
+  return { store: 'postgres.backups', what, goneBy: within(deps.dials.get('erasure.backup_retention_ms')) };
+}
+
+function within(ms: number): string {
+  return new Date(Date.now() + ms).toISOString();
+}

@@ -1,0 +1,72 @@
+import { sampleProbes, sessionWorkflows } from '../../src/db/erased-rows.ts';
+import { noteStep } from '../../src/db/erasures.ts';
+import { listIndexVersions } from '../../src/db/index-versions.ts';
+import type { RunsRequest } from '../../src/domain/activities.ts';
+import { addCounts, PROBES_KEPT, type ErasureProbes, type StoreCounts } from '../../src/domain/erasure.ts';
+import { countObjects } from '../../src/verification/objects.ts';
+import { countFound, hashText } from '../../src/verification/read-path.ts';
+import { countRuns, type SurvivingRuns } from '../../src/verification/runs.ts';
+import type { ErasedSubject } from '../../src/verification/subject.ts';
+import { countRows } from '../../src/verification/tables.ts';
+import { countTemporaryFiles } from '../../src/verification/temporary-files.ts';
+import type { ActivityDependencies } from '../dependencies.ts';
+import { loadErasure, loadFenced, subjectOf } from './erasure.ts';
+
+/** Counts what is about to go, and remembers by what it can be looked for afterwards. Once: a repeat would see less. */
+export async function countBefore(
+  deps: ActivityDependencies,
+  request: RunsRequest,
+  signal: AbortSignal,
+): Promise<StoreCounts> {
+  const { report } = await loadErasure(deps, request);
+  if (report.before !== undefined) return report.before;
+  const { app } = deps.database.forTenant(request.tenant);
+  const probes = await rememberProbes(deps, request);
+  const subject = { ...(await subjectOf(deps, request)), probes };
+  const before = await countEverywhere(deps, subject, request, signal);
+  await noteStep(app, request, 'countBefore', { before, probes });
+  return before;
+}
+
+async function rememberProbes(deps: ActivityDependencies, { tenant, erasureId }: RunsRequest): Promise<ErasureProbes> {
+  const { app } = deps.database.forTenant(tenant);
+  const { chunks, objects, runs } = await sampleProbes(app, tenant, erasureId, PROBES_KEPT);
+  const hashed = chunks.map(({ chunk_id: chunkId, text }) => ({ chunkId, textHash: hashText(deps.probeSecret, text) }));
+  return { chunks: hashed, objects, runs };
+}
+
+/** Looks in every store for what should be gone, and notes what it found. */
+export async function verifyErasure(
+  deps: ActivityDependencies,
+  request: RunsRequest & { readonly pass: 1 | 2; readonly rounds: number },
+  signal: AbortSignal,
+): Promise<StoreCounts> {
+  const found = await countEverywhere(deps, await subjectOf(deps, request), request, signal);
+  const at = new Date().toISOString();
+  const { app } = deps.database.forTenant(request.tenant);
+  const late = request.pass === 2 ? { late: found, secondPassAt: at } : {};
+  await noteStep(app, request, 'verify', { after: found, verifiedAt: at, rounds: request.rounds, ...late });
+  return found;
+}
+
+async function countEverywhere(
+  deps: ActivityDependencies,
+  subject: ErasedSubject,
+  request: RunsRequest,
+  signal: AbortSignal,
+): Promise<StoreCounts> {
+  const { tenant } = subject;
+  const { reader } = deps.database.forTenant(tenant);
+  const versions = (await listIndexVersions(deps.database.deployment)).filter(({ state }) => state !== 'retired');
+  const rows = await deps.withOwner(tenant, (owner) => countRows(owner, subject));
+  const temporary = await deps.withOwner(tenant, (owner) => countTemporaryFiles(owner, subject));
+  const objects = await countObjects(deps.rawStore, subject, signal);
+  const runs = await countRuns(deps.temporal, subject, await survivingRuns(deps, request));
+  return addCounts(rows, temporary, objects, runs, await countFound(reader, versions, subject, deps.probeSecret));
+}
+
+async function survivingRuns(deps: ActivityDependencies, request: RunsRequest): Promise<SurvivingRuns> {
+  const sessions = await sessionWorkflows(deps.database.forTenant(request.tenant).app, await loadFenced(deps, request));
+  const alive = sessions.filter(({ survives }) => survives).map(({ workflow_id }) => workflow_id);
+  return { startedAfter: new Date(request.startedBefore), workflowIds: new Set(alive) };
+}
