@@ -1,6 +1,5 @@
 import { join } from 'node:path';
 import { freePort, spawnDetached, type ProcessIdentity } from './processes.ts';
-import { PROJECT } from './tools.ts';
 
 const PREFERRED_PORT = 8_181;
 
@@ -23,13 +22,11 @@ export const LOCAL_MODELS = {
 export async function startModels(python: string, folder: string, env: NodeJS.ProcessEnv): Promise<ModelsPart> {
   const port = await freePort(PREFERRED_PORT);
   const logFile = join(folder, 'logs', 'models.log');
-  const traineddata = join(PROJECT, 'node_modules/@tesseract.js-data/eng/4.0.0_best_int/eng.traineddata.gz');
   const server = join(import.meta.dirname, 'model-server', 'server.py');
   const identity = await spawnDetached({
     command: join(python, 'bin', 'python'),
-    args: [server, '--port', String(port), '--traineddata', traineddata],
-    // One picture or call must not take all cores from the rest of the stack.
-    env: { ...env, OMP_THREAD_LIMIT: '1', PYTHONDONTWRITEBYTECODE: '1' },
+    args: [server, '--port', String(port)],
+    env: { ...env, PYTHONDONTWRITEBYTECODE: '1' },
     logFile,
   });
   return { identity, logFile, url: `http://127.0.0.1:${port}/v1` };

@@ -1,33 +1,22 @@
-"""Text recognition of screenshots.
+"""Text recognition of screenshots by RapidOCR (PP-OCRv6 small)."""
 
-RapidOCR finds the lines, also on coloured buttons that Tesseract overlooks; Tesseract reads them, with the spaces
-between words that RapidOCR drops.
-"""
-
-import gzip
 import hashlib
 import io
 import struct
-import tempfile
 from collections import OrderedDict
-from pathlib import Path
 
 import numpy as np
 from PIL import Image
-from rapidocr_onnxruntime import RapidOCR
-from tesserocr import PSM, PyTessBaseAPI
+from rapidocr import RapidOCR
 
 import caption
 
 MODEL = "local-screen-reader"
 # Text and caption of one picture are asked for side by side: the recognition is done once for both.
 REMEMBERED = 16
-# Tesseract reads letters of 30 pixels best; those of a screen have half.
-ENLARGE = 2
-# Tesseract wants some background around the letters.
-MARGIN = 4
-# RapidOCR by default enlarges pictures until the shorter side has 736 pixels: a strip of 1280 x 50 takes half a minute, one
-# of 1280 x 1 all memory, and enlarged lines fall apart into words. Screens are shrunk to this longer side at most instead.
+# RapidOCR by default enlarges pictures until the shorter side has 736 pixels: a strip of 1280 x 50 takes half a minute,
+# one of 1280 x 1 all memory, and enlarged lines fall apart into words. Screens are shrunk to this longer side at most
+# instead.
 LONGEST_SIDE = 2_000
 # A strip is put on a canvas of its own colour that is at least as high as this share of its length.
 SHORTEST_SHARE = 8
@@ -43,11 +32,15 @@ class UnreadableImage(Exception):
 class ScreenReader:
     """Not for several threads at once: its lane gives it one picture at a time."""
 
-    def __init__(self, threads: int, traineddata: str):
-        self._finder = RapidOCR(intra_op_num_threads=threads, det_limit_type="max", det_limit_side_len=LONGEST_SIDE)
-        with tempfile.TemporaryDirectory() as folder:
-            Path(folder, "eng.traineddata").write_bytes(gzip.decompress(Path(traineddata).read_bytes()))
-            self._reader = PyTessBaseAPI(path=folder, lang="eng", psm=PSM.SINGLE_LINE)
+    def __init__(self, threads: int):
+        self._engine = RapidOCR(
+            params={
+                "EngineConfig.onnxruntime.intra_op_num_threads": threads,
+                "Det.limit_type": "max",
+                "Det.limit_side_len": LONGEST_SIDE,
+                "Global.log_level": "error",
+            }
+        )
         self._remembered: OrderedDict[str, tuple[list[dict], str]] = OrderedDict()
 
     def read(self, image: bytes) -> tuple[list[dict], str]:
@@ -64,22 +57,21 @@ class ScreenReader:
 
     def _lines(self, picture: Image.Image) -> list[dict]:
         canvas = np.asarray(without_strips(picture))
-        boxes, _ = self._finder(canvas[:, :, ::-1], use_det=True, use_cls=False, use_rec=False)
-        found = [self._read_line(picture, corners) for corners in ([] if boxes is None else boxes)]
-        return [line for line in found if line["text"]]
+        found = self._engine(canvas[:, :, ::-1], use_det=True, use_cls=False, use_rec=True)
+        if found.boxes is None or found.txts is None:
+            return []
+        lines = zip(found.txts, found.scores, found.boxes, strict=True)
+        return [line_of(*line, picture.size) for line in lines if line[0].strip()]
 
-    def _read_line(self, picture: Image.Image, corners: list) -> dict:
-        width, height = picture.size
-        left, right = (float(np.clip(end(x for x, _ in corners), 0, width)) for end in (min, max))
-        top, bottom = (float(np.clip(end(y for _, y in corners), 0, height)) for end in (min, max))
-        place = (max(0, left - MARGIN), max(0, top - MARGIN), min(width, right + MARGIN), min(height, bottom + MARGIN))
-        crop = picture.crop(tuple(int(side) for side in place))
-        self._reader.SetImage(crop.resize((crop.width * ENLARGE, crop.height * ENLARGE), Image.Resampling.LANCZOS))
-        return {
-            "text": self._reader.GetUTF8Text().strip(),
-            "confidence": self._reader.MeanTextConf() / 100,
-            "box": {"x": left, "y": top, "width": right - left, "height": bottom - top},
-        }
+
+def line_of(text: str, confidence: float, corners: np.ndarray, size: tuple[int, int]) -> dict:
+    """A line with the upright box around its four corners, in pixels, cut to a picture of this size."""
+    (left, top), (right, bottom) = np.clip([corners.min(axis=0), corners.max(axis=0)], 0, size).tolist()
+    return {
+        "text": text.strip(),
+        "confidence": float(confidence),
+        "box": {"x": left, "y": top, "width": right - left, "height": bottom - top},
+    }
 
 
 def without_strips(picture: Image.Image) -> Image.Image:

