@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { EarshotError } from '../domain/errors.ts';
 import { CACHE, exists, works } from './tools.ts';
 
-/** What each part of the embedded stack needs, and the variable that makes it unnecessary. */
-const PYTHON_TEST = 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 10))';
+/** The versions for which every package of model-server/requirements.txt has a wheel. */
+const PYTHON_TEST = 'import sys, venv, ensurepip; sys.exit(not (3, 10) <= sys.version_info < (3, 15))';
 
 /**
  * Checks everything that a fresh machine must have, before anything is started.
@@ -15,8 +15,8 @@ export async function checkPrerequisites(env: NodeJS.ProcessEnv): Promise<void> 
   const embeddedPython = env['DATABASE_URL'] === undefined || env['OPENAI_BASE_URL'] === undefined;
   if (embeddedPython && !(await works('python3', ['-c', PYTHON_TEST], env))) {
     missing.push(
-      'Python 3.10 or later with venv is missing: install it (Debian: python3 and python3-venv), or set DATABASE_URL ' +
-        'and OPENAI_BASE_URL to use a Postgres and models of your own',
+      'Python 3.10 to 3.14 with venv is missing as python3: install it (Debian: python3 and python3-venv), or set ' +
+        'DATABASE_URL and OPENAI_BASE_URL to use a Postgres and models of your own',
     );
   }
   if (env['TEMPORAL_ADDRESS'] === undefined && !(await temporalCanBeHad(env))) {

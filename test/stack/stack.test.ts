@@ -1,8 +1,9 @@
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterEach, beforeEach, describe, expect, inject, it } from 'vitest';
 import { checkPrerequisites } from '../../src/stack/prerequisites.ts';
@@ -121,9 +122,23 @@ describe('a missing prerequisite', () => {
   it('is told in one line that names the ways out', async () => {
     const nothing = { PATH: folder };
     await expect(checkPrerequisites(nothing)).rejects.toThrow(
-      /^Python 3\.10 or later.*DATABASE_URL.*OPENAI_BASE_URL.*$/m,
+      /^Python 3\.10 to 3\.14.*DATABASE_URL.*OPENAI_BASE_URL.*$/m,
     );
     const given = { PATH: folder, DATABASE_URL: 'x', OPENAI_BASE_URL: 'x', TEMPORAL_ADDRESS: 'x' };
     await checkPrerequisites(given);
+  });
+
+  it.each([
+    ['(3, 9, 18)', 'refused'],
+    ['(3, 10, 0)', 'taken'],
+    ['(3, 14, 9)', 'taken'],
+    ['(3, 15, 0)', 'refused'],
+  ])('of Python: %s is %s', async (version, outcome) => {
+    const { stdout } = await promisify(execFile)('python3', ['-c', 'import sys; print(sys.executable)']);
+    const script = `#!/bin/sh\nexec ${stdout.trim()} -c "import sys; sys.version_info = ${version}; $2"`;
+    await writeFile(join(folder, 'python3'), script, { mode: 0o755 });
+    const check = checkPrerequisites({ PATH: folder, TEMPORAL_ADDRESS: 'x' });
+    if (outcome === 'taken') await check;
+    else await expect(check).rejects.toThrow('Python 3.10 to 3.14');
   });
 });
