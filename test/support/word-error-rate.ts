@@ -14,9 +14,15 @@ function distance(a: readonly string[], b: readonly string[]): number {
   return previous.at(-1) ?? a.length;
 }
 
-const words = (text: string) => text.toLowerCase().match(/[\p{L}\p{N}']+/gu) ?? [];
+const DIGITS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
 
-/** Word error rate: edits of the recognised words over the words that were said. */
+/** Words in lower case. A digit is one word, a figure wherever it stands: "four five" and "45" are the same words. */
+function words(text: string): string[] {
+  const found = text.toLowerCase().match(/\d|[\p{L}']+/gu) ?? [];
+  return found.map((word) => (DIGITS.includes(word) ? String(DIGITS.indexOf(word)) : word));
+}
+
+/** Word error rate: edits of the recognised words over the words that were said, 0 when all are right. */
 export function wordErrorRate(said: string, recognised: string): number {
   return distance(words(recognised), words(said)) / words(said).length;
 }
