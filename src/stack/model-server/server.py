@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 import os
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import Annotated, Literal
@@ -20,10 +21,11 @@ import numpy as np
 import uvicorn
 from fastapi import FastAPI, File, Form, Request, UploadFile
 from fastapi.responses import PlainTextResponse, Response
+from starlette.formparsers import MultiPartParser
 
 from bodies import ChatBody, EmbeddingBody
+from embeddings import DIMENSIONS, Embedder, runs
 from embeddings import MODEL as EMBEDDING_MODEL
-from embeddings import Embedder, runs
 from lanes import Lane
 from problems import ApiError, answer_problems
 from screen import MODEL as SCREEN_MODEL
@@ -41,8 +43,12 @@ SPEECH_WORKERS = min(THREADS, 4)
 CAPTION_CONFIDENCE = 0.5
 # Tokens of chat answers are estimates: English has about four characters a token.
 CHARACTERS_PER_TOKEN = 4
-# Requests that run when the server is told to end may be asked again; nobody waits for a long call.
-GRACE_SECONDS = 1
+# How long requests may go on when the server is told to end: enough for a picture or a piece of a call that is being
+# read. What still waits then is cut off, and asked again by its caller.
+GRACE_SECONDS = 5
+
+# Recordings of more than a megabyte would else lie readable in the folder for temporary files while they are received.
+MultiPartParser.spool_max_size = sys.maxsize
 
 
 def create_app() -> FastAPI:
@@ -80,6 +86,8 @@ def serve_embeddings(app: FastAPI, embedder: Embedder) -> None:
         texts = [body.input] if isinstance(body.input, str) else body.input
         if not 1 <= len(texts) <= MAX_INPUTS or not all(texts):
             raise ApiError(400, f"input must be a text or 1 to {MAX_INPUTS} texts, none of them empty", None, "input")
+        if body.dimensions not in (None, DIMENSIONS):
+            raise ApiError(400, f"{EMBEDDING_MODEL} has vectors of {DIMENSIONS} dimensions alone", None, "dimensions")
         encodings = await lane.run(request, embedder.tokenize, texts)
         vectors: list[np.ndarray | None] = [None] * len(texts)
         for run in runs(encodings):
