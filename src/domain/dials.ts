@@ -109,7 +109,9 @@ export const DIALS = {
     defaultValue: 2_000,
     min: 256,
     max: 8_000,
-    reason: 'Longest side sent to the vision model. Smaller blurs text, larger is scaled down by most models anyway.',
+    reason:
+      'Longest side sent to the vision model; screens of more than twice as much are read in parts. Smaller blurs text ' +
+      'or takes more calls, larger is scaled down by most models anyway.',
   },
   'quality.min_speech_confidence': {
     defaultValue: 0.15,

@@ -1,6 +1,7 @@
 import { fileTypeFromBuffer } from 'file-type';
 import sharp from 'sharp';
 import { EarshotError } from '../domain/errors.ts';
+import type { Tile } from './tiles.ts';
 
 /** What a picture is, by its own bytes. */
 export interface ImageFacts {
@@ -42,22 +43,32 @@ async function header(bytes: Uint8Array): Promise<{ width: number; height: numbe
   }
 }
 
-/** A picture as a vision model gets it. */
+/** Width and height in pixels as the picture is shown: its EXIF orientation applied. */
+export async function uprightSize(bytes: Uint8Array): Promise<{ width: number; height: number }> {
+  return (await sharp(bytes, { limitInputPixels: false }).metadata()).autoOrient;
+}
+
+/** A picture, or a part of one, as a vision model gets it. */
 export interface ModelImage {
   readonly png: Buffer;
   /** Pixels of the original per pixel of `png`. */
   readonly scale: number;
 }
 
-/** Upright, without metadata, no side longer than `maxSide` pixels. */
-export async function imageForModel(bytes: Uint8Array, maxSide: number, maxPixels: number): Promise<ModelImage> {
+/** One tile of the upright picture, without metadata, no side longer than `maxSide` pixels. */
+export async function imageForModel(
+  bytes: Uint8Array,
+  tile: Tile,
+  maxSide: number,
+  maxPixels: number,
+): Promise<ModelImage> {
   const { data, info } = await sharp(bytes, { limitInputPixels: maxPixels })
     .autoOrient()
+    .extract(tile)
     .resize({ width: maxSide, height: maxSide, fit: 'inside', withoutEnlargement: true })
     .png()
     .toBuffer({ resolveWithObject: true });
-  const { width, height } = await header(bytes);
-  return { png: data, scale: Math.max(width, height) / Math.max(info.width, info.height) };
+  return { png: data, scale: Math.max(tile.width, tile.height) / Math.max(info.width, info.height) };
 }
 
 function imageError(code: 'unsupported_format' | 'malformed_media' | 'too_large', message: string): EarshotError {

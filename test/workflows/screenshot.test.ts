@@ -36,6 +36,23 @@ describe('a screenshot', () => {
     expect(byCaption.results[0]?.place.kind).toBe('picture');
   });
 
+  it('of more than twice the longest side is read in parts, with places in the whole', async () => {
+    models.calls.length = 0;
+    const canvas = sharp({ create: { width: 300, height: 9_000, channels: 3, background: 'white' } });
+    const metadata = { screenshotId: 'long', customerId: 'scroller', capturedAt: new Date().toISOString() };
+    const { body } = await earshot.upload('/v1/screenshots', 'image', await canvas.png().toBuffer(), metadata);
+    await earshot.settled(body.interactionId, 'reachable');
+    expect(models.calls.filter(({ route }) => route === 'screen_text')).toHaveLength(3);
+    expect(models.calls.filter(({ route }) => route === 'screen_caption')).toHaveLength(1);
+    const [artifact] = await earshot.database.query<{ content: { place: { y: number } }[] }>(
+      "select content from artifact where interaction_id = $1 and kind = 'screen_text'",
+      [body.interactionId],
+    );
+    const tops = artifact!.content.map(({ place }) => place.y);
+    // Parts of 3,107 pixels from 0, 2,946 and 5,893, shrunk by 1.55; the model says 0 and 20 of each.
+    expect(tops).toEqual([0, 31, 2_946, 2_977, 5_893, 5_924]);
+  });
+
   it('without a caption is reachable by its text, and says what it lacks', async () => {
     models.failAlways('screen_caption', { kind: 'status', status: 400 });
     const { body } = await screenshot('no caption');
