@@ -1,5 +1,5 @@
 import type { AudioActivities, AudioPiece, InteractionRef, PieceRequest } from '../src/domain/activities.ts';
-import { canSplit, loudness, splitAtPauses } from '../src/domain/audio-split.ts';
+import { loudness, splitAtPauses } from '../src/domain/audio-split.ts';
 import { EarshotError } from '../src/domain/errors.ts';
 import { judgeTranscript } from '../src/domain/quality.ts';
 import type { Passage } from '../src/domain/transcript.ts';
@@ -26,10 +26,7 @@ async function planPieces(
   const record = await findRecord(db, tenant, interactionId);
   if (record === undefined) throw new EarshotError('erased', `record ${interactionId} is not in the log`);
   const wav = parseWav(await loadSource(deps, tenant, record, signal));
-  const whole = [{ index: 0, startMs: 0, endMs: Math.round(wav.durationMs) }];
-  const pieces = canSplit(wav)
-    ? splitAtPauses(loudness(wav), wav.durationMs, deps.dials.get('call.piece_target_ms'))
-    : whole;
+  const pieces = splitAtPauses(loudness(wav), wav.durationMs, deps.dials.get('call.piece_target_ms'));
   await setPieces(db, tenant, interactionId, pieces.length);
   return pieces;
 }

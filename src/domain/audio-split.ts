@@ -1,5 +1,5 @@
 import type { AudioPiece } from './activities.ts';
-import type { Wav } from './wav.ts';
+import type { SampleForm, Wav } from './wav.ts';
 
 /** Length of the frames whose loudness is compared: shorter than a syllable, longer than a period of the voice. */
 const FRAME_MS = 20;
@@ -7,20 +7,49 @@ const FRAME_MS = 20;
 /** How far from the target a cut may move to find a pause. Speech pauses at least every few seconds. */
 const SEARCH_MS = 4_000;
 
-/** Root mean square of each 20 ms frame of the first channel, 0 to 1. Only PCM of 8 and 16 bits is heard. */
+/**
+ * Root mean square of each 20 ms frame, 0 to 1, over all channels: where one speaker pauses, the other may be in the
+ * middle of a word.
+ */
 export function loudness(wav: Wav): number[] {
-  const framesPerBlock = Math.max(1, Math.round((wav.sampleRate * FRAME_MS) / 1000));
-  const view = new DataView(wav.data.buffer, wav.data.byteOffset, wav.data.byteLength);
-  const sample = (offset: number) =>
-    wav.bitsPerSample === 16 ? view.getInt16(offset, true) / 32768 : (view.getUint8(offset) - 128) / 128;
-  const levels: number[] = [];
-  for (let start = 0; start < wav.data.length; start += framesPerBlock * wav.frameBytes) {
-    const end = Math.min(start + framesPerBlock * wav.frameBytes, wav.data.length);
-    let sum = 0;
-    for (let offset = start; offset < end; offset += wav.frameBytes) sum += sample(offset) ** 2;
-    levels.push(Math.sqrt(sum / ((end - start) / wav.frameBytes)));
-  }
-  return levels;
+  const samplesPerFrame = Math.max(1, (wav.sampleRate * FRAME_MS) / 1000);
+  const frames = Math.ceil(wav.data.length / wav.frameBytes / samplesPerFrame);
+  const offset = (frame: number) => Math.min(Math.floor(frame * samplesPerFrame) * wav.frameBytes, wav.data.length);
+  return Array.from({ length: frames }, (_, frame) => rootMeanSquare(wav, offset(frame), offset(frame + 1)));
+}
+
+function rootMeanSquare({ form, bitsPerSample, data }: Wav, start: number, end: number): number {
+  const view = new DataView(data.buffer, data.byteOffset, data.byteLength);
+  const read = READERS[form];
+  const sampleBytes = bitsPerSample / 8;
+  let sum = 0;
+  for (let offset = start; offset < end; offset += sampleBytes) sum += read(view, offset) ** 2;
+  return Math.sqrt(sum / ((end - start) / sampleBytes));
+}
+
+/** Reads the sample at an offset as -1 to 1. */
+const READERS: Readonly<Record<SampleForm, (view: DataView, offset: number) => number>> = {
+  'pcm-8': (view, offset) => (view.getUint8(offset) - 128) / 128,
+  'pcm-16': (view, offset) => view.getInt16(offset, true) / 2 ** 15,
+  'pcm-24': (view, offset) => (view.getUint16(offset, true) + view.getInt8(offset + 2) * 2 ** 16) / 2 ** 23,
+  'pcm-32': (view, offset) => view.getInt32(offset, true) / 2 ** 31,
+  'float-32': (view, offset) => view.getFloat32(offset, true),
+  'mu-law': (view, offset) => muLaw(view.getUint8(offset)),
+  'a-law': (view, offset) => aLaw(view.getUint8(offset)),
+};
+
+/** ITU-T G.711, table 2: inverted, with a sign, three bits of exponent and four of mantissa. The sign is left out. */
+function muLaw(byte: number): number {
+  const code = ~byte & 0x7f;
+  return ((((code & 0x0f) << 3) + 0x84) * 2 ** (code >> 4) - 0x84) / 2 ** 15;
+}
+
+/** ITU-T G.711, table 1: every second bit inverted. The sign is left out. */
+function aLaw(byte: number): number {
+  const code = (byte ^ 0x55) & 0x7f;
+  const exponent = code >> 4;
+  const mantissa = ((code & 0x0f) << 4) + 8;
+  return (exponent === 0 ? mantissa : (mantissa + 0x100) * 2 ** (exponent - 1)) / 2 ** 15;
 }
 
 /**
@@ -49,9 +78,4 @@ function quietestNear(levels: readonly number[], aroundMs: number, searchMs: num
     if (sum < quietest) [quietest, best] = [sum, frame + width / 2];
   }
   return best * FRAME_MS;
-}
-
-/** Whether pieces can be cut from this file: linear PCM whose loudness can be read. */
-export function canSplit(wav: Wav): boolean {
-  return wav.bitsPerSample === 16 || wav.bitsPerSample === 8;
 }

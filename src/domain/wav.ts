@@ -1,10 +1,14 @@
 import { EarshotError } from './errors.ts';
 
+/** How one sample is written. Telephony recorders deliver linear PCM or the two companded forms of ITU-T G.711. */
+export type SampleForm = 'pcm-8' | 'pcm-16' | 'pcm-24' | 'pcm-32' | 'float-32' | 'a-law' | 'mu-law';
+
 /**
- * Reads and cuts RIFF/WAVE files with linear PCM, the form in which telephony recorders deliver. Sound is cut at
- * sample frames, so pieces put together are the recording, bit for bit.
+ * Reads and cuts RIFF/WAVE files whose samples all have one length. Sound is cut at sample frames, so pieces put
+ * together are the recording, bit for bit.
  */
 export interface Wav {
+  readonly form: SampleForm;
   readonly sampleRate: number;
   readonly channels: number;
   readonly bitsPerSample: number;
@@ -16,10 +20,25 @@ export interface Wav {
   readonly data: Uint8Array;
 }
 
-const PCM = 1;
-const EXTENSIBLE = 0xfffe;
+/** By the format code and the bits per sample of the `fmt ` chunk. */
+const FORMS: ReadonlyMap<string, SampleForm> = new Map([
+  ['1 8', 'pcm-8'],
+  ['1 16', 'pcm-16'],
+  ['1 24', 'pcm-24'],
+  ['1 32', 'pcm-32'],
+  ['3 32', 'float-32'],
+  ['6 8', 'a-law'],
+  ['7 8', 'mu-law'],
+]);
 
-/** @throws EarshotError `malformed_media` when the file is cut short or not what its header says. */
+/** The code that says that the real one stands further on, in the first bytes of the subformat. */
+const EXTENSIBLE = 0xfffe;
+const SUBFORMAT_OFFSET = 32;
+
+/**
+ * @throws EarshotError `malformed_media` when the file is cut short or not what its header says, `unsupported_format`
+ * when its samples are compressed.
+ */
 export function parseWav(bytes: Uint8Array): Wav {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (bytes.length < 12 || tag(bytes, 0) !== 'RIFF' || tag(bytes, 8) !== 'WAVE') throw malformed('has no WAVE header');
@@ -42,12 +61,20 @@ function wavOf(format: Uint8Array | undefined, data: Uint8Array): Wav {
   const sampleRate = view.getUint32(12, true);
   const bitsPerSample = view.getUint16(22, true);
   const frameBytes = (channels * bitsPerSample) / 8;
-  const kind = view.getUint16(8, true);
-  if ((kind !== PCM && kind !== EXTENSIBLE) || frameBytes < 1 || sampleRate < 1) throw malformed('is not linear PCM');
+  const form = formOf(view, bitsPerSample);
+  if (channels < 1 || sampleRate < 1) throw malformed('has no channel or no sample rate');
   const whole = data.subarray(0, data.length - (data.length % frameBytes));
   const durationMs = (whole.length / frameBytes / sampleRate) * 1000;
   if (durationMs < 1) throw malformed('has no sound');
-  return { sampleRate, channels, bitsPerSample, frameBytes, durationMs, format, data: whole };
+  return { form, sampleRate, channels, bitsPerSample, frameBytes, durationMs, format, data: whole };
+}
+
+function formOf(format: DataView, bitsPerSample: number): SampleForm {
+  const code = format.getUint16(8, true);
+  const extended = code === EXTENSIBLE && format.byteLength >= SUBFORMAT_OFFSET + 2;
+  const form = FORMS.get(`${extended ? format.getUint16(SUBFORMAT_OFFSET, true) : code} ${bitsPerSample}`);
+  if (form !== undefined) return form;
+  throw refused('unsupported_format', 'has samples that are not PCM, 32-bit float, A-law or mu-law');
 }
 
 /** The sound from `startMs` to `endMs` as a file of its own. */
@@ -78,7 +105,10 @@ function tag(bytes: Uint8Array, offset: number): string {
 }
 
 function malformed(what: string): EarshotError {
-  return new EarshotError('malformed_media', `audio: the WAV file ${what}`, {
-    fields: [{ field: 'audio', message: `the WAV file ${what}` }],
-  });
+  return refused('malformed_media', what);
+}
+
+function refused(code: 'malformed_media' | 'unsupported_format', what: string): EarshotError {
+  const message = `the WAV file ${what}`;
+  return new EarshotError(code, `audio: ${message}`, { fields: [{ field: 'audio', message }] });
 }
