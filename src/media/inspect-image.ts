@@ -1,6 +1,7 @@
 import { fileTypeFromBuffer } from 'file-type';
 import sharp from 'sharp';
 import { EarshotError } from '../domain/errors.ts';
+import { isWholePng } from './png-chunks.ts';
 import type { Tile } from './tiles.ts';
 
 /** What a picture is, by its own bytes. */
@@ -24,8 +25,11 @@ export async function inspectImage(bytes: Uint8Array, maxPixels: number): Promis
   if (type === undefined || !FORMATS.has(type.ext)) {
     throw imageError('unsupported_format', 'must be a PNG, JPEG or WebP picture');
   }
-  const { width, height } = await header(bytes);
+  const { width, height, pages } = await header(bytes);
+  if (pages > 1)
+    throw imageError('unsupported_format', 'must be a still picture: of a moving one, most would be unread');
   if (width * height > maxPixels) throw imageError('too_large', `has more than ${maxPixels} pixels`);
+  if (type.ext === 'png' && !isWholePng(bytes)) throw imageError('malformed_media', 'is damaged or incomplete');
   try {
     await sharp(bytes, { limitInputPixels: maxPixels, failOn: 'warning' }).stats();
   } catch {
@@ -34,10 +38,10 @@ export async function inspectImage(bytes: Uint8Array, maxPixels: number): Promis
   return { mediaType: type.mime, width, height };
 }
 
-async function header(bytes: Uint8Array): Promise<{ width: number; height: number }> {
+async function header(bytes: Uint8Array): Promise<{ width: number; height: number; pages: number }> {
   try {
-    const { width, height } = await sharp(bytes, { limitInputPixels: false }).metadata();
-    return { width, height };
+    const { width, height, pages = 1 } = await sharp(bytes, { limitInputPixels: false }).metadata();
+    return { width, height, pages };
   } catch {
     throw imageError('malformed_media', 'is damaged or incomplete');
   }
