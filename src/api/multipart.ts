@@ -1,5 +1,5 @@
 import type { IncomingHttpHeaders } from 'node:http';
-import type { Readable } from 'node:stream';
+import { finished, type Readable } from 'node:stream';
 import busboy, { type Busboy } from 'busboy';
 import { EarshotError, invalidField } from '../domain/errors.ts';
 
@@ -27,17 +27,23 @@ export async function readMultipart(
   spec: MultipartSpec,
 ): Promise<MultipartBody> {
   const parser = openParser(request.headers, spec);
+  let forgetRequest = (): void => undefined;
   try {
     return await new Promise<MultipartBody>((resolve, reject) => {
       collect(parser, spec, resolve, reject);
-      request.once('aborted', () => reject(invalidField(spec.file, 'the upload was broken off')));
-      request.once('error', () => reject(invalidField(spec.file, 'the upload was broken off')));
+      // Also tells of a client that left before: its own events are past then and would be waited for without end.
+      forgetRequest = finished(request, { writable: false }, (error) => {
+        if (error) reject(invalidField(spec.file, 'the upload was broken off'));
+      });
       request.pipe(parser);
     });
   } catch (error) {
     request.unpipe(parser);
+    parser.destroy();
     request.resume();
     throw error;
+  } finally {
+    forgetRequest();
   }
 }
 
@@ -56,38 +62,61 @@ function openParser(headers: IncomingHttpHeaders, spec: MultipartSpec): Busboy {
   }
 }
 
+/** A form on its way in. */
+interface Incoming {
+  readonly spec: MultipartSpec;
+  /** Names of the parts that have started, whole or not. */
+  readonly begun: Set<string>;
+  readonly parts: Map<string, Buffer>;
+  readonly reading: Promise<void>[];
+  /** Only the first call counts. */
+  readonly fail: (error: Error) => void;
+}
+
 function collect(
   parser: Busboy,
   spec: MultipartSpec,
   resolve: (body: MultipartBody) => void,
   reject: (error: Error) => void,
 ): void {
-  const parts = new Map<string, Buffer>();
-  const reading: Promise<void>[] = [];
-  const limits: Record<string, number> = { [spec.file]: spec.maxFileBytes, metadata: spec.maxMetadataBytes };
-  const keep = (name: string, bytes: Buffer) => {
-    if (parts.has(name)) reject(invalidField(name, 'comes twice'));
-    parts.set(name, bytes);
-  };
-  parser.on('file', (name, stream) => {
-    const limit = limits[name];
-    if (limit === undefined) reject(invalidField('body', `only the parts ${spec.file} and metadata are known`));
-    const read = readPart(stream, limit ?? 0).then(
-      (bytes) => (bytes === undefined ? reject(tooLarge(name, limit ?? 0)) : keep(name, bytes)),
-      () => reject(invalidField(name, 'the upload was broken off')),
-    );
-    reading.push(read);
-  });
-  parser.on('field', (name, value) => {
-    if (name !== 'metadata') reject(invalidField('body', `only the parts ${spec.file} and metadata are known`));
-    else if (Buffer.byteLength(value) > spec.maxMetadataBytes) reject(tooLarge(name, spec.maxMetadataBytes));
-    else keep(name, Buffer.from(value));
-  });
+  const form: Incoming = { spec, begun: new Set(), parts: new Map(), reading: [], fail: reject };
+  parser.on('file', (name: string | undefined, stream) => takeFile(form, name, stream));
+  parser.on('field', (name: string | undefined, value) => takeField(form, name, value));
   parser.on('partsLimit', () => reject(invalidField('body', 'has too many parts')));
   parser.on('error', () => reject(invalidField('body', 'is not whole multipart/form-data')));
   parser.on('close', () => {
-    void Promise.all(reading).then(() => finish(parts, spec, resolve, reject));
+    void Promise.all(form.reading).then(() => finish(form.parts, spec, resolve, reject));
   });
+}
+
+/** Decides on a part when it starts, so that a second file is refused before it takes memory. */
+function begin(form: Incoming, name = ''): { name: string; limit: number } | undefined {
+  const { spec, begun, fail } = form;
+  const limit = name === spec.file ? spec.maxFileBytes : name === 'metadata' ? spec.maxMetadataBytes : undefined;
+  if (limit === undefined) return void fail(invalidField('body', `only the parts ${spec.file} and metadata are known`));
+  if (begun.has(name)) return void fail(invalidField(name, 'comes twice'));
+  begun.add(name);
+  return { name, limit };
+}
+
+function takeFile(form: Incoming, name: string | undefined, stream: Readable): void {
+  const part = begin(form, name);
+  // Destroying the parser ends the part with an error, when the form has failed for another reason already.
+  if (part === undefined) return void stream.on('error', () => undefined).resume();
+  const read = readPart(stream, part.limit).then(
+    (bytes) =>
+      bytes === undefined ? form.fail(tooLarge(part.name, part.limit)) : void form.parts.set(part.name, bytes),
+    () => form.fail(invalidField(part.name, 'the upload was broken off')),
+  );
+  form.reading.push(read);
+}
+
+function takeField(form: Incoming, name: string | undefined, value: string): void {
+  const part = begin(form, name);
+  if (part === undefined) return;
+  if (part.name === form.spec.file) form.fail(invalidField(part.name, 'must be sent as a file'));
+  else if (Buffer.byteLength(value) > part.limit) form.fail(tooLarge(part.name, part.limit));
+  else form.parts.set(part.name, Buffer.from(value));
 }
 
 function finish(
