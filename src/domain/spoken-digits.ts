@@ -3,61 +3,106 @@ export interface DigitRun {
   readonly digits: string;
   readonly starts: readonly number[];
   readonly ends: readonly number[];
+  /** Whether any of it was said in words. */
+  readonly spelled: boolean;
 }
 
-const WORDS: Readonly<Record<string, string>> = {
-  zero: '0',
-  oh: '0',
-  one: '1',
-  two: '2',
-  three: '3',
-  four: '4',
-  five: '5',
-  six: '6',
-  seven: '7',
-  eight: '8',
-  nine: '9',
-};
+const UNITS = ['zero', 'one', 'two', 'three', 'four', 'five', 'six', 'seven', 'eight', 'nine'];
+const TEENS = 'ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen'.split(' ');
+const TENS = 'twenty thirty forty fifty sixty seventy eighty ninety'.split(' ');
 
-/** A figure in any script, a digit word, or "double"/"triple" before one. */
-const TOKEN = /\p{Nd}|\b(?:zero|oh|one|two|three|four|five|six|seven|eight|nine|double|triple)\b/giu;
+/** What each word adds to the digits. */
+const WORDS = new Map<string, string>([
+  ['oh', '0'],
+  ['o', '0'],
+  ['hundred', '00'],
+  ...UNITS.map((word, value): [string, string] => [word, String(value)]),
+  ...TEENS.map((word, value): [string, string] => [word, String(10 + value)]),
+  ...TENS.map((word, value): [string, string] => [word, String(20 + 10 * value)]),
+]);
+const TIMES = new Map([
+  ['double', 2],
+  ['triple', 3],
+]);
+const TOKEN = new RegExp(String.raw`\d|\b(?:${[...WORDS.keys(), ...TIMES.keys()].join('|')})\b`, 'gi');
 
-/** Between two digits of one number: nothing, spaces, dashes, dots, commas, invisible characters; never a letter. */
-const BETWEEN = /^[\s\p{Pd}.,\p{Cf}\u00b7_/]{0,4}$/u;
+/**
+ * Between two digits of one number: nothing, spaces, dashes, dots, commas, and what people say while they read it out.
+ * Longer gaps would join numbers of different sentences.
+ */
+const BETWEEN = /^[\s.,\u00b7_-]{0,4}(?:\b(?:uh|um|er|and|then|dash|hyphen|space)\b[\s.,-]{0,3}){0,2}$/i;
+const LONGEST_GAP = 16;
 
-/** All maximal runs of digits, with the separators that people, forms and speech models put between them. */
+interface Token {
+  readonly word: string;
+  readonly start: number;
+  readonly end: number;
+}
+
+interface GrowingRun {
+  digits: string;
+  readonly starts: number[];
+  readonly ends: number[];
+  spelled: boolean;
+}
+
+/**
+ * All maximal runs of digits in plain text (see plainText), with the separators that people and forms put between them.
+ */
 export function spokenDigitRuns(text: string): DigitRun[] {
-  const runs: { digits: string; starts: number[]; ends: number[] }[] = [];
+  const runs: GrowingRun[] = [];
   let previousEnd = -1;
-  let times = 1;
+  let previous: Token | undefined;
   for (const match of text.matchAll(TOKEN)) {
     const word = match[0].toLowerCase();
-    const joined = previousEnd >= 0 && BETWEEN.test(text.slice(previousEnd, match.index));
-    if (!joined) times = 1;
+    const gap = text.slice(previousEnd, Math.min(match.index, previousEnd + LONGEST_GAP + 1));
+    const joined = previousEnd >= 0 && gap.length <= LONGEST_GAP && BETWEEN.test(gap);
+    if (!joined) runs.push({ digits: '', starts: [], ends: [], spelled: false });
     const end = match.index + match[0].length;
+    const token = { word, start: match.index, end };
+    say(runs.at(-1)!, token, joined ? previous : undefined, gap);
     previousEnd = end;
-    if (!joined || runs.length === 0) runs.push({ digits: '', starts: [], ends: [] });
-    if (word === 'double' || word === 'triple') {
-      times = word === 'double' ? 2 : 3;
-      continue;
-    }
-    const run = runs.at(-1)!;
-    for (let copy = 0; copy < times; copy++) {
-      run.digits += WORDS[word] ?? digitValue(word);
-      run.starts.push(match.index);
-      run.ends.push(end);
-    }
-    times = 1;
+    previous = token;
   }
   return runs.filter(({ digits }) => digits !== '');
 }
 
-/** Unicode digits stand in blocks of ten that begin at a multiple of ten from each script's zero. */
-function digitValue(character: string): string {
-  const normal = character.normalize('NFKC');
-  if (/^[0-9]$/.test(normal)) return normal;
-  const code = character.codePointAt(0) ?? 0;
-  let zero = code;
-  while (code - zero < 9 && /\p{Nd}/u.test(String.fromCodePoint(zero - 1))) zero -= 1;
-  return String(code - zero);
+/** "forty five" is 45, "double four" is 44, "nine hundred" is 900. */
+function say(run: GrowingRun, { word, start, end }: Token, previous: Token | undefined, gap: string): void {
+  if (TIMES.has(word)) return;
+  if (previous !== undefined && TENS.includes(previous.word) && UNITS.indexOf(word) > 0 && /^[ -]$/.test(gap)) {
+    run.digits = run.digits.slice(0, -1) + WORDS.get(word)!;
+    run.ends[run.ends.length - 1] = end;
+    return;
+  }
+  const times = TIMES.get(previous?.word ?? '');
+  const said = (WORDS.get(word) ?? word).repeat(times ?? 1);
+  run.spelled ||= WORDS.has(word);
+  run.digits += said;
+  for (let copy = 0; copy < said.length; copy++) {
+    run.starts.push(times === undefined ? start : previous!.start);
+    run.ends.push(end);
+  }
+}
+
+/** Whether a group of figures or a word begins at this digit: `4111 1111` has two such places. */
+export function beginsGroup(run: DigitRun, index: number): boolean {
+  return index === 0 || index >= run.digits.length || run.starts[index]! > run.ends[index - 1]!;
+}
+
+/** The groups that the run is written in. */
+export function digitGroups(run: DigitRun, first: number, count: number): string[] {
+  const groups: string[] = [];
+  for (let index = first; index < first + count; index++) {
+    if (index === first || beginsGroup(run, index)) groups.push('');
+    groups[groups.length - 1] += run.digits[index]!;
+  }
+  return groups;
+}
+
+/** A pager or someone who counts: `1 2 3 4 5`. */
+export function isCounting(groups: readonly string[]): boolean {
+  return (
+    groups.length > 3 && groups.every((group, index) => index === 0 || Number(group) === Number(groups[index - 1]) + 1)
+  );
 }
