@@ -1,0 +1,159 @@
+import type { Writable } from 'node:stream';
+import {
+  exportedAnswers,
+  exportedChunks,
+  exportedLineage,
+  exportedRawObjects,
+  exportedRecords,
+  exportedRetrievals,
+  type Customer,
+  type ExportedRecordRow,
+  type ExportedRetrievalRow,
+  type Position,
+  type ReadPage,
+} from '../db/customer-export.ts';
+import type { Database } from '../db/pools.ts';
+import { payloadContext, type CapturedPayload } from '../domain/payload.ts';
+import type { KeyRing } from '../raw-store/key-ring.ts';
+import type { RawStore } from '../raw-store/raw-store.ts';
+import { queryContext } from '../retrieval/record-answer.ts';
+import { everyRow } from './every-row.ts';
+import { chunkLine, lineageLine, recordLine, retrievalLine } from './lines.ts';
+import { Manifest, type ExportedKind } from './manifest.ts';
+import { extensionOf } from './media-extension.ts';
+import { inPieces } from './pieces.ts';
+import { unlessUnreadable, unsealedObject } from './unsealed.ts';
+import { writeZip, type ZipWriter } from './zip.ts';
+
+export interface ExportDependencies {
+  readonly database: Database;
+  readonly keyRing: KeyRing;
+  readonly rawStore: RawStore;
+}
+
+interface Export {
+  readonly deps: ExportDependencies;
+  readonly customer: Customer;
+  readonly manifest: Manifest;
+  readonly zip: ZipWriter;
+}
+
+/**
+ * Most recordings and all pictures are compressed already. They are deflated all the same, as little as can be: to a
+ * reader that streams, an entry that is merely stored has no end.
+ */
+const MEDIA_EFFORT = 1;
+
+/**
+ * Writes all that is held of a customer as a ZIP: one page of rows and one raw file are in memory at a time. The
+ * manifest comes last, since only then it is known what could be read.
+ *
+ * @param customerId as it was asked for; the manifest repeats it.
+ * @throws EarshotError when a store fails; `output` is destroyed then, and what was written is no whole archive.
+ */
+export async function writeCustomerArchive(
+  deps: ExportDependencies,
+  customer: Customer,
+  customerId: string,
+  output: Writable,
+): Promise<void> {
+  const manifest = new Manifest(customerId);
+  await writeZip(output, async (zip) => {
+    const all: Export = { deps, customer, manifest, zip };
+    await addLines(all, 'interactions', exportedRecords, 1, (row) => describeRecord(all, row));
+    await addLines(all, 'chunks', exportedChunks, 1, chunkLine);
+    await addLines(all, 'retrievals', exportedRetrievals, 1, (row) => describeRetrieval(all, row));
+    await addLines(all, 'lineage', exportedLineage, 3, lineageLine);
+    await addRawFiles(all);
+    await addAnswers(all);
+    await zip.add('manifest.json', [manifest.toString()]);
+  });
+}
+
+function rowsOf<Row extends { readonly position: Position }>(
+  { deps, customer }: Export,
+  readPage: ReadPage<Row>,
+  ids: number,
+): AsyncGenerator<Row> {
+  return everyRow(readPage, deps.database.forTenant(customer.tenant).reader, customer, ids);
+}
+
+function addLines<Row extends { readonly position: Position }>(
+  all: Export,
+  kind: ExportedKind,
+  readPage: ReadPage<Row>,
+  ids: number,
+  describe: (row: Row) => object | Promise<object>,
+): Promise<void> {
+  async function* lines(): AsyncGenerator<string> {
+    for await (const row of rowsOf(all, readPage, ids)) {
+      all.manifest.count(kind);
+      yield `${JSON.stringify(await describe(row))}\n`;
+    }
+  }
+  return all.zip.add(`${kind}.jsonl`, lines());
+}
+
+async function describeRecord({ deps, customer, manifest }: Export, row: ExportedRecordRow): Promise<object> {
+  const { tenant, customerKey } = customer;
+  const { interaction_id: interactionId } = row;
+  const payload = await unlessUnreadable(
+    () => deps.keyRing.open(tenant, customerKey, row.sealed_payload, payloadContext(tenant, interactionId)),
+    (code) => manifest.report({ file: 'interactions.jsonl', interactionId, code }),
+  );
+  return recordLine(
+    row,
+    payload === undefined ? null : (JSON.parse(payload.toString()) as CapturedPayload),
+    row.has_raw_object ? rawFileOf(interactionId, row.media_type) : null,
+  );
+}
+
+async function describeRetrieval({ deps, customer, manifest }: Export, row: ExportedRetrievalRow): Promise<object> {
+  const { tenant, customerKey } = customer;
+  const { retrieval_id: retrievalId, sealed_query: sealed } = row;
+  if (sealed === null) return retrievalLine(row, null);
+  const query = await unlessUnreadable(
+    () => deps.keyRing.open(tenant, customerKey, sealed, queryContext(tenant, retrievalId)),
+    (code) => manifest.report({ file: 'retrievals.jsonl', retrievalId, code }),
+  );
+  return retrievalLine(row, query?.toString() ?? null);
+}
+
+function rawFileOf(interactionId: string, mediaType: string): string {
+  return `raw/${interactionId}.${extensionOf(mediaType)}`;
+}
+
+async function addRawFiles(all: Export): Promise<void> {
+  for await (const row of rowsOf(all, exportedRawObjects, 1)) {
+    const { interaction_id: interactionId, raw_object: key, media_type: mediaType } = row;
+    await addObject(all, 'raw', { file: rawFileOf(interactionId, mediaType), interactionId, key });
+  }
+}
+
+async function addAnswers(all: Export): Promise<void> {
+  for await (const row of rowsOf(all, exportedAnswers, 2)) {
+    const { interaction_id: interactionId, artifact_id: artifactId, sealed_object: key } = row;
+    await addObject(all, 'recognised', { file: `recognised/${artifactId}.json`, interactionId, key });
+  }
+}
+
+interface HeldObject {
+  readonly file: string;
+  readonly interactionId: string;
+  readonly key: string;
+}
+
+/** Adds an object of the raw store, opened, or reports why it is not there. */
+async function addObject(
+  { deps, customer, manifest, zip }: Export,
+  kind: 'raw' | 'recognised',
+  { file, interactionId, key }: HeldObject,
+): Promise<void> {
+  const bytes = await unlessUnreadable(
+    () => unsealedObject(deps, customer, key, zip.signal),
+    (code) => manifest.report({ file, interactionId, code }),
+  );
+  if (bytes === undefined) return;
+  await zip.add(file, inPieces(bytes), kind === 'raw' ? MEDIA_EFFORT : undefined);
+  manifest.count(kind);
+}

@@ -1,0 +1,60 @@
+import type { ErrorCode } from '../domain/errors.ts';
+
+/** Raised when a reader of earlier archives would misread one. */
+const FORMAT_VERSION = 1;
+
+/** What each file of an archive holds, by what is counted in it. */
+const KINDS = {
+  interactions: {
+    file: 'interactions.jsonl',
+    holds: 'One record a line: what the channel sent, its stamps, and what models made of it, redacted.',
+  },
+  chunks: { file: 'chunks.jsonl', holds: 'One searchable passage a line, and the index versions with its vector.' },
+  retrievals: { file: 'retrievals.jsonl', holds: 'One question about the customer a line, and what it got back.' },
+  lineage: { file: 'lineage.jsonl', holds: 'One step a line: what was made of what, when, by which model and code.' },
+  raw: { file: 'raw/<interactionId>.<extension>', holds: 'A recording or picture as the channel sent it.' },
+  recognised: { file: 'recognised/<artifactId>.json', holds: 'The answer of a model before redaction.' },
+} as const;
+
+export type ExportedKind = keyof typeof KINDS;
+
+/** Something that is held, but could not be read. */
+export interface ExportProblem {
+  /** The file of the archive that lacks it. */
+  readonly file: string;
+  readonly interactionId?: string;
+  readonly retrievalId?: string;
+  readonly code: ErrorCode;
+}
+
+/** Keeps count of what goes into an archive, for its last file. */
+export class Manifest {
+  readonly #customerId: string;
+  readonly #generatedAt = new Date();
+  readonly #counts = Object.fromEntries(Object.keys(KINDS).map((kind) => [kind, 0])) as Record<ExportedKind, number>;
+  readonly #problems: ExportProblem[] = [];
+
+  constructor(customerId: string) {
+    this.#customerId = customerId;
+  }
+
+  count(kind: ExportedKind): void {
+    this.#counts[kind] += 1;
+  }
+
+  report(problem: ExportProblem): void {
+    this.#problems.push(problem);
+  }
+
+  toString(): string {
+    const manifest = {
+      formatVersion: FORMAT_VERSION,
+      customerId: this.#customerId,
+      generatedAt: this.#generatedAt,
+      counts: this.#counts,
+      files: Object.values(KINDS),
+      problems: this.#problems,
+    };
+    return `${JSON.stringify(manifest, null, 2)}\n`;
+  }
+}
