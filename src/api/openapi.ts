@@ -33,10 +33,15 @@ function describeRoute(spec: RouteSpec): RouteConfig {
       ...(body === undefined ? {} : { body }),
     },
     responses: {
-      [spec.status]: { description: 'Done', content: { 'application/json': { schema: spec.answer } } },
+      [spec.status]: { description: 'Done', content: answerContent(spec) },
       default: { description: 'A problem', content: { 'application/problem+json': { schema: problem } } },
     },
   };
+}
+
+function answerContent({ answer }: RouteSpec) {
+  if (!('mediaType' in answer)) return { 'application/json': { schema: answer } };
+  return { [answer.mediaType]: { schema: z.string().openapi({ format: 'binary' }) } };
 }
 
 function bodyContent({ body, upload }: RouteSpec) {

@@ -17,6 +17,11 @@ export interface Upload {
   maxBytes(deps: ApiDependencies): number;
 }
 
+/** What a route answers that is no JSON. */
+export interface StreamedMedia {
+  readonly mediaType: string;
+}
+
 interface RouteInput<Params, Body> {
   readonly deps: ApiDependencies;
   readonly caller: Caller;
@@ -41,7 +46,8 @@ export interface RouteSpec<Params = unknown, Body = unknown> {
   readonly body?: z.ZodType<Body>;
   readonly upload?: Upload;
   readonly status: 200 | 202;
-  readonly answer: z.ZodType;
+  /** Of the JSON answered; or a media type, when the handler answers a `StreamedAnswer`. */
+  readonly answer: z.ZodType | StreamedMedia;
   handle(input: RouteInput<Params, Body>): Promise<unknown>;
 }
 

@@ -11,6 +11,7 @@ import { openApiDocument } from './openapi.ts';
 import { sendProblem } from './problem.ts';
 import { runRoute, type RouteSpec } from './route.ts';
 import { ROUTES } from './routes/index.ts';
+import { sendStreamed, type StreamedAnswer } from './streamed-answer.ts';
 import type { ApiKeySetting } from '../config.ts';
 
 export interface ApiSettings {
@@ -93,7 +94,13 @@ function guard(authenticate: Authenticate, spec: RouteSpec) {
 function answer(spec: RouteSpec, deps: ApiDependencies) {
   return async (request: Request, response: Response): Promise<void> => {
     const { caller } = response.locals as { caller: Parameters<typeof runRoute>[2] };
-    response.status(spec.status).json(await runRoute(spec, deps, caller, request));
+    const result = await runRoute(spec, deps, caller, request);
+    response.status(spec.status);
+    if ('mediaType' in spec.answer) {
+      await sendStreamed(response, spec.answer.mediaType, result as StreamedAnswer);
+    } else {
+      response.json(result);
+    }
   };
 }
 

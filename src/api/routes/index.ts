@@ -1,6 +1,7 @@
 import type { RouteSpec } from '../route.ts';
 import { postCall, postCallEnd, postSegment } from './calls.ts';
 import { endChat, postMessage } from './chats.ts';
+import { getExport } from './customers.ts';
 import { getDials, getFreshness, getIndexVersions, getInteraction, putDial } from './operations.ts';
 import { getLineage, getRetrieval, postRetrieve } from './retrieval.ts';
 import { cancelErasure, getCertificates, getErasure, getErasures, postErasure } from './erasures.ts';
@@ -31,4 +32,5 @@ export const ROUTES: readonly RouteSpec[] = [
   putHold,
   deleteHold,
   getHolds,
+  getExport,
 ];
