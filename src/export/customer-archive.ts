@@ -21,7 +21,7 @@ import { everyRow } from './every-row.ts';
 import { chunkLine, lineageLine, recordLine, retrievalLine } from './lines.ts';
 import { Manifest, type ExportedKind } from './manifest.ts';
 import { extensionOf } from './media-extension.ts';
-import { inPieces } from './pieces.ts';
+import { inPieces, joined } from './pieces.ts';
 import { unlessUnreadable, unsealedObject } from './unsealed.ts';
 import { writeZip, type ZipWriter } from './zip.ts';
 
@@ -91,7 +91,7 @@ function addLines<Row extends { readonly position: Position }>(
       yield `${JSON.stringify(await describe(row))}\n`;
     }
   }
-  return all.zip.add(`${kind}.jsonl`, lines());
+  return all.zip.add(`${kind}.jsonl`, joined(lines()));
 }
 
 async function describeRecord({ deps, customer, manifest }: Export, row: ExportedRecordRow): Promise<object> {

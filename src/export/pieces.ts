@@ -6,3 +6,15 @@ export function* inPieces(bytes: Buffer): Generator<Buffer> {
     yield Buffer.from(bytes.subarray(start, start + PIECE_BYTES));
   }
 }
+
+/** Short texts joined to pieces, because every piece takes a turn of the compressor's thread. */
+export async function* joined(texts: AsyncIterable<string>): AsyncGenerator<string> {
+  let piece = '';
+  for await (const text of texts) {
+    piece += text;
+    if (piece.length < PIECE_BYTES) continue;
+    yield piece;
+    piece = '';
+  }
+  if (piece !== '') yield piece;
+}
