@@ -3,17 +3,19 @@ import type {
   EmbeddingActivities,
   ErasureActivities,
   IntakeActivities,
+  RetentionActivities,
   VisionActivities,
 } from '../src/domain/activities.ts';
 import type { TaskQueue } from '../src/domain/task-queues.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { erasureActivities } from './erasure/index.ts';
+import { batchActivities } from './erasure/index.ts';
 import { embeddingActivities } from './index-chunks.ts';
 import { intakeActivities } from './intake.ts';
 import { visionActivities } from './read-screen.ts';
 import { audioActivities } from './transcribe.ts';
 
-type Activities = AudioActivities | EmbeddingActivities | ErasureActivities | IntakeActivities | VisionActivities;
+type BatchActivities = ErasureActivities & RetentionActivities;
+type Activities = AudioActivities | BatchActivities | EmbeddingActivities | IntakeActivities | VisionActivities;
 
 /** What the worker of each queue can do. */
 export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Activities {
@@ -27,6 +29,6 @@ export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Act
     case 'embedding':
       return embeddingActivities(deps);
     case 'batch':
-      return erasureActivities(deps);
+      return batchActivities(deps);
   }
 }

@@ -106,6 +106,9 @@ alter table retrieval_hit
 -- Who is looked for when a customer or a record is erased.
 create index interaction_by_generation on interaction (tenant, customer_key, key_generation);
 create index session_by_customer on session (tenant, customer_key);
+-- What is too old.
+create index interaction_by_age on interaction (tenant, captured_at);
+create index retrieval_by_age on retrieval (tenant, asked_at);
 
 -- Statistics would keep words of erased customers until the next analyze, and their old rows for longer. None of these
 -- columns is filtered by value, but for "words", whose selectivity is then taken as a constant.

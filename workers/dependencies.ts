@@ -12,6 +12,7 @@ import { rememberVectors } from '../src/models/embedding-memory.ts';
 import { openModelEndpoint } from '../src/models/openai-client.ts';
 import { openAiSpeech } from '../src/models/speech.ts';
 import { openAiVision } from '../src/models/vision.ts';
+import { observeErasures } from '../src/observe/erasure-gauges.ts';
 import { openLog } from '../src/observe/log.ts';
 import { openMetrics } from '../src/observe/metrics.ts';
 import { KeyRing, type KeyTable } from '../src/raw-store/key-ring.ts';
@@ -39,6 +40,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
   await rawStore.check(AbortSignal.timeout(10_000));
   const endpoint = openModelEndpoint({ baseUrl: config.OPENAI_BASE_URL, apiKey: config.OPENAI_API_KEY });
   const dials = await DialReader.open(database);
+  observeErasures(metrics.registry, database, dials);
   return {
     log,
     metrics,

@@ -11,6 +11,7 @@ import type { TaskQueue } from '../src/domain/task-queues.ts';
 import { errorForLog } from '../src/observe/log.ts';
 import { connectTemporal } from '../src/temporal/connection.ts';
 import { ensureSearchAttributes } from '../src/temporal/search-attributes.ts';
+import { ensureSchedules } from '../src/temporal/schedules.ts';
 import { ringVia, type Ring } from '../src/temporal/ring.ts';
 import { openDependencies, type Dependencies } from './dependencies.ts';
 import { startSweep } from './sweep.ts';
@@ -42,6 +43,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   await ensureSearchAttributes(connection, config.TEMPORAL_NAMESPACE);
   const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
   const deps = await openDependencies(config, client);
+  if (parts.queues.includes('batch')) await ensureSchedules(client);
   const ring = ringVia(client);
   const workers = await Promise.all(
     parts.queues.map((queue) => createWorker(queue, connection, config.TEMPORAL_NAMESPACE, deps)),

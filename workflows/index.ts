@@ -2,4 +2,5 @@
 export { call } from './call.ts';
 export { conversation } from './conversation.ts';
 export { eraseCustomer } from './erase-customer.ts';
+export { retention } from './retention.ts';
 export { screenshot } from './screenshot.ts';

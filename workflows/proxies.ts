@@ -4,6 +4,7 @@ import type {
   EmbeddingActivities,
   ErasureActivities,
   IntakeActivities,
+  RetentionActivities,
   VisionActivities,
 } from '../src/domain/activities.ts';
 
@@ -57,12 +58,17 @@ export function embedding(summary: string): EmbeddingActivities {
 }
 
 /** Steps of an erasure page through all of a customer and heartbeat at each page. */
+const batch = {
+  taskQueue: 'batch',
+  startToCloseTimeout: '1h',
+  heartbeatTimeout: '30s',
+  retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '1m' },
+} as const;
+
 export function erasure(summary: string): ErasureActivities {
-  return proxyActivities<ErasureActivities>({
-    taskQueue: 'batch',
-    startToCloseTimeout: '1h',
-    heartbeatTimeout: '30s',
-    retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '1m' },
-    summary,
-  });
+  return proxyActivities<ErasureActivities>({ ...batch, summary });
+}
+
+export function retention(summary: string): RetentionActivities {
+  return proxyActivities<RetentionActivities>({ ...batch, summary });
 }

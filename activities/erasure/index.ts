@@ -1,5 +1,5 @@
 import { cancelErasure, noteStep, raiseFence } from '../../src/db/erasures.ts';
-import type { ErasureActivities, OpenedErasure } from '../../src/domain/activities.ts';
+import type { ErasureActivities, OpenedErasure, RetentionActivities } from '../../src/domain/activities.ts';
 import type { Residue } from '../../src/db/residue.ts';
 import type { ErasureRef, ErasureStep } from '../../src/domain/erasure.ts';
 import { writeLedgerEntry } from '../../src/erasure/ledger.ts';
@@ -11,10 +11,11 @@ import { deleteObjects, deleteRows, destroyKeys, markRecords } from './destroy.t
 import { loadErasure, loadFenced } from './erasure.ts';
 import { clearAllResidue, noteResidue } from './residue.ts';
 import { awaitDeletion, deleteExecutions, stopRuns } from './runs.ts';
-import { countBefore, verifyErasure } from './verify.ts';
+import { deleteExpired, markExpired, openRetention, verifyExpired } from './retention.ts';
+import { countBefore, countExpired, verifyErasure } from './verify.ts';
 
 /** The steps of erasures, on the queue that nobody waits for. */
-export function erasureActivities(deps: ActivityDependencies): ErasureActivities {
+export function batchActivities(deps: ActivityDependencies): ErasureActivities & RetentionActivities {
   const noted = <Ref extends ErasureRef, T>(
     step: ErasureStep,
     action: (ref: Ref, signal: AbortSignal) => Promise<T>,
@@ -48,6 +49,11 @@ export function erasureActivities(deps: ActivityDependencies): ErasureActivities
     awaitRuns: noted('awaitRuns', (request) => awaitDeletion(deps, request)),
     clearResidue: noted('clearResidue', async (ref) => noteResidue(deps, ref, await clearResidue(ref.tenant))),
     verifyErasure: noted('verify', (request, signal) => verifyErasure(deps, request, signal)),
+    openRetention: () => withHeartbeat(() => openRetention(deps)),
+    markExpired: noted('markRecords', (ref, signal) => markExpired(deps, ref, signal)),
+    countExpired: noted('countBefore', (ref, signal) => countExpired(deps, ref, signal)),
+    deleteExpired: noted('deleteRows', (ref, signal) => deleteExpired(deps, ref, signal)),
+    verifyExpired: noted('verify', (ref, signal) => verifyExpired(deps, ref, signal)),
     certify: noted('certify', (ref, signal) => certify(deps, ref, signal)),
   };
 }

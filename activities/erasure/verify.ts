@@ -2,7 +2,13 @@ import { sampleProbes, sessionWorkflows } from '../../src/db/erased-rows.ts';
 import { noteStep } from '../../src/db/erasures.ts';
 import { listIndexVersions } from '../../src/db/index-versions.ts';
 import type { RunsRequest } from '../../src/domain/activities.ts';
-import { addCounts, PROBES_KEPT, type ErasureProbes, type StoreCounts } from '../../src/domain/erasure.ts';
+import {
+  addCounts,
+  PROBES_KEPT,
+  type ErasureProbes,
+  type ErasureRef,
+  type StoreCounts,
+} from '../../src/domain/erasure.ts';
 import { countObjects } from '../../src/verification/objects.ts';
 import { countFound, hashText } from '../../src/verification/read-path.ts';
 import { countRuns, type SurvivingRuns } from '../../src/verification/runs.ts';
@@ -28,11 +34,35 @@ export async function countBefore(
   return before;
 }
 
-async function rememberProbes(deps: ActivityDependencies, { tenant, erasureId }: RunsRequest): Promise<ErasureProbes> {
+async function rememberProbes(deps: ActivityDependencies, { tenant, erasureId }: ErasureRef): Promise<ErasureProbes> {
   const { app } = deps.database.forTenant(tenant);
   const { chunks, objects, runs } = await sampleProbes(app, tenant, erasureId, PROBES_KEPT);
   const hashed = chunks.map(({ chunk_id: chunkId, text }) => ({ chunkId, textHash: hashText(deps.probeSecret, text) }));
   return { chunks: hashed, objects, runs };
+}
+
+/** The same for records that are erased by age. */
+export async function countExpired(
+  deps: ActivityDependencies,
+  ref: ErasureRef,
+  signal: AbortSignal,
+): Promise<StoreCounts> {
+  const { report } = await loadErasure(deps, ref);
+  if (report.before !== undefined) return report.before;
+  const { app } = deps.database.forTenant(ref.tenant);
+  await noteStep(app, ref, 'countBefore', { probes: await rememberProbes(deps, ref) });
+  const before = await countExpiredEverywhere(deps, ref, signal);
+  await noteStep(app, ref, 'countBefore', { before });
+  return before;
+}
+
+/** Executions are left to the retention of Temporal: they hold ids alone. */
+export async function countExpiredEverywhere(
+  deps: ActivityDependencies,
+  ref: ErasureRef,
+  signal: AbortSignal,
+): Promise<StoreCounts> {
+  return countStores(deps, await subjectOf(deps, ref), signal);
 }
 
 /** Looks in every store for what should be gone, and notes what it found. */
@@ -55,14 +85,22 @@ async function countEverywhere(
   request: RunsRequest,
   signal: AbortSignal,
 ): Promise<StoreCounts> {
+  const runs = await countRuns(deps.temporal, subject, await survivingRuns(deps, request));
+  return addCounts(runs, await countStores(deps, subject, signal));
+}
+
+async function countStores(
+  deps: ActivityDependencies,
+  subject: ErasedSubject,
+  signal: AbortSignal,
+): Promise<StoreCounts> {
   const { tenant } = subject;
   const { reader } = deps.database.forTenant(tenant);
   const versions = (await listIndexVersions(deps.database.deployment)).filter(({ state }) => state !== 'retired');
   const rows = await deps.withOwner(tenant, (owner) => countRows(owner, subject));
   const temporary = await deps.withOwner(tenant, (owner) => countTemporaryFiles(owner, subject));
   const objects = await countObjects(deps.rawStore, subject, signal);
-  const runs = await countRuns(deps.temporal, subject, await survivingRuns(deps, request));
-  return addCounts(rows, temporary, objects, runs, await countFound(reader, versions, subject, deps.probeSecret));
+  return addCounts(rows, temporary, objects, await countFound(reader, versions, subject, deps.probeSecret));
 }
 
 async function survivingRuns(deps: ActivityDependencies, request: RunsRequest): Promise<SurvivingRuns> {

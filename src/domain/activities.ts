@@ -148,3 +148,15 @@ export interface ErasureActivities {
   verifyErasure(request: RunsRequest & { readonly pass: 1 | 2; readonly rounds: number }): Promise<StoreCounts>;
   certify(erasure: ErasureRef): Promise<void>;
 }
+
+/** The steps of an erasure by age, each idempotent. */
+export interface RetentionActivities {
+  /** Opens an erasure for each tenant that holds something too old. */
+  openRetention(): Promise<readonly ErasureRef[]>;
+  markExpired(erasure: ErasureRef): Promise<StoreCounts>;
+  countExpired(erasure: ErasureRef): Promise<StoreCounts>;
+  deleteExpired(erasure: ErasureRef): Promise<StoreCounts>;
+  clearResidue(erasure: ErasureRef): Promise<StoreCounts>;
+  verifyExpired(erasure: ErasureRef): Promise<StoreCounts>;
+  certify(erasure: ErasureRef): Promise<void>;
+}

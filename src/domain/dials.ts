@@ -225,6 +225,12 @@ export const DIALS = {
     max: 36_500,
     reason: 'Age at which screenshots are erased; 0 keeps them.',
   },
+  'retention.retrieval_days': {
+    defaultValue: 0,
+    min: 0,
+    max: 36_500,
+    reason: 'Age at which recorded answers are deleted; 0 keeps them.',
+  },
 } as const satisfies Record<string, DialDefinition>;
 
 export type DialName = keyof typeof DIALS;

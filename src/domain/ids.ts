@@ -80,6 +80,11 @@ export function chunkIdOf(artifactId: string, ordinal: number): string {
   return derivedId('chunk', artifactId, ordinal);
 }
 
+/** The erasure that one run of the retention workflow opens for a tenant. */
+export function retentionErasureId(tenant: string, runId: string): string {
+  return derivedId('retention', tenant, runId);
+}
+
 /** The lineage node of one chunk's vector in one index version. */
 export function embeddingIdOf(chunkId: string, indexVersion: number): string {
   return derivedId('embedding', chunkId, indexVersion);
