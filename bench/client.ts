@@ -8,9 +8,17 @@ export class BenchClient {
     this.#headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
   }
 
-  async post<T>(path: string, body: unknown): Promise<T> {
+  post<T>(path: string, body: unknown): Promise<T> {
+    return this.#send('POST', path, body);
+  }
+
+  put<T>(path: string, body: unknown): Promise<T> {
+    return this.#send('PUT', path, body);
+  }
+
+  async #send<T>(method: string, path: string, body: unknown): Promise<T> {
     const response = await fetch(this.#url + path, {
-      method: 'POST',
+      method,
       headers: this.#headers,
       body: JSON.stringify(body),
     });

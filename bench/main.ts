@@ -6,13 +6,14 @@ import Table from 'cli-table3';
 import pg from 'pg';
 import { startApplication, type RunningApplication } from '../src/stack/application.ts';
 import { linesTo } from '../src/stack/progress.ts';
-import { startStack } from '../src/stack/stack.ts';
+import { startStack, stopParts } from '../src/stack/stack.ts';
 import { CACHE } from '../src/stack/tools.ts';
 import { BenchClient } from './client.ts';
+import { benchErasure } from './erasure.ts';
 import { percentile, runScenario, type Scenario, type ScenarioResult } from './scenario.ts';
 
-// `npm run bench`: chats through the whole system, API to reachable, with the real embedding model of the embedded
-// stack. Figures are those of one machine; compare the ratios.
+// `npm run bench`, or a part of it, `npm run bench -- chats erasure`, through the whole system with the real embedding
+// model of the embedded stack. Figures are those of one machine; compare the ratios.
 
 const SCENARIOS: readonly Scenario[] = [
   { name: 'warm-up', conversations: 20, messagesEach: 1, concurrency: 10 },
@@ -24,15 +25,23 @@ const SCENARIOS: readonly Scenario[] = [
 
 const folder = join(CACHE, 'bench');
 const progress = linesTo((line) => console.log(line));
+await stopParts(folder);
 await rm(folder, { recursive: true, force: true });
 const stack = await startStack({ folder, env: process.env, progress });
 let application: RunningApplication | undefined;
 try {
   application = await startApplication({ env: stack.env, folder });
-  await bench(new BenchClient(application.url, application.apiKey), stack.env);
+  const client = new BenchClient(application.url, application.apiKey);
+  if (wanted('chats')) await bench(client, stack.env);
+  if (wanted('erasure')) await progress.step('erasures', () => benchErasure(client, stack.env));
 } finally {
   await application?.stop();
   await stack.release();
+}
+
+function wanted(part: string): boolean {
+  const parts = process.argv.slice(2);
+  return parts.length === 0 || parts.includes(part);
 }
 
 async function bench(client: BenchClient, env: Readonly<Record<string, string>>): Promise<void> {

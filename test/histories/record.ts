@@ -2,7 +2,9 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { RETENTION_WORKFLOW } from '../../src/domain/workflows.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
+import { AT_ONCE, erase, requestErasure } from '../support/erasures.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { exportHistory } from '../support/history.ts';
 import { tone } from '../support/sound.ts';
@@ -16,7 +18,7 @@ let earshot: TestEarshot;
 
 beforeAll(async () => {
   models = await startFakeModels();
-  earshot = await startEarshot({ models, dials: { 'call.abandoned_after_ms': 1_000 } });
+  earshot = await startEarshot({ models, dials: { ...AT_ONCE, 'call.abandoned_after_ms': 1_000 } });
 });
 afterAll(async () => {
   await earshot?.stop();
@@ -87,3 +89,29 @@ it('records a screenshot, without its caption and without anything', async () =>
   models.failAlways('screen_text', { kind: 'status', status: 400 });
   await keep('screenshot/refused', (await screenshot('refused')).body.workflowId);
 });
+
+it('records an erasure, one that is cancelled, one that a hold refuses at its end, and a retention run', async () => {
+  await earshot.message({ customerId: 'forgotten', conversationId: 'forgotten' });
+  await call('forgotten', 3);
+  const { workflowId } = await erase(earshot, 'forgotten');
+  await keep('erase-customer/whole', workflowId);
+  await setDial('erasure.grace_ms', 3_600_000);
+  const cancelled = await requestErasure(earshot, 'forgotten-later');
+  const { erasureId } = cancelled.body;
+  await until('the workflow waits', async () =>
+    (await earshot.request('POST', `/v1/erasures/${erasureId}/cancel`)).status === 202,
+  );
+  await keep('erase-customer/cancelled', cancelled.body.workflowId);
+  await setDial('erasure.grace_ms', 5_000);
+  const refused = await requestErasure(earshot, 'held');
+  await earshot.request('PUT', '/v1/customers/held/hold', { reason: 'case 7' });
+  await keep('erase-customer/refused', refused.body.workflowId);
+  await setDial('retention.chat_days', 1);
+  await earshot.message({ customerId: 'elder', conversationId: 'elder', sentAt: '2026-01-05T09:00:00Z' });
+  const run = await earshot.temporal.start(RETENTION_WORKFLOW, { workflowId: 'retention', taskQueue: 'batch', args: [] });
+  await keep('retention/one', run.workflowId);
+});
+
+async function setDial(name: string, value: number): Promise<void> {
+  await earshot.request('PUT', `/v1/dials/${name}`, { value });
+}

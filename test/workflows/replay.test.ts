@@ -17,7 +17,9 @@ describe('a recorded history replays with the workflow code of today', () => {
   });
 
   it('and there is one of each workflow and path', () => {
-    expect(new Set(files.map((file) => file.split('/')[0]))).toEqual(new Set(['call', 'conversation', 'screenshot']));
+    expect(new Set(files.map((file) => file.split('/')[0]))).toEqual(
+      new Set(['call', 'conversation', 'erase-customer', 'retention', 'screenshot']),
+    );
   });
 
   it('and a changed order of steps would be noticed', async () => {
