@@ -27,6 +27,4 @@ export interface ActivityDependencies {
   /** Maintenance with the rights of the schema's owner. */
   readonly withOwner: WithOwner;
   readonly certificates: CertificateSigner;
-  /** Under which texts are hashed that an erasure looks for again. */
-  readonly probeSecret: Buffer;
 }

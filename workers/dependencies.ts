@@ -52,7 +52,6 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     temporal,
     withOwner: ownerOf(config.DATABASE_URL),
     certificates: certificateSigner(config.EARSHOT_MASTER_KEY),
-    probeSecret: config.EARSHOT_CUSTOMER_SECRET,
     keyRing: new KeyRing(config.EARSHOT_MASTER_KEY, keyTable(database)),
     speech: openAiSpeech(endpoint, config.ASR_MODEL),
     vision: openAiVision(endpoint, config.VISION_MODEL),

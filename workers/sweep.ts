@@ -40,7 +40,6 @@ export async function sweepOnce(deps: ActivityDependencies, ring: Ring): Promise
   for (const tenant of await listTenants(database.deployment)) {
     const { app } = database.forTenant(tenant);
     const overdue = await claimOverdueSessions(app, tenant, dials.get('sweep.ring_after_ms'), BATCH);
-    rung += await startErasures(deps, tenant);
     for (const { session_id: sessionId, channel, customer_key: customerKey, workflow_id: workflowId } of overdue) {
       const target = { tenant, sessionId, channel, customerKey, workflowId };
       await ring(target, dials.get('intake.ring_timeout_ms'));
@@ -48,6 +47,7 @@ export async function sweepOnce(deps: ActivityDependencies, ring: Ring): Promise
       log.info({ sessionId, channel }, 'rang for a session that waited');
       rung += 1;
     }
+    rung += await startErasures(deps, tenant);
   }
   return rung;
 }
@@ -59,8 +59,12 @@ async function startErasures(
 ): Promise<number> {
   const open = await claimErasuresToStart(database.forTenant(tenant).app, tenant, BATCH);
   for (const { erasure_id: erasureId } of open) {
-    await startErasure(temporal, { tenant, erasureId }, dials.get('intake.ring_timeout_ms'));
-    log.info({ erasureId }, 'made sure that an erasure runs');
+    try {
+      await startErasure(temporal, { tenant, erasureId }, dials.get('intake.ring_timeout_ms'));
+      log.info({ erasureId }, 'made sure that an erasure runs');
+    } catch (error) {
+      log.warn({ erasureId, ...errorForLog(error) }, 'an erasure could not be started');
+    }
   }
   return open.length;
 }

@@ -1,5 +1,6 @@
 import {
   ActivityFailure,
+  allHandlersFinished,
   condition,
   continueAsNew,
   defineQuery,
@@ -45,28 +46,28 @@ const LONGEST_STEP_MS = 21 * 60_000;
 export async function eraseCustomer(ref: ErasureRef): Promise<ErasureProgress> {
   const run = new ErasureRun(ref);
   setHandler(erasureProgressQuery, () => run.progress);
-  let inGrace = false;
+  let begun = false;
   let cancelled = false;
+  const tooLate = () => ApplicationFailure.nonRetryable('the erasure has begun', 'conflict');
   setHandler(
     cancelErasureUpdate,
-    () => {
+    async () => {
+      if (!(await steps('cancel').cancelScheduled(ref))) throw tooLate();
       cancelled = true;
     },
     {
       validator: () => {
-        if (!inGrace) throw ApplicationFailure.nonRetryable('the erasure has begun', 'conflict');
+        if (begun) throw tooLate();
       },
     },
   );
   const { state, graceMs, secondPassAfterMs } = await run.step('scheduled', () => steps('open').openErasure(ref));
-  if (state === 'scheduled' && graceMs > 0) {
-    inGrace = true;
-    await condition(() => cancelled, graceMs);
-    inGrace = false;
-    if (cancelled && (await steps('cancel').cancelScheduled(ref))) return run.progress;
-  }
-  if (state !== 'scheduled' && state !== 'running') return run.progress;
-  if ((await run.step('raiseFence', () => steps('fence').raiseFence(ref))) !== 'running') return run.progress;
+  if (state === 'scheduled' && graceMs > 0) await condition(() => cancelled, graceMs);
+  begun = true;
+  const fenced = await run.step('raiseFence', () => steps('fence').raiseFence(ref));
+  await condition(allHandlersFinished);
+  if (fenced !== 'running') return run.progress;
+  run.fenced();
   await run.step('writeLedger', () => steps('ledger').writeLedger(ref));
   await run.eraseUntilClean(1);
   await run.pauseBeforeSecondPass(secondPassAfterMs);
@@ -78,14 +79,19 @@ export async function eraseCustomer(ref: ErasureRef): Promise<ErasureProgress> {
 /** One run of the workflow, with what it tells of itself. */
 class ErasureRun {
   readonly #ref: ErasureRef;
-  readonly #request: RunsRequest;
+  #request: RunsRequest;
   /** Whether a run did not end by itself, so that its steps may still be at work. */
   #terminated = false;
   #progress: ErasureProgress = { step: 'scheduled', rounds: 0, leftovers: 0, blockedBy: null };
 
   constructor(ref: ErasureRef) {
     this.#ref = ref;
-    this.#request = { ...ref, startedBefore: workflowInfo().startTime.toISOString() };
+    this.#request = { ...ref, startedBefore: '' };
+  }
+
+  /** Runs that begin from now on have records of after the fence to do. The time is that of the server. */
+  fenced(): void {
+    this.#request = { ...this.#ref, startedBefore: new Date().toISOString() };
   }
 
   get progress(): ErasureProgress {

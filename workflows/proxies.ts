@@ -65,8 +65,9 @@ const batch = {
   retry: { initialInterval: '500ms', backoffCoefficient: 2, maximumInterval: '1m' },
 } as const;
 
+/** Gives up after some three minutes, so that the workflow can tell what holds it up; then it tries again. */
 export function erasure(summary: string): ErasureActivities {
-  return proxyActivities<ErasureActivities>({ ...batch, summary });
+  return proxyActivities<ErasureActivities>({ ...batch, retry: { ...batch.retry, maximumAttempts: 10 }, summary });
 }
 
 export function retention(summary: string): RetentionActivities {

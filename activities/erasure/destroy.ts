@@ -2,8 +2,10 @@ import {
   deleteCustomerRows,
   deleteRecords,
   destroyKeys as destroyKeyRows,
-  erasedRecords,
-  markCustomerRecords,
+  FIRST_RECORD,
+  markRecords as markRecordRows,
+  recordsToErase,
+  type CustomerErasure,
 } from '../../src/db/erased-rows.ts';
 import { addCounts, type ErasureRef, type StoreCounts } from '../../src/domain/erasure.ts';
 import { customerPrefix, generationOf } from '../../src/raw-store/object-key.ts';
@@ -19,13 +21,30 @@ export async function markRecords(
 ): Promise<StoreCounts> {
   const erasure = await loadFenced(deps, ref);
   const { app } = deps.database.forTenant(ref.tenant);
-  const limit = deps.dials.get('erasure.page_records');
   let records = 0;
+  for await (const page of pagesOf(deps, erasure, signal)) {
+    await markRecordRows(app, ref, page);
+    records += page.length;
+  }
+  return { 'postgres.tombstone': records };
+}
+
+/** The ids of all records that the erasure takes, page by page; a page may be deleted while it is held. */
+async function* pagesOf(
+  deps: ActivityDependencies,
+  erasure: CustomerErasure,
+  signal: AbortSignal,
+): AsyncGenerator<string[]> {
+  const { app } = deps.database.forTenant(erasure.tenant);
+  const limit = deps.dials.get('erasure.page_records');
+  let after = FIRST_RECORD;
   for (;;) {
     signal.throwIfAborted();
-    const marked = await markCustomerRecords(app, erasure, limit);
-    if (marked === 0) return { 'postgres.tombstone': records };
-    records += marked;
+    const page = await recordsToErase(app, erasure, after, limit);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    yield page.map(({ interaction_id }) => interaction_id);
+    after = last;
     beat();
   }
 }
@@ -46,16 +65,9 @@ export async function deleteRows(
 ): Promise<StoreCounts> {
   const erasure = await loadFenced(deps, ref);
   const database = deps.database.forTenant(ref.tenant);
-  const limit = deps.dials.get('erasure.page_records');
   let deleted: StoreCounts = {};
-  let after: string | null = null;
-  for (;;) {
-    signal.throwIfAborted();
-    const page: string[] = await erasedRecords(database.app, ref.tenant, ref.erasureId, after, limit);
-    if (page.length === 0) break;
+  for await (const page of pagesOf(deps, erasure, signal)) {
     deleted = addCounts(deleted, await deleteRecords(database, page));
-    after = page.at(-1)!;
-    beat();
   }
   return addCounts(deleted, await deleteCustomerRows(database.app, erasure));
 }

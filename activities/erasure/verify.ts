@@ -1,5 +1,5 @@
 import { sampleProbes, sessionWorkflows } from '../../src/db/erased-rows.ts';
-import { noteStep } from '../../src/db/erasures.ts';
+import { noteOnce, noteStep } from '../../src/db/erasures.ts';
 import { listIndexVersions } from '../../src/db/index-versions.ts';
 import type { RunsRequest } from '../../src/domain/activities.ts';
 import {
@@ -10,7 +10,7 @@ import {
   type StoreCounts,
 } from '../../src/domain/erasure.ts';
 import { countObjects } from '../../src/verification/objects.ts';
-import { countFound, hashText } from '../../src/verification/read-path.ts';
+import { countFound } from '../../src/verification/read-path.ts';
 import { countRuns, type SurvivingRuns } from '../../src/verification/runs.ts';
 import type { ErasedSubject } from '../../src/verification/subject.ts';
 import { countRows } from '../../src/verification/tables.ts';
@@ -30,15 +30,13 @@ export async function countBefore(
   const probes = await rememberProbes(deps, request);
   const subject = { ...(await subjectOf(deps, request)), probes };
   const before = await countEverywhere(deps, subject, request, signal);
-  await noteStep(app, request, 'countBefore', { before, probes });
+  await noteOnce(app, request, { before, probes });
   return before;
 }
 
 async function rememberProbes(deps: ActivityDependencies, { tenant, erasureId }: ErasureRef): Promise<ErasureProbes> {
   const { app } = deps.database.forTenant(tenant);
-  const { chunks, objects, runs } = await sampleProbes(app, tenant, erasureId, PROBES_KEPT);
-  const hashed = chunks.map(({ chunk_id: chunkId, text }) => ({ chunkId, textHash: hashText(deps.probeSecret, text) }));
-  return { chunks: hashed, objects, runs };
+  return sampleProbes(app, tenant, erasureId, PROBES_KEPT);
 }
 
 /** The same for records that are erased by age. */
@@ -50,9 +48,9 @@ export async function countExpired(
   const { report } = await loadErasure(deps, ref);
   if (report.before !== undefined) return report.before;
   const { app } = deps.database.forTenant(ref.tenant);
-  await noteStep(app, ref, 'countBefore', { probes: await rememberProbes(deps, ref) });
+  await noteOnce(app, ref, { probes: await rememberProbes(deps, ref) });
   const before = await countExpiredEverywhere(deps, ref, signal);
-  await noteStep(app, ref, 'countBefore', { before });
+  await noteOnce(app, ref, { before });
   return before;
 }
 
@@ -74,9 +72,17 @@ export async function verifyErasure(
   const found = await countEverywhere(deps, await subjectOf(deps, request), request, signal);
   const at = new Date().toISOString();
   const { app } = deps.database.forTenant(request.tenant);
-  const late = request.pass === 2 ? { late: found, secondPassAt: at } : {};
+  const { report } = await loadErasure(deps, request);
+  // A workflow that begins again looks again: what an earlier second pass has found is not forgotten.
+  const late = request.pass === 2 ? { late: greatest(report.late ?? {}, found), secondPassAt: at } : {};
   await noteStep(app, request, 'verify', { after: found, verifiedAt: at, rounds: request.rounds, ...late });
   return found;
+}
+
+/** The greater count of each store. */
+function greatest(one: StoreCounts, other: StoreCounts): StoreCounts {
+  const stores = new Set([...Object.keys(one), ...Object.keys(other)]);
+  return Object.fromEntries([...stores].map((store) => [store, Math.max(one[store] ?? 0, other[store] ?? 0)]));
 }
 
 async function countEverywhere(
@@ -85,7 +91,7 @@ async function countEverywhere(
   request: RunsRequest,
   signal: AbortSignal,
 ): Promise<StoreCounts> {
-  const runs = await countRuns(deps.temporal, subject, await survivingRuns(deps, request));
+  const runs = await countRuns(deps.temporal, subject, () => survivingRuns(deps, request));
   return addCounts(runs, await countStores(deps, subject, signal));
 }
 
@@ -100,7 +106,7 @@ async function countStores(
   const rows = await deps.withOwner(tenant, (owner) => countRows(owner, subject));
   const temporary = await deps.withOwner(tenant, (owner) => countTemporaryFiles(owner, subject));
   const objects = await countObjects(deps.rawStore, subject, signal);
-  return addCounts(rows, temporary, objects, await countFound(reader, versions, subject, deps.probeSecret));
+  return addCounts(rows, temporary, objects, await countFound(reader, versions, subject));
 }
 
 async function survivingRuns(deps: ActivityDependencies, request: RunsRequest): Promise<SurvivingRuns> {

@@ -1,4 +1,10 @@
-import { acceptInteraction, findBodyHash, type AcceptedText, type NewInteraction } from '../db/intake.ts';
+import {
+  acceptInteraction,
+  findBodyHash,
+  findRawObject,
+  type AcceptedText,
+  type NewInteraction,
+} from '../db/intake.ts';
 import { chunkPassages, CHUNKER_VERSION } from '../domain/chunking.ts';
 import { EarshotError } from '../domain/errors.ts';
 import { artifactIdOf, chunkIdOf, workflowIdOf } from '../domain/ids.ts';
@@ -53,6 +59,7 @@ export async function acceptRecord(deps: ApiDependencies, record: CapturedRecord
     const { outcome, bodyHash, ring } = await acceptInteraction(db, interaction, text);
     if (outcome === 'stale_key') {
       deps.keyRing.forget(record.tenant, identity.customerKey);
+      await removeObject(deps, interaction);
       continue;
     }
     if (outcome === 'accepted') deps.metrics.accepted.inc({ channel: interaction.channel });
@@ -92,7 +99,7 @@ function identify({ ids }: ApiDependencies, record: CapturedRecord): Identity {
 async function isDuplicate(deps: ApiDependencies, identity: Identity): Promise<boolean> {
   const { tenant, interactionId, bodyHash } = identity;
   const known = await findBodyHash(deps.database.forTenant(tenant).app, tenant, interactionId);
-  if (known !== undefined && known !== bodyHash) throw conflict();
+  if (known !== undefined && known !== bodyHash) throw conflict('duplicate');
   return known !== undefined;
 }
 
@@ -164,17 +171,36 @@ function searchableText({ interactionId }: NewInteraction, text: string): Accept
 async function refuseOrRepeat(
   deps: ApiDependencies,
   interaction: NewInteraction,
-  outcome: 'duplicate' | 'erased' | 'segment_taken',
+  outcome: 'duplicate' | 'erased' | 'segment_taken' | 'session_taken',
   bodyHash: string | null,
 ): Promise<void> {
-  if (outcome === 'duplicate' && bodyHash === interaction.bodyHash) return;
-  if (interaction.rawObject !== null) await deps.rawStore.delete(interaction.rawObject, AbortSignal.timeout(10_000));
+  if (outcome === 'duplicate' && bodyHash === interaction.bodyHash) return removeSecondCopy(deps, interaction);
+  await removeObject(deps, interaction);
   if (outcome === 'erased') throw new EarshotError('erased', 'this was captured before its customer was erased');
-  throw conflict(outcome === 'segment_taken' ? 'index' : undefined);
+  throw conflict(outcome);
 }
 
-function conflict(field?: string): EarshotError {
-  if (field === undefined) return new EarshotError('conflict', 'a record with this idempotency key has another body');
-  const message = 'a segment with this index has another idempotency key';
-  return new EarshotError('conflict', message, { fields: [{ field, message }] });
+/** Of two equal requests with an erasure between them, the second has sealed its bytes under another key, elsewhere. */
+async function removeSecondCopy(deps: ApiDependencies, interaction: NewInteraction): Promise<void> {
+  if (interaction.rawObject === null) return;
+  const db = deps.database.forTenant(interaction.tenant).app;
+  const kept = await findRawObject(db, interaction.tenant, interaction.interactionId);
+  if (kept !== interaction.rawObject) await removeObject(deps, interaction);
+}
+
+async function removeObject(deps: ApiDependencies, { rawObject }: NewInteraction): Promise<void> {
+  if (rawObject !== null) await deps.rawStore.delete(rawObject, AbortSignal.timeout(10_000));
+}
+
+const CONFLICTS = {
+  segment_taken: { field: 'index', message: 'a segment with this index has another idempotency key' },
+  session_taken: { field: 'customerId', message: 'the conversation or call belongs to another customer' },
+} as const;
+
+function conflict(outcome: 'duplicate' | keyof typeof CONFLICTS): EarshotError {
+  if (outcome === 'duplicate') {
+    return new EarshotError('conflict', 'a record with this idempotency key has another body');
+  }
+  const fault = CONFLICTS[outcome];
+  return new EarshotError('conflict', fault.message, { fields: [fault] });
 }

@@ -38,11 +38,11 @@ export async function storeArtifact(db: Queryable, artifact: NewArtifact): Promi
     name: 'store_artifact',
     text: `
       with record as materialized (
-        select i.interaction_id, i.session_id, i.customer_key, i.modality, i.author, i.captured_at
+        select i.interaction_id, i.session_id, i.customer_key, i.modality, i.author, i.captured_at, i.key_generation
         from interaction i
         where i.tenant = $1 and i.interaction_id = $2::uuid
       ), fence as materialized (
-        select erased_before
+        select erased_before, key_generation
         from subject
         where tenant = $1 and customer_key = (select customer_key from record)
         for share
@@ -50,6 +50,7 @@ export async function storeArtifact(db: Queryable, artifact: NewArtifact): Promi
         select record.*
         from record, fence
         where record.captured_at > coalesce(fence.erased_before, '-infinity')
+          and record.key_generation = fence.key_generation
       ), written as (
         insert into artifact (
           tenant, artifact_id, interaction_id, customer_key, kind, piece, state, reason, content, redactions,

@@ -130,7 +130,7 @@ export async function storeEmbeddings(db: Queryable, embeddings: NewEmbeddings):
         from unnest($2::uuid[], $3::uuid[], $4::text[]) as g (chunk_id, embedding_id, vector)
         join chunk c on c.tenant = $1 and c.chunk_id = g.chunk_id
       ), fence as materialized (
-        select customer_key, erased_before
+        select customer_key, erased_before, key_generation
         from subject
         where tenant = $1 and customer_key in (select customer_key from given)
         order by customer_key
@@ -140,7 +140,7 @@ export async function storeEmbeddings(db: Queryable, embeddings: NewEmbeddings):
         from given
         join fence using (customer_key)
         join interaction i on i.tenant = $1 and i.interaction_id = given.interaction_id
-        where i.captured_at > coalesce(fence.erased_before, '-infinity')
+        where i.captured_at > coalesce(fence.erased_before, '-infinity') and i.key_generation = fence.key_generation
       ), written as (
         insert into embedding (
           index_version, tenant, chunk_id, customer_key, embedding, model_version, embedded_at, committed_at)

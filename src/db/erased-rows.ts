@@ -1,4 +1,4 @@
-import type { ErasureProbes, StoreCounts } from '../domain/erasure.ts';
+import type { ErasureProbes, ErasureRef, StoreCounts } from '../domain/erasure.ts';
 import { only, run, type Queryable, type TenantDatabase } from './pools.ts';
 
 /**
@@ -20,14 +20,20 @@ const RECORD_TABLES = {
   interaction: 'delete from interaction where tenant = $1 and interaction_id = any($2::uuid[])',
 } as const;
 
-/** What belongs to the customer and to no record. `$3` is the watermark. */
+/** What belongs to the customer and to no record. `$3` is the watermark. Each is repeated until it deletes nothing. */
 const CUSTOMER_TABLES = {
   // A conversation that goes on after the erasure keeps its row, which says nothing of what was in it.
   session: `
     delete from session s
     where s.tenant = $1 and s.customer_key = $2 and $3::timestamptz is not null
       and not exists (select from interaction i where i.tenant = $1 and i.session_id = s.session_id)`,
-  retrieval: 'delete from retrieval where tenant = $1 and customer_key = $2 and asked_at <= $3::timestamptz',
+  retrieval: `
+    delete from retrieval
+    where tenant = $1 and retrieval_id in (
+      select retrieval_id
+      from retrieval
+      where tenant = $1 and customer_key = $2 and asked_at <= $3::timestamptz
+      limit 5000)`,
   legal_hold: 'delete from legal_hold where tenant = $1 and customer_key = $2 and placed_at <= $3::timestamptz',
 } as const;
 
@@ -58,62 +64,72 @@ export interface CustomerErasure {
   readonly destroyedGeneration: number;
 }
 
+/** Where a walk over a customer's records stands: time and id of the last one. The time is Postgres' own text of it. */
+export interface RecordCursor {
+  readonly captured_at: string;
+  readonly interaction_id: string;
+}
+
+export const FIRST_RECORD: RecordCursor = {
+  captured_at: '-infinity',
+  interaction_id: '00000000-0000-0000-0000-000000000000',
+};
+
 /**
- * Writes the tombstones of a page of the customer's records; answers how many there were. A record gets its tombstone
- * before its rows go, so that it is refused from then on whatever time it claims.
+ * The next page of the records that an erasure takes, in the order of the index `interaction_by_customer`: a walk costs
+ * the same for each page, however many customers there are.
  */
-export async function markCustomerRecords(db: Queryable, erasure: CustomerErasure, limit: number): Promise<number> {
+export async function recordsToErase(
+  db: Queryable,
+  erasure: CustomerErasure,
+  after: RecordCursor,
+  limit: number,
+): Promise<RecordCursor[]> {
   const statement = {
-    name: 'mark_customer_records',
+    name: 'records_to_erase',
     text: `
-      with page as materialized (
-        select i.interaction_id, i.modality
-        from interaction i
-        where i.tenant = $1 and i.customer_key = $3
-          and (i.key_generation <= $4::integer or i.captured_at <= $5::timestamptz)
-          and not exists (select from tombstone t where t.tenant = $1 and t.interaction_id = i.interaction_id)
-        limit $6
-      )
+      select captured_at::text as captured_at, interaction_id
+      from interaction
+      where tenant = $1 and customer_key = $2
+        and captured_at >= $5::timestamptz and (captured_at, interaction_id) > ($5::timestamptz, $6::uuid)
+        and (key_generation <= $3::integer or captured_at <= $4::timestamptz)
+      order by captured_at, interaction_id
+      limit $7`,
+  };
+  const { tenant, customerKey, destroyedGeneration, erasedBefore } = erasure;
+  const { captured_at, interaction_id } = after;
+  const values = [tenant, customerKey, destroyedGeneration, erasedBefore, captured_at, interaction_id, limit];
+  return run<RecordCursor>(db, statement, values);
+}
+
+/**
+ * Writes the tombstones of records, before their rows go: from then on they are refused whatever time they claim.
+ * Records that have one, of another erasure perhaps, keep it.
+ */
+export async function markRecords(
+  db: Queryable,
+  { tenant, erasureId }: ErasureRef,
+  interactionIds: readonly string[],
+): Promise<void> {
+  const statement = {
+    name: 'mark_records',
+    text: `
       insert into tombstone (tenant, interaction_id, erasure_id, modality, artifacts, chunks, embeddings)
-      select $1, page.interaction_id, $2::uuid, page.modality, made.artifacts, made.chunks, made.embeddings
-      from page
+      select $1, i.interaction_id, $2::uuid, i.modality, made.artifacts, made.chunks, made.embeddings
+      from interaction i
       cross join lateral (
         select
-          (select count(*) from artifact a where a.tenant = $1 and a.interaction_id = page.interaction_id) as artifacts,
+          (select count(*) from artifact a where a.tenant = $1 and a.interaction_id = i.interaction_id) as artifacts,
           count(distinct c.chunk_id) as chunks,
           count(e.chunk_id) as embeddings
         from chunk c
         left join embedding e on e.tenant = $1 and e.chunk_id = c.chunk_id
-        where c.tenant = $1 and c.interaction_id = page.interaction_id
+        where c.tenant = $1 and c.interaction_id = i.interaction_id
       ) as made
-      on conflict do nothing
-      returning interaction_id`,
+      where i.tenant = $1 and i.interaction_id = any($3::uuid[])
+      on conflict do nothing`,
   };
-  const { tenant, erasureId, customerKey, destroyedGeneration, erasedBefore } = erasure;
-  const values = [tenant, erasureId, customerKey, destroyedGeneration, erasedBefore, limit];
-  return (await run(db, statement, values)).length;
-}
-
-/** The customer's records that still have rows, a page at a time, in the order of their ids. */
-export async function erasedRecords(
-  db: Queryable,
-  tenant: string,
-  erasureId: string,
-  after: string | null,
-  limit: number,
-): Promise<string[]> {
-  const statement = {
-    name: 'erased_records',
-    text: `
-      select t.interaction_id
-      from tombstone t
-      join interaction i on i.tenant = $1 and i.interaction_id = t.interaction_id
-      where t.tenant = $1 and t.erasure_id = $2::uuid and ($3::uuid is null or t.interaction_id > $3)
-      order by t.interaction_id
-      limit $4`,
-  };
-  const rows = await run<{ interaction_id: string }>(db, statement, [tenant, erasureId, after, limit]);
-  return rows.map(({ interaction_id }) => interaction_id);
+  await run(db, statement, [tenant, erasureId, interactionIds]);
 }
 
 /** Deletes all rows of the given records in one short transaction; answers how many of each table. */
@@ -133,7 +149,13 @@ export async function deleteCustomerRows(db: Queryable, erasure: CustomerErasure
   const { tenant, customerKey, erasedBefore } = erasure;
   const counts: Record<string, number> = {};
   for (const [table, text] of Object.entries(CUSTOMER_TABLES)) {
-    counts[`postgres.${table}`] = await countDeleted(db, table, text, [tenant, customerKey, erasedBefore]);
+    let all = 0;
+    let deleted: number;
+    do {
+      deleted = await countDeleted(db, table, text, [tenant, customerKey, erasedBefore]);
+      all += deleted;
+    } while (deleted > 0);
+    counts[`postgres.${table}`] = all;
   }
   return counts;
 }
@@ -202,17 +224,17 @@ export async function sessionWorkflows(
   return run(db, statement, [tenant, customerKey, destroyedGeneration]);
 }
 
-/** Ids, and keyed hashes of texts, of some of what is about to go, spread over all of it. */
+/** Ids of some of what is about to go, spread over all of it. A chunk's id is a hash of what it was made of. */
 export async function sampleProbes(
   db: Queryable,
   tenant: string,
   erasureId: string,
   limit: number,
-): Promise<{ chunks: { chunk_id: string; text: string }[]; objects: string[]; runs: ErasureProbes['runs'] }> {
+): Promise<{ chunks: string[]; objects: string[]; runs: ErasureProbes['runs'] }> {
   const chunks = {
     name: 'sample_erased_chunks',
     text: `
-      select c.chunk_id, c.text
+      select c.chunk_id
       from tombstone t
       join chunk c on c.tenant = $1 and c.interaction_id = t.interaction_id
       where t.tenant = $1 and t.erasure_id = $2::uuid
@@ -240,7 +262,7 @@ export async function sampleProbes(
   };
   const values = [tenant, erasureId, limit];
   return {
-    chunks: await run(db, chunks, values),
+    chunks: (await run<{ chunk_id: string }>(db, chunks, values)).map(({ chunk_id }) => chunk_id),
     objects: (await run<{ object: string }>(db, objects, values)).map(({ object }) => object),
     runs: await run(db, runs, values),
   };

@@ -145,7 +145,9 @@ async function raiseFenceWithin(transaction: Queryable, { tenant, erasure_id: id
     text: `
       with fenced as (
         update subject set
-          erased_before = greatest(subject.erased_before, clock_timestamp()),
+          -- Whole milliseconds, upwards: that is what clients of this database compare with.
+          erased_before = greatest(
+            subject.erased_before, date_trunc('milliseconds', clock_timestamp()) + interval '1 ms'),
           key_generation = key_generation + 1
         from erasure e
         where e.tenant = $1 and e.erasure_id = $2::uuid
@@ -215,9 +217,24 @@ export async function noteStep(
         step = $3,
         report = report || $4::jsonb,
         start_after = greatest(start_after, now() + interval '5 minutes')
-      where tenant = $1 and erasure_id = $2::uuid`,
+      where tenant = $1 and erasure_id = $2::uuid and state = 'running'`,
   };
   await run(db, statement, [tenant, erasureId, step, JSON.stringify(report)]);
+}
+
+/** Adds to the report what it does not say yet: a repeated step would see less than the first did. */
+export async function noteOnce(
+  db: Queryable,
+  { tenant, erasureId }: { readonly tenant: string; readonly erasureId: string },
+  report: ErasureReport,
+): Promise<void> {
+  const statement = {
+    name: 'note_erasure_once',
+    text: `
+      update erasure set report = $3::jsonb || report
+      where tenant = $1 and erasure_id = $2::uuid and state = 'running'`,
+  };
+  await run(db, statement, [tenant, erasureId, JSON.stringify(report)]);
 }
 
 export async function completeErasure(db: Queryable, tenant: string, erasureId: string): Promise<void> {

@@ -67,6 +67,10 @@ async function makeLive(client: pg.Client, model: string, dimensions: number): P
   await client.query(`
     create index embedding_v${version}_hnsw on embedding_v${version}
     using hnsw ((embedding::vector(${dimensions})) vector_cosine_ops)`);
+  // A partition takes no statistics targets from its parent: without these, short vectors would enter pg_statistic.
+  await client.query(`
+    alter table embedding_v${version} alter column embedding set statistics 0;
+    alter index embedding_v${version}_hnsw alter column 1 set statistics 0`);
   await client.query(`
     alter table embedding_v${version} enable row level security;
     alter table embedding_v${version} force row level security;

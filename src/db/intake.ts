@@ -42,10 +42,10 @@ export interface AcceptedText {
 /**
  * `accepted`: now durable. `duplicate`: it was already, `bodyHash` says with which body. `erased`: captured before its
  * customer's erasure, or erased itself. `stale_key`: the data key was replaced meanwhile, seal again. `segment_taken`: another record
- * holds this segment's index.
+ * holds this segment's index. `session_taken`: the conversation or call is another customer's.
  */
 export interface AcceptResult {
-  readonly outcome: 'accepted' | 'duplicate' | 'erased' | 'stale_key' | 'segment_taken';
+  readonly outcome: 'accepted' | 'duplicate' | 'erased' | 'stale_key' | 'segment_taken' | 'session_taken';
   readonly bodyHash: string | null;
   /** Whether the session slept and must be rung. */
   readonly ring: boolean;
@@ -81,6 +81,7 @@ const ACCEPT = {
         rings = case when s.awake_since is null then 0 else s.rings end,
         awake_since = coalesce(s.awake_since, excluded.awake_since),
         ended_at = coalesce(s.ended_at, excluded.ended_at)
+      where s.customer_key = excluded.customer_key
       returning session_id, awake_since = now() as ring
     ), logged as (
       insert into interaction (
@@ -130,6 +131,7 @@ const ACCEPT = {
     select
       (select erased_before from fence) as erased_before,
       exists (select from tombstone where tenant = $1 and interaction_id = $2) as tombstoned,
+      exists (select from admitted) as admitted,
       exists (select from logged) as accepted,
       exists (select from roused) as roused,
       coalesce((select ring from roused), false) as ring,
@@ -139,6 +141,7 @@ const ACCEPT = {
 interface AcceptRow {
   readonly erased_before: Date | null;
   readonly tombstoned: boolean;
+  readonly admitted: boolean;
   readonly accepted: boolean;
   readonly roused: boolean;
   readonly ring: boolean;
@@ -156,6 +159,7 @@ export async function acceptInteraction(
   if (row.accepted) return { outcome: 'accepted', bodyHash: null, ring: row.ring };
   if (row.body_hash !== null) return { outcome: 'duplicate', bodyHash: row.body_hash, ring: false };
   if (row.roused) return lostRace(db, interaction);
+  if (row.admitted) return { outcome: 'session_taken', bodyHash: null, ring: false };
   const erased = row.tombstoned || (row.erased_before !== null && interaction.capturedAt <= row.erased_before);
   return { outcome: erased ? 'erased' : 'stale_key', bodyHash: null, ring: false };
 }
@@ -215,4 +219,17 @@ export async function findBodyHash(db: Queryable, tenant: string, interactionId:
   };
   const rows = await run<{ body_hash: string }>(db, statement, [tenant, interactionId]);
   return rows[0]?.body_hash;
+}
+
+/** Where the bytes of an accepted record lie; null for one without, undefined when it is not there. */
+export async function findRawObject(
+  db: Queryable,
+  tenant: string,
+  interactionId: string,
+): Promise<string | null | undefined> {
+  const statement = {
+    name: 'find_raw_object',
+    text: 'select raw_object from interaction where tenant = $1 and interaction_id = $2::uuid',
+  };
+  return (await run<{ raw_object: string | null }>(db, statement, [tenant, interactionId]))[0]?.raw_object;
 }

@@ -1,5 +1,5 @@
 import { lockSubject } from './erasures.ts';
-import { run, type Queryable, type TenantDatabase } from './pools.ts';
+import { only, run, type Queryable, type TenantDatabase } from './pools.ts';
 
 export interface LegalHoldRow {
   readonly hold_id: string;
@@ -18,30 +18,58 @@ export interface NewLegalHold {
   readonly holdId: string;
   readonly customerKey: string;
   readonly sealedReason: Uint8Array;
+  /** Of the data key that sealed the reason. */
+  readonly keyGeneration: number;
   readonly placedBy: string;
   readonly reviewAt: Date | null;
 }
 
+/** `erasing`: it is too late. `stale_key`: the data key was replaced meanwhile, seal again. */
+export type PlacedHold = LegalHoldRow | 'erasing' | 'stale_key';
+
 /**
- * Places a hold, or answers the one that stands. Undefined when an erasure of the customer is under way: it is too late.
- * The subject's lock orders it with a request for erasure that comes at the same moment.
+ * Places a hold, or answers the one that stands, unchanged. The subject's lock orders it with a request for erasure that
+ * comes at the same moment; what follows the lock sees what was committed before it.
  */
-export async function placeHold(database: TenantDatabase, hold: NewLegalHold): Promise<LegalHoldRow | undefined> {
+export async function placeHold(database: TenantDatabase, hold: NewLegalHold): Promise<PlacedHold> {
+  const { tenant, customerKey } = hold;
+  return database.transaction(async (transaction) => {
+    await lockSubject(transaction, tenant, customerKey);
+    const standing = await findHold(transaction, tenant, customerKey);
+    if (standing !== undefined) return standing;
+    const { erasing, generation } = await stateOf(transaction, tenant, customerKey);
+    if (erasing) return 'erasing';
+    return generation === hold.keyGeneration ? insertHold(transaction, hold) : 'stale_key';
+  });
+}
+
+async function stateOf(
+  transaction: Queryable,
+  tenant: string,
+  customerKey: string,
+): Promise<{ erasing: boolean; generation: number }> {
   const statement = {
-    name: 'place_hold',
+    name: 'hold_state',
+    text: `
+      select key_generation as generation,
+        exists (select from erasure where tenant = $1 and customer_key = $2 and state = 'running') as erasing
+      from subject
+      where tenant = $1 and customer_key = $2`,
+  };
+  return only(await run<{ erasing: boolean; generation: number }>(transaction, statement, [tenant, customerKey]));
+}
+
+async function insertHold(transaction: Queryable, hold: NewLegalHold): Promise<LegalHoldRow> {
+  const statement = {
+    name: 'insert_hold',
     text: `
       insert into legal_hold (tenant, hold_id, customer_key, sealed_reason, placed_by, review_at)
-      select $1, $2::uuid, $3, $4, $5, $6::timestamptz
-      where not exists (select from erasure where tenant = $1 and customer_key = $3 and state = 'running')
-      on conflict (tenant, customer_key) where released_at is null do update set review_at = excluded.review_at
+      values ($1, $2::uuid, $3, $4, $5, $6::timestamptz)
       returning ${COLUMNS}`,
   };
   const { tenant, holdId, customerKey, sealedReason, placedBy, reviewAt } = hold;
   const values = [tenant, holdId, customerKey, sealedReason, placedBy, reviewAt];
-  return database.transaction(async (transaction) => {
-    await lockSubject(transaction, tenant, customerKey);
-    return (await run<LegalHoldRow>(transaction, statement, values))[0];
-  });
+  return only(await run<LegalHoldRow>(transaction, statement, values));
 }
 
 /** Lifts the customer's hold; false when there was none. */

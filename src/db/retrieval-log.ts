@@ -1,4 +1,4 @@
-import { run, type Queryable } from './pools.ts';
+import { only, run, type Queryable } from './pools.ts';
 
 export interface RetrievalRecord {
   readonly tenant: string;
@@ -24,9 +24,11 @@ export interface RetrievalRecord {
 /**
  * Keeps what a query got back, for the question "what did the copilot know?". Of a customer who was erased between the
  * question and this record, nothing is kept: the fence compares the key that sealed the query. A hit that was erased
- * meanwhile is left out.
+ * meanwhile is left out; one that goes at this very moment makes the statement fail by its foreign key, to be sent again.
+ *
+ * @returns false when the key was replaced and nothing was kept.
  */
-export async function recordRetrieval(db: Queryable, record: RetrievalRecord): Promise<void> {
+export async function recordRetrieval(db: Queryable, record: RetrievalRecord): Promise<boolean> {
   const statement = {
     name: 'record_retrieval',
     text: `
@@ -39,17 +41,19 @@ export async function recordRetrieval(db: Queryable, record: RetrievalRecord): P
         where $15::integer is null or $15 = (select key_generation from fence)
         on conflict do nothing
         returning retrieval_id
+      ), listed as (
+        insert into retrieval_hit (tenant, retrieval_id, position, chunk_id, score, text_rank, vector_rank, reachable_at)
+        select $1, retrieval_id, hit.position, hit.chunk_id, hit.score, hit.text_rank, hit.vector_rank, hit.reachable_at
+        from asked
+        cross join unnest($10::uuid[], $11::real[], $12::integer[], $13::integer[], $14::timestamptz[])
+          with ordinality as hit (chunk_id, score, text_rank, vector_rank, reachable_at, position)
+        join chunk c on c.tenant = $1 and c.chunk_id = hit.chunk_id
+        on conflict do nothing
       )
-      insert into retrieval_hit (tenant, retrieval_id, position, chunk_id, score, text_rank, vector_rank, reachable_at)
-      select $1, retrieval_id, hit.position, hit.chunk_id, hit.score, hit.text_rank, hit.vector_rank, hit.reachable_at
-      from asked
-      cross join unnest($10::uuid[], $11::real[], $12::integer[], $13::integer[], $14::timestamptz[])
-        with ordinality as hit (chunk_id, score, text_rank, vector_rank, reachable_at, position)
-      join chunk c on c.tenant = $1 and c.chunk_id = hit.chunk_id
-      on conflict do nothing`,
+      select exists (select from asked) as kept`,
   };
   const { hits } = record;
-  await run(db, statement, [
+  const values = [
     record.tenant,
     record.retrievalId,
     record.customerKey,
@@ -65,7 +69,8 @@ export async function recordRetrieval(db: Queryable, record: RetrievalRecord): P
     hits.map(({ vectorRank }) => vectorRank),
     hits.map(({ reachableAt }) => reachableAt),
     record.keyGeneration,
-  ]);
+  ];
+  return only(await run<{ kept: boolean }>(db, statement, values)).kept;
 }
 
 export interface RetrievalRow {

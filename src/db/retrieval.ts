@@ -57,6 +57,8 @@ const FILTERS = `
   and c.confidence >= $8`;
 
 /**
+ * From the moment of the fence nobody finds what is being erased, however long its rows take to go.
+ *
  * Ranks are shared by near-ties, which the recency rank then orders: vectors within 0.01 of cosine distance, texts of
  * the same score to three digits.
  */
@@ -81,7 +83,9 @@ const fusedRows = (version: number): string => `
   join artifact a on a.tenant = $1 and a.artifact_id = c.artifact_id
   join interaction i on i.tenant = $1 and i.interaction_id = c.interaction_id
   join freshness f on f.tenant = $1 and f.interaction_id = c.interaction_id
-  left join embedding e on e.index_version = ${version} and e.tenant = $1 and e.chunk_id = c.chunk_id`;
+  join subject s on s.tenant = $1 and s.customer_key = c.customer_key
+  left join embedding e on e.index_version = ${version} and e.tenant = $1 and e.chunk_id = c.chunk_id
+  where i.key_generation = s.key_generation and i.captured_at > coalesce(s.erased_before, '-infinity')`;
 
 /**
  * Any word may match, so that a question finds what shares only some of its words: the parser's "and" is turned into

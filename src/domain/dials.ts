@@ -174,11 +174,11 @@ export const DIALS = {
     reason: 'How long runs that were cancelled may finish what is in flight; then they are terminated.',
   },
   'erasure.second_pass_after_ms': {
-    defaultValue: 90 * SECOND,
+    defaultValue: 150 * SECOND,
     min: 0,
     max: DAY,
     reason:
-      'The longest possible late write: an upload that was sealed just before the fence (60 s), a key in memory (60 s). ' +
+      'The longest possible late write: a key in memory (60 s), then an upload sealed with it (60 s). ' +
       'Where runs had to be terminated, the longest step, 20 minutes, is waited for instead.',
   },
   'erasure.page_records': {

@@ -69,9 +69,9 @@ export interface ErasureException {
   readonly goneBy: string;
 }
 
-/** Ids and keyed hashes by which it can be looked again, long after, whether something came back. */
+/** By what it can be looked again, long after, whether something came back. Chunk ids are hashes of what they are made of. */
 export interface ErasureProbes {
-  readonly chunks: readonly { readonly chunkId: string; readonly textHash: string }[];
+  readonly chunks: readonly string[];
   readonly objects: readonly string[];
   readonly runs: readonly { readonly workflowId: string; readonly runId: string }[];
 }
@@ -84,7 +84,6 @@ export const PROBES_KEPT = 200;
 /** What the steps of an erasure have found and done so far. */
 export interface ErasureReport {
   readonly before?: StoreCounts;
-  readonly deleted?: StoreCounts;
   readonly after?: StoreCounts;
   /** What the second pass found: writes that came after the first. */
   readonly late?: StoreCounts;
@@ -92,11 +91,10 @@ export interface ErasureReport {
   readonly exceptions?: readonly ErasureException[];
   readonly residue?: ResidueReport;
   readonly rounds?: number;
-  readonly fencedAt?: string;
   readonly verifiedAt?: string;
   readonly secondPassAt?: string;
-  /** Whether all runs ended by themselves after they were cancelled. */
-  readonly drained?: boolean;
+  /** Whether runs had to be terminated, whose steps may go on for a while. */
+  readonly terminated?: boolean;
   /** When the erasure was applied again to a restored database. */
   readonly reappliedAt?: string;
 }

@@ -100,7 +100,8 @@ async function* everyFile(root: string, example: string, prefix: string): AsyncG
   for (const name of await readdir(dirname(example), { recursive: true }).catch(unlessMissing)) {
     const path = join(dirname(example), name);
     const key = relative(root, path).split(sep).join('/');
-    if (!key.startsWith(prefix) || !(await stat(path)).isFile()) continue;
+    const found = await stat(path).catch(unlessMissing);
+    if (!key.startsWith(prefix) || Array.isArray(found) || !found.isFile()) continue;
     yield { key, kind: path.includes(`${sep}.partial-`) ? 'unfinished upload' : 'version' };
   }
 }

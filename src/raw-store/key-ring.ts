@@ -46,8 +46,9 @@ export class KeyRing {
   async current(tenant: string, customerKey: string): Promise<DataKey> {
     const name = `${tenant}/${customerKey}`;
     for (let attempt = 1; attempt <= MAKE_ATTEMPTS; attempt++) {
-      const generation = this.#current.get(name) ?? (await this.#table.currentGeneration(tenant, customerKey));
-      this.#current.set(name, generation);
+      const known = this.#current.get(name);
+      const generation = known ?? (await this.#table.currentGeneration(tenant, customerKey));
+      if (known === undefined) this.#current.set(name, generation);
       const owner = { tenant, customerKey, generation };
       const key = (await this.#load(owner)) ?? (await this.#make(owner));
       if (key !== undefined) return key;

@@ -9,6 +9,7 @@ import {
   PutObjectCommand,
   S3Client,
   S3ServiceException,
+  type ListObjectsV2CommandOutput,
   type ListObjectVersionsCommandOutput,
   type ObjectIdentifier,
 } from '@aws-sdk/client-s3';
@@ -41,6 +42,10 @@ export function openS3(url: string, endpoint: string | undefined, deadlineMs: nu
       throw s3Error(error, key, `s3://${bucket}`);
     }
   };
+  const callOf =
+    (key: string, signal: AbortSignal): Call =>
+    (action) =>
+      call(key, signal, action);
   const store: RawStore = {
     put: (key, bytes, signal) =>
       call(key, signal, async (abortSignal) => {
@@ -56,13 +61,13 @@ export function openS3(url: string, endpoint: string | undefined, deadlineMs: nu
         return bytes;
       }),
     delete: (key, signal) => call(key, signal, (abortSignal) => deleteVersions(client, bucket, path(key), abortSignal)),
-    list: (start, signal) => listObjects(client, bucket, path(start), prefix, signal),
+    list: (start, signal) => listObjects({ client, bucket, start: path(start), own }, callOf(start, signal)),
     deleteAll: ({ prefix: start, keep, progress }, signal) =>
       deletePages(
         { client, bucket, start: path(start), keep: (key) => keep(own(key)), progress },
-        <T>(action: (abortSignal: AbortSignal) => Promise<T>) => call(start, signal, action),
+        callOf(start, signal),
       ),
-    versions: (start, signal) => listVersions(client, bucket, path(start), own, signal),
+    versions: (start, signal) => listVersions({ client, bucket, start: path(start), own }, callOf(start, signal)),
     check: async (signal) => {
       const probe = `.probe-${randomUUID()}`;
       await store.put(probe, Buffer.from('probe'), signal);
@@ -95,6 +100,17 @@ async function deleteVersions(client: S3Client, bucket: string, key: string, abo
   }
 }
 
+/** One request of several, each under a deadline of its own, with its errors mapped. */
+type Call = <T>(action: (abortSignal: AbortSignal) => Promise<T>) => Promise<T>;
+
+interface Listing {
+  readonly client: S3Client;
+  readonly bucket: string;
+  readonly start: string;
+  /** A key of the bucket as a key of the store. */
+  readonly own: (key: string) => string;
+}
+
 interface Deletion {
   readonly client: S3Client;
   readonly bucket: string;
@@ -104,10 +120,7 @@ interface Deletion {
 }
 
 /** Deletes page by page, each call under a deadline of its own; what a page leaves because it failed, fails the step. */
-async function deletePages(
-  { client, bucket, start, keep, progress }: Deletion,
-  call: <T>(action: (abortSignal: AbortSignal) => Promise<T>) => Promise<T>,
-): Promise<number> {
+async function deletePages({ client, bucket, start, keep, progress }: Deletion, call: Call): Promise<number> {
   let deleted = 0;
   let from: VersionMarker | undefined = {};
   while (from !== undefined) {
@@ -159,41 +172,32 @@ async function deleteObjects(
   throw new EarshotError('raw_store_unavailable', `${failure.Key}: delete failed, ${failure.Code}`);
 }
 
-async function* listVersions(
-  client: S3Client,
-  bucket: string,
-  start: string,
-  own: (key: string) => string,
-  abortSignal: AbortSignal,
-): AsyncGenerator<StoredVersion> {
+async function* listVersions({ client, bucket, start, own }: Listing, call: Call): AsyncGenerator<StoredVersion> {
   const where = { Bucket: bucket, Prefix: start };
   let from: VersionMarker | undefined = {};
   while (from !== undefined) {
-    const page: ListObjectVersionsCommandOutput = await client.send(
-      new ListObjectVersionsCommand({ ...where, ...from }),
-      { abortSignal },
+    const page: ListObjectVersionsCommandOutput = await call((abortSignal) =>
+      client.send(new ListObjectVersionsCommand({ ...where, ...from }), { abortSignal }),
     );
     for (const { Key } of page.Versions ?? []) yield { key: own(Key ?? ''), kind: 'version' };
     for (const { Key } of page.DeleteMarkers ?? []) yield { key: own(Key ?? ''), kind: 'delete marker' };
     from = nextPage(page);
   }
-  const { Uploads } = await client.send(new ListMultipartUploadsCommand(where), { abortSignal });
+  const { Uploads } = await call((abortSignal) => client.send(new ListMultipartUploadsCommand(where), { abortSignal }));
   for (const { Key } of Uploads ?? []) yield { key: own(Key ?? ''), kind: 'unfinished upload' };
 }
 
-async function* listObjects(
-  client: S3Client,
-  bucket: string,
-  start: string,
-  prefix: string,
-  abortSignal: AbortSignal,
-): AsyncGenerator<StoredObject> {
+async function* listObjects({ client, bucket, start, own }: Listing, call: Call): AsyncGenerator<StoredObject> {
   let token: string | undefined;
   do {
-    const command = new ListObjectsV2Command({ Bucket: bucket, Prefix: start, ContinuationToken: token });
-    const page = await client.send(command, { abortSignal });
+    const command: ListObjectsV2Command = new ListObjectsV2Command({
+      Bucket: bucket,
+      Prefix: start,
+      ContinuationToken: token,
+    });
+    const page: ListObjectsV2CommandOutput = await call((abortSignal) => client.send(command, { abortSignal }));
     for (const { Key, Size } of page.Contents ?? []) {
-      if (Key !== undefined) yield { key: prefix === '' ? Key : Key.slice(prefix.length + 1), bytes: Size ?? 0 };
+      if (Key !== undefined) yield { key: own(Key), bytes: Size ?? 0 };
     }
     token = page.NextContinuationToken;
   } while (token !== undefined);

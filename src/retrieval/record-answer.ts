@@ -23,7 +23,7 @@ export async function recordAnswer(
     customerKey === null || answer.history === 'none'
       ? null
       : await keyRing.seal(tenant, customerKey, Buffer.from(query), queryContext(tenant, retrievalId));
-  await recordRetrieval(database.app, {
+  const record = {
     tenant,
     retrievalId,
     customerKey,
@@ -41,5 +41,10 @@ export async function recordAnswer(
       vectorRank: hit.ranks.vector,
       reachableAt: hit.reachableAt,
     })),
-  });
+  };
+  const kept = await recordRetrieval(database.app, record)
+    // A hit was erased at that moment: once more without it.
+    .catch(() => recordRetrieval(database.app, record));
+  // What was asked before the fence is not kept after it; the next question gets the new key.
+  if (!kept && customerKey !== null) keyRing.forget(tenant, customerKey);
 }

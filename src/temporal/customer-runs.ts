@@ -2,90 +2,99 @@ import { isGrpcServiceError, WorkflowNotFoundError, type Client, type WorkflowEx
 import { EarshotError } from '../domain/errors.ts';
 import { eachOf } from '../parallel.ts';
 
-/** One execution. */
-export interface RunRef {
-  readonly workflowId: string;
-  readonly runId: string;
-}
-
 /** Which of a customer's runs an erasure ends and deletes. */
 export interface RunSelection {
   readonly tenant: string;
   readonly customerKey: string;
-  /** Workflows of the customer's sessions, known from the database: visibility may lag behind. */
-  readonly workflowIds: readonly string[];
-  /** Sessions that go on with records of their own after the erasure keep the runs that began after it. */
-  readonly survivors: ReadonlySet<string>;
+  /** Runs of sessions that go on are kept, if they began after this. By Temporal's clock. */
   readonly startedBefore: Date;
+  /** The customer's sessions as they are now: their workflows, and whether they have records that stay. */
+  sessions(): Promise<readonly SessionRuns[]>;
+}
+
+export interface SessionRuns {
+  readonly workflowId: string;
+  readonly survives: boolean;
+}
+
+interface Run {
+  readonly workflowId: string;
+  readonly runId: string;
+  readonly startTime: Date;
 }
 
 /** Requests to Temporal under way at a time. */
 const PARALLEL = 16;
-const LOOK_EVERY_MS = 200;
+
+/** Between two looks: at first, and at the longest. */
+const FIRST_PAUSE_MS = 100;
+const LONGEST_PAUSE_MS = 3_000;
 
 /** Deletion is asynchronous in the server, by default some 30 s; past this the step is tried again. */
 const GONE_WITHIN_MS = 120_000;
 
-/** Every run of the selection, open and closed, of every chain. */
-async function selectedRuns(client: Client, selection: RunSelection): Promise<(RunRef & { readonly open: boolean })[]> {
-  const { tenant, customerKey, workflowIds, survivors, startedBefore } = selection;
-  const query = `customerKey = "${customerKey}" and tenant = "${tenant}"`;
-  const found = new Map<string, RunRef & { open: boolean }>();
-  const add = ({
-    workflowId,
-    runId,
-    startTime,
-    status,
-  }: Pick<WorkflowExecutionInfo, 'workflowId' | 'runId' | 'startTime' | 'status'>) => {
-    if (survivors.has(workflowId) && startTime > startedBefore) return;
-    found.set(`${workflowId} ${runId}`, { workflowId, runId, open: status.name === 'RUNNING' });
-  };
-  for await (const run of client.workflow.list({ query })) add(run);
-  await eachOf(workflowIds, PARALLEL, async (workflowId) => {
+/** What visibility lists, less what stays. The sessions are read after the list, so that none of it is younger. */
+async function listedRuns(client: Client, selection: RunSelection, condition = ''): Promise<Run[]> {
+  const { tenant, customerKey, startedBefore } = selection;
+  const query = `customerKey = "${customerKey}" and tenant = "${tenant}"${condition}`;
+  const listed: WorkflowExecutionInfo[] = [];
+  for await (const run of client.workflow.list({ query })) listed.push(run);
+  const sessions = await selection.sessions();
+  const alive = new Set(sessions.filter(({ survives }) => survives).map(({ workflowId }) => workflowId));
+  return listed.filter(({ workflowId, startTime }) => !alive.has(workflowId) || startTime <= startedBefore);
+}
+
+/** Runs of the customer's sessions that visibility, which may lag behind, does not list. */
+async function unlistedRuns(client: Client, selection: RunSelection, listed: readonly Run[]): Promise<Run[]> {
+  const known = new Set(listed.map(({ workflowId }) => workflowId));
+  const found: Run[] = [];
+  const sessions = (await selection.sessions()).filter(({ workflowId }) => !known.has(workflowId));
+  await eachOf(sessions, PARALLEL, async ({ workflowId, survives }) => {
     const latest = await unlessGone(client.workflow.getHandle(workflowId).describe());
-    if (latest !== undefined) add(latest);
+    if (latest !== undefined && (!survives || latest.startTime <= selection.startedBefore)) found.push(latest);
   });
-  return [...found.values()];
+  return found;
 }
 
 /**
  * Cancels the customer's running workflows and waits until they have ended, so that what is in flight is finished or
- * has stopped; terminates those that take too long.
+ * has stopped; terminates those that take too long, after `beforeTerminate`. Answers how many it cancelled.
  */
 export async function endRuns(
   client: Client,
   selection: RunSelection,
   drainMs: number,
+  beforeTerminate: () => Promise<void>,
   beat: () => void,
-): Promise<{ cancelled: number; terminated: number }> {
+): Promise<number> {
   const deadline = Date.now() + drainMs;
   const cancelled = new Set<string>();
-  for (;;) {
-    const open = (await selectedRuns(client, selection)).filter((run) => run.open);
-    if (open.length === 0) return { cancelled: cancelled.size, terminated: 0 };
+  for (const pause of pauses()) {
+    const open = await listedRuns(client, selection, ' and ExecutionStatus = "Running"');
+    if (open.length === 0) break;
     if (Date.now() >= deadline) {
+      await beforeTerminate();
       await eachOf(open, PARALLEL, ({ workflowId, runId }) =>
         unlessGone(client.workflow.getHandle(workflowId, runId).terminate('erasure of the customer')),
       );
-      return { cancelled: cancelled.size, terminated: open.length };
+      break;
     }
     const news = open.filter(({ runId }) => !cancelled.has(runId));
-    await eachOf(news, PARALLEL, async ({ workflowId, runId }) => {
-      await unlessGone(client.workflow.getHandle(workflowId, runId).cancel());
-      cancelled.add(runId);
-    });
+    await eachOf(news, PARALLEL, ({ workflowId, runId }) =>
+      unlessGone(client.workflow.getHandle(workflowId, runId).cancel()),
+    );
+    news.forEach(({ runId }) => cancelled.add(runId));
     beat();
     await pause();
   }
+  return cancelled.size;
 }
 
 /** Has the customer's executions deleted, which the server does in its own time; answers how many. */
 export async function deleteRuns(client: Client, selection: RunSelection): Promise<number> {
-  const runs = await selectedRuns(client, selection);
-  const { namespace } = client.options;
-  await eachOf(runs, PARALLEL, ({ workflowId, runId }) =>
-    unlessGone(client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId, runId } })),
-  );
+  const listed = await listedRuns(client, selection);
+  const runs = [...listed, ...(await unlistedRuns(client, selection, listed))];
+  await deleteEach(client, runs);
   return runs.length;
 }
 
@@ -96,13 +105,21 @@ export async function deleteRuns(client: Client, selection: RunSelection): Promi
  */
 export async function awaitNoRuns(client: Client, selection: RunSelection, beat: () => void): Promise<void> {
   const deadline = Date.now() + GONE_WITHIN_MS;
-  for (;;) {
-    const left = await deleteRuns(client, selection);
-    if (left === 0) return;
-    if (Date.now() >= deadline) throw new EarshotError('not_verified', `${left} executions are still listed`);
+  for (const pause of pauses()) {
+    const left = await listedRuns(client, selection);
+    if (left.length === 0) return;
+    if (Date.now() >= deadline) throw new EarshotError('not_verified', `${left.length} executions are still listed`);
+    await deleteEach(client, left);
     beat();
     await pause();
   }
+}
+
+async function deleteEach(client: Client, runs: readonly Run[]): Promise<void> {
+  const { namespace } = client.options;
+  await eachOf(runs, PARALLEL, ({ workflowId, runId }) =>
+    unlessGone(client.workflowService.deleteWorkflowExecution({ namespace, workflowExecution: { workflowId, runId } })),
+  );
 }
 
 const GRPC_NOT_FOUND = 5;
@@ -117,6 +134,9 @@ async function unlessGone<T>(call: Promise<T>): Promise<T | undefined> {
   }
 }
 
-async function pause(): Promise<void> {
-  await new Promise((resolve) => setTimeout(resolve, LOOK_EVERY_MS));
+/** Pauses between looks, each longer than the one before. */
+function* pauses(): Generator<() => Promise<void>, never> {
+  for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(2 * ms, LONGEST_PAUSE_MS)) {
+    yield () => new Promise((resolve) => setTimeout(resolve, ms));
+  }
 }

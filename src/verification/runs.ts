@@ -12,21 +12,22 @@ export interface SurvivingRuns {
 export async function countRuns(
   client: Client,
   subject: ErasedSubject,
-  surviving: SurvivingRuns,
+  survivingNow: () => Promise<SurvivingRuns>,
 ): Promise<StoreCounts> {
-  let listed = 0;
+  const listed: { workflowId: string; startTime: Date }[] = [];
   if (subject.customerKey !== null) {
     const query = `customerKey = "${subject.customerKey}" and tenant = "${subject.tenant}"`;
-    for await (const { workflowId, startTime } of client.workflow.list({ query })) {
-      const survives = surviving.workflowIds.has(workflowId) && startTime > surviving.startedAfter;
-      if (!survives) listed += 1;
-    }
+    for await (const { workflowId, startTime } of client.workflow.list({ query }))
+      listed.push({ workflowId, startTime });
   }
+  // After the list: a run of it may belong to a session that has begun meanwhile.
+  const { workflowIds, startedAfter } = await survivingNow();
+  const left = listed.filter(({ workflowId, startTime }) => !workflowIds.has(workflowId) || startTime <= startedAfter);
   let described = 0;
   for (const { workflowId, runId } of subject.probes.runs) {
     if (await exists(client, workflowId, runId)) described += 1;
   }
-  return { 'temporal.runs': listed, 'temporal.described_probes': described };
+  return { 'temporal.runs': left.length, 'temporal.described_probes': described };
 }
 
 async function exists(client: Client, workflowId: string, runId: string): Promise<boolean> {

@@ -52,8 +52,11 @@ export async function tracedTables(owner: OwnerConnection): Promise<TracedTable[
 export async function countRows(owner: OwnerConnection, subject: ErasedSubject): Promise<StoreCounts> {
   const counts: Record<string, number> = {};
   for (const table of await tracedTables(owner)) {
-    const found = await Promise.all(conditions(table, subject).map((condition) => countOf(owner, table, condition)));
-    counts[`postgres.${table.name}`] = Math.max(0, ...found);
+    let found = 0;
+    for (const condition of conditions(table, subject)) {
+      found = Math.max(found, await countOf(owner, table, condition));
+    }
+    counts[`postgres.${table.name}`] = found;
   }
   return counts;
 }
@@ -77,7 +80,7 @@ function conditions(table: TracedTable, subject: ErasedSubject): Condition[] {
     }),
     ...by('chunk_id', {
       sql: 'tenant = $1 and chunk_id = any($2::uuid[])',
-      values: [tenant, probes.chunks.map(({ chunkId }) => chunkId)],
+      values: [tenant, probes.chunks],
     }),
   ];
 }

@@ -66,7 +66,7 @@ describe('retrieval', () => {
     expect(hit).toMatchObject({
       modality: 'chat',
       customerId: 'ada',
-      conversationId: 'conversation-1',
+      conversationId: 'conversation-of-ada',
       place: { kind: 'message' },
       confidence: 1,
       models: { embedding: 'all-MiniLM-L6-v2@v1', message: 'typed@1' },

@@ -147,7 +147,7 @@ export async function prepareEarshot(options: EarshotOptions = {}): Promise<Test
         ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
       }),
     message: (fields = {}) => {
-      const { conversationId, ...body } = { ...defaultMessage(), ...fields };
+      const { conversationId, ...body } = { ...defaultMessage(fields.customerId), ...fields };
       return earshot.request('POST', `/v1/chats/${encodeURIComponent(conversationId)}/messages`, body);
     },
     upload: (path, part, bytes, metadata) => {
@@ -191,12 +191,13 @@ function parse(text: string): unknown {
 
 let messages = 0;
 
-function defaultMessage(): MessageFields {
+/** Each customer talks in a conversation of their own. */
+function defaultMessage(customerId = 'customer-1'): MessageFields {
   messages += 1;
   return {
-    conversationId: 'conversation-1',
+    conversationId: customerId === 'customer-1' ? 'conversation-1' : `conversation-of-${customerId}`,
     messageId: `message-${messages}`,
-    customerId: 'customer-1',
+    customerId,
     sentAt: new Date().toISOString(),
     author: 'customer',
     text: `message number ${messages}`,

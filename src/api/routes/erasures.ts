@@ -64,7 +64,8 @@ export const postErasure = route({
     const ids = customerIds ?? [customerId!];
     const kept = personFreeReason(reason, ids);
     const all: RequestedErasure[] = [];
-    for (const id of ids) all.push(await begin(deps, tenant, id, kept));
+    for (const id of ids) all.push(await requestErasure(deps, tenant, id, kept));
+    await startAll(deps, all);
     if (customerIds !== undefined) {
       return { erasures: all.map((each) => ({ ...describeRequest(each.row), refusal: each.holdReason })) };
     }
@@ -74,20 +75,21 @@ export const postErasure = route({
   },
 });
 
-/** A workflow that cannot be started now is started by the sweep: the request is in the ledger, the fence is up. */
-async function begin(
-  deps: ApiDependencies,
-  tenant: string,
-  customerId: string,
-  reason: string,
-): Promise<RequestedErasure> {
-  const request = await requestErasure(deps, tenant, customerId, reason);
-  const { erasure_id: erasureId, state: reached } = request.row;
-  if (reached !== 'scheduled' && reached !== 'running') return request;
-  await startErasure(deps.temporal, { tenant, erasureId }, deps.dials.get('intake.ring_timeout_ms')).catch(
-    (error: unknown) => deps.log.warn({ erasureId, ...errorForLog(error) }, 'an erasure is left to the sweep'),
-  );
-  return request;
+/**
+ * Starts the workflows. From the first that cannot be started on, they are left to the sweep: the requests are in the
+ * ledger, the fences are up.
+ */
+async function startAll(deps: ApiDependencies, requests: readonly RequestedErasure[]): Promise<void> {
+  for (const { row } of requests) {
+    const { tenant, erasure_id: erasureId, state: reached } = row;
+    if (reached !== 'scheduled' && reached !== 'running') continue;
+    try {
+      await startErasure(deps.temporal, { tenant, erasureId }, deps.dials.get('intake.ring_timeout_ms'));
+    } catch (error) {
+      deps.log.warn({ erasureId, ...errorForLog(error) }, 'erasures are left to the sweep');
+      return;
+    }
+  }
 }
 
 function refusal({ holdReason }: RequestedErasure): EarshotError {

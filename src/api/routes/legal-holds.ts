@@ -5,7 +5,8 @@ import { ensureSubject } from '../../db/subjects.ts';
 import { EarshotError } from '../../domain/errors.ts';
 import { holdContext } from '../../erasure/request.ts';
 import type { ApiDependencies } from '../dependencies.ts';
-import { route } from '../route.ts';
+import { sealedGeneration } from '../../raw-store/envelope.ts';
+import { route, type Caller } from '../route.ts';
 import { externalId, time, uuid } from '../schemas.ts';
 
 const params = z.object({ customerId: externalId });
@@ -25,28 +26,43 @@ export const putHold = route({
   method: 'put',
   path: '/v1/customers/{customerId}/hold',
   scope: 'operator',
-  summary: 'Place a customer under a legal hold: erasures are refused with its reason',
+  summary:
+    'Place a customer under a legal hold, with whose reason erasures are refused; one that stands stays as it is',
   params,
   body: z.strictObject({ reason: z.string().min(1).max(500), reviewAt: time.optional() }),
   status: 200,
   answer: hold,
-  handle: async ({ deps, caller: { tenant, keyName }, params: { customerId }, body: { reason, reviewAt } }) => {
-    const customerKey = deps.ids.customerKey(tenant, customerId);
-    const database = deps.database.forTenant(tenant);
-    const holdId = randomUUID();
-    await ensureSubject(database.app, tenant, customerKey);
-    const row = await placeHold(database, {
-      tenant,
-      holdId,
-      customerKey,
-      sealedReason: await deps.keyRing.seal(tenant, customerKey, Buffer.from(reason), holdContext(tenant, holdId)),
-      placedBy: keyName,
-      reviewAt: reviewAt === undefined ? null : new Date(reviewAt),
-    });
-    if (row === undefined) throw new EarshotError('conflict', 'an erasure of this customer is under way');
-    return describe(deps, tenant, row);
+  handle: async ({ deps, caller, params: { customerId }, body }) => {
+    const customerKey = deps.ids.customerKey(caller.tenant, customerId);
+    const reviewAt = body.reviewAt === undefined ? null : new Date(body.reviewAt);
+    return describe(deps, caller.tenant, await place(deps, caller, customerKey, body.reason, reviewAt));
   },
 });
+
+/** Times that the data key may be replaced under a request: each time takes an erasure. */
+const KEY_ATTEMPTS = 3;
+
+async function place(
+  deps: ApiDependencies,
+  { tenant, keyName }: Caller,
+  customerKey: string,
+  reason: string,
+  reviewAt: Date | null,
+): Promise<LegalHoldRow> {
+  const database = deps.database.forTenant(tenant);
+  await ensureSubject(database.app, tenant, customerKey);
+  for (let attempt = 1; attempt <= KEY_ATTEMPTS; attempt++) {
+    const holdId = randomUUID();
+    const sealedReason = await deps.keyRing.seal(tenant, customerKey, Buffer.from(reason), holdContext(tenant, holdId));
+    const keyGeneration = sealedGeneration(sealedReason);
+    const ids = { tenant, holdId, customerKey };
+    const placed = await placeHold(database, { ...ids, sealedReason, keyGeneration, placedBy: keyName, reviewAt });
+    if (placed === 'erasing') throw new EarshotError('conflict', 'an erasure of this customer is under way');
+    if (placed !== 'stale_key') return placed;
+    deps.keyRing.forget(tenant, customerKey);
+  }
+  throw new EarshotError('overloaded', 'the data key of this customer is being replaced; ask again');
+}
 
 export const deleteHold = route({
   method: 'delete',
