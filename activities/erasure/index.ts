@@ -1,6 +1,6 @@
 import { cancelErasure, noteStep, raiseFence } from '../../src/db/erasures.ts';
 import type { ErasureActivities, OpenedErasure, RetentionActivities } from '../../src/domain/activities.ts';
-import type { Residue } from '../../src/db/residue.ts';
+import type { TooLarge } from '../../src/db/residue.ts';
 import type { ErasureRef, ErasureStep } from '../../src/domain/erasure.ts';
 import { writeLedgerEntry } from '../../src/erasure/ledger.ts';
 import { coalesced } from '../../src/parallel.ts';
@@ -26,13 +26,9 @@ export function batchActivities(deps: ActivityDependencies): ErasureActivities &
         return action(ref, signal);
       });
   };
-  // Several erasures at once need the tables vacuumed and rewritten once.
-  const residue = new Map<string, () => Promise<Residue>>();
-  const clearResidue = (tenant: string) => {
-    const shared = residue.get(tenant) ?? coalesced(() => clearAllResidue(deps, tenant));
-    residue.set(tenant, shared);
-    return shared();
-  };
+  // Several erasures at once need the tables, which all tenants share, vacuumed and rewritten once.
+  const tooLarge: TooLarge = new Map();
+  const clearResidue = coalesced(() => clearAllResidue(deps, tooLarge));
   return {
     openErasure: (ref) => openErasure(deps, ref),
     raiseFence: async (ref) =>
@@ -47,7 +43,7 @@ export function batchActivities(deps: ActivityDependencies): ErasureActivities &
     deleteRows: noted('deleteRows', (ref, signal) => deleteRows(deps, ref, signal)),
     deleteObjects: noted('deleteObjects', (ref, signal) => deleteObjects(deps, ref, signal)),
     awaitRuns: noted('awaitRuns', (request) => awaitDeletion(deps, request)),
-    clearResidue: noted('clearResidue', async (ref) => noteResidue(deps, ref, await clearResidue(ref.tenant))),
+    clearResidue: noted('clearResidue', async (ref) => noteResidue(deps, ref, await clearResidue())),
     verifyErasure: noted('verify', (request, signal) => verifyErasure(deps, request, signal)),
     openRetention: () => withHeartbeat(() => openRetention(deps)),
     markExpired: noted('markRecords', (ref, signal) => markExpired(deps, ref, signal)),

@@ -1,13 +1,13 @@
 import { noteStep } from '../../src/db/erasures.ts';
-import { clearResidue, type Residue } from '../../src/db/residue.ts';
+import { clearResidue, type Residue, type TooLarge } from '../../src/db/residue.ts';
 import type { ErasureException, ErasureRef, ResidueReport, StoreCounts } from '../../src/domain/erasure.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { loadErasure } from './erasure.ts';
 
 /** Removes what all deletes so far have left in the files of the database. */
-export function clearAllResidue(deps: ActivityDependencies, tenant: string): Promise<Residue> {
+export function clearAllResidue(deps: ActivityDependencies, tooLarge: TooLarge): Promise<Residue> {
   const lockMs = deps.dials.get('erasure.rewrite_lock_max_ms');
-  return deps.withOwner(tenant, (owner) => clearResidue(owner, lockMs));
+  return deps.withOwner('', (owner) => clearResidue(owner, lockMs, tooLarge));
 }
 
 /** Writes into the ledger what was removed and what was put off, with its date. */

@@ -106,4 +106,6 @@ export interface ResidueReport {
   readonly reindexed: readonly string[];
   readonly walSwitchedAt: string | null;
   readonly checkpointedAt: string | null;
+  /** Whether segments of the log keep their bytes until the server writes over them (`wal_recycle`). */
+  readonly walRecycled: boolean;
 }

@@ -80,6 +80,12 @@ describe('a duplicate', () => {
     expect(texts).toEqual(['the first wording']);
   });
 
+  it('conversation, of another customer, is a conflict: one belongs to one customer', async () => {
+    await earshot.message({ conversationId: 'shared', customerId: 'ada', messageId: 'ada' });
+    const other = await earshot.message({ conversationId: 'shared', customerId: 'bob', messageId: 'bob' });
+    expectProblem(other, 409, 'customerId');
+  });
+
   it('is recognised by its Idempotency-Key, whatever its own id', async () => {
     const body = {
       messageId: 'a',

@@ -191,11 +191,11 @@ function parse(text: string): unknown {
 
 let messages = 0;
 
-/** Each customer talks in a conversation of their own. */
+/** Each customer talks in a conversation of their own, if their id can name one. */
 function defaultMessage(customerId = 'customer-1'): MessageFields {
   messages += 1;
   return {
-    conversationId: customerId === 'customer-1' ? 'conversation-1' : `conversation-of-${customerId}`,
+    conversationId: /^[\w-]{1,40}$/.test(customerId) ? `conversation-of-${customerId}` : 'conversation-1',
     messageId: `message-${messages}`,
     customerId,
     sentAt: new Date().toISOString(),
