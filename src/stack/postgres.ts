@@ -10,8 +10,12 @@ const PREFERRED_PORT = 54_329;
 /** `nobody`: Postgres refuses to run as root, and every system has this user. */
 const UNPRIVILEGED = { uid: 65_534, gid: 65_534 };
 
-/** Durable as in production. Statements with customers' text never reach the log. */
+/**
+ * Durable as in production. Statements with customers' text never reach the log. Segments of the write-ahead log that
+ * are done with are removed, not renamed for later use: those keep what was erased until they are written over.
+ */
 const SETTINGS = [
+  'wal_recycle=off',
   'listen_addresses=127.0.0.1',
   'unix_socket_directories=',
   'shared_buffers=256MB',
