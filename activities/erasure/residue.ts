@@ -20,6 +20,7 @@ export async function noteResidue(
   const exceptions = [
     ...postponed.map((table) => deadSpace(deps, table, requestedAt)),
     ...logs(deps, residue),
+    timers(deps),
     backups(deps),
   ];
   await noteStep(deps.database.forTenant(ref.tenant).app, ref, 'clearResidue', { residue, exceptions });
@@ -34,10 +35,18 @@ function deadSpace(deps: ActivityDependencies, table: string, requestedAt: Date)
   };
 }
 
-function logs(deps: ActivityDependencies, { checkpointedAt, walSwitchedAt }: ResidueReport): ErasureException[] {
-  if (checkpointedAt !== null && walSwitchedAt !== null) return [];
-  const what = 'write-ahead log of before the erasure: this role may not switch it; gone when the server recycles it';
+function logs(deps: ActivityDependencies, residue: ResidueReport): ErasureException[] {
+  const { checkpointedAt, walSwitchedAt, walRecycled } = residue;
+  if (checkpointedAt !== null && walSwitchedAt !== null && !walRecycled) return [];
+  const why = walRecycled ? 'the server has wal_recycle on' : 'this role may not switch it';
+  const what = `write-ahead log of before the erasure: ${why}; gone when the server has written over it`;
   return [{ store: 'postgres.wal', what, goneBy: within(deps.dials.get('erasure.residue_deadline_ms')) }];
+}
+
+/** Deleting an execution leaves its timers: they find nothing when they fire, and name it by keyed hash until then. */
+function timers(deps: ActivityDependencies): ErasureException {
+  const what = 'ids of deleted executions, which are keyed hashes, in timers of the server until these fire';
+  return { store: 'temporal.timers', what, goneBy: within(deps.dials.get('erasure.residue_deadline_ms')) };
 }
 
 /** Rows in backups are in clear but for what was sealed: gone with the last backup, and kept from returning by the ledger. */
