@@ -80,8 +80,10 @@ export function parseCertificates(text: string): Certificate[] {
   } catch {
     throw new EarshotError('invalid_request', 'the file is not JSON');
   }
-  const found = z.union([z.array(signed).min(1), signed.transform((one) => [one])]).safeParse(chainIn(json));
-  if (found.success) return found.data;
+  const found = chainIn(json);
+  const certificates: unknown = Array.isArray(found) ? found : [found];
+  // As they were read, not as the schema copies them: a copy lacks what it does not know, such as `__proto__`.
+  if (z.array(signed).min(1).safeParse(certificates).success) return certificates as Certificate[];
   throw new EarshotError('invalid_request', 'the file holds no certificate of this version');
 }
 
@@ -108,6 +110,8 @@ export function checkCertificates(certificates: readonly Certificate[], publicKe
     if (publicKey !== undefined && !sameKey(publicKey, certificate.publicKey)) {
       faults.push(`${name}: it names another key than the one given`);
     }
+    if (certificate.publicKey !== pemOf(certificate.publicKey))
+      faults.push(`${name}: its key is not written as signed`);
     if (!isSignedBy(publicKey ?? certificate.publicKey, bytes, certificate.signature)) {
       faults.push(`${name}: the signature is not valid`);
     }
@@ -144,9 +148,15 @@ function hashOf(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }
 
+/** Base64 and PEM have many readings of the same bytes: only the one that a signer writes is taken. */
 function isSignedBy(publicKey: string, bytes: Buffer, signature: string): boolean {
   const key = publicKeyOf(publicKey);
-  return key !== undefined && verify(null, bytes, key, Buffer.from(signature, 'base64'));
+  const given = Buffer.from(signature, 'base64');
+  return key !== undefined && given.toString('base64') === signature && verify(null, bytes, key, given);
+}
+
+function pemOf(publicKey: string): string | undefined {
+  return publicKeyOf(publicKey)?.export({ format: 'pem', type: 'spki' }).toString();
 }
 
 function sameKey(one: string, other: string): boolean {
