@@ -8,6 +8,7 @@ export interface TracedTable {
   readonly columns: readonly string[];
   /** Those of the columns that an index finds quickly. */
   readonly indexed: readonly string[];
+  readonly has_tenant: boolean;
 }
 
 /** Columns by which rows belong to a customer or to a record. */
@@ -35,10 +36,12 @@ export async function tracedTables(owner: OwnerConnection): Promise<TracedTable[
          from pg_index i
          where i.indrelid = c.oid and i.indpred is null and i.indisvalid
            and (i.indkey[0] = a.attnum or (i.indkey[1] = a.attnum and i.indkey[0] = tenant.attnum))
-       )), '{}') as indexed
+       )), '{}') as indexed,
+       bool_or(tenant.attname is not null) as has_tenant
      from pg_class c
      join pg_attribute a on a.attrelid = c.oid and a.attname = any($1) and not a.attisdropped
      left join pg_attribute tenant on tenant.attrelid = c.oid and tenant.attname = 'tenant'
+       and not tenant.attisdropped
      where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
      group by c.relname
      having bool_or(a.attname in ('customer_key', 'interaction_id', 'session_id', 'chunk_id', 'artifact_id'))
@@ -74,15 +77,20 @@ function conditions(table: TracedTable, subject: ErasedSubject): Condition[] {
   return [
     ...(customerKey === null ? [] : by('customer_key', ofCustomer(table, subject, customerKey))),
     ...by('interaction_id', {
-      sql: `tenant = $1 and interaction_id in (
+      sql: `${ofTenant(table)} and interaction_id in (
         select t.interaction_id from tombstone t where t.tenant = $1 and t.erasure_id = $2)`,
       values: [tenant, erasureId],
     }),
     ...by('chunk_id', {
-      sql: 'tenant = $1 and chunk_id = any($2::uuid[])',
+      sql: `${ofTenant(table)} and chunk_id = any($2::uuid[])`,
       values: [tenant, probes.chunks],
     }),
   ];
+}
+
+/** Ids are made with the tenant, so that they find the same rows of a table that does not say whose they are. */
+function ofTenant({ has_tenant: hasTenant }: TracedTable): string {
+  return hasTenant ? 'tenant = $1' : '$1::text is not null';
 }
 
 /** The customer's rows, less those of records that came after the erasure. */
@@ -102,7 +110,7 @@ function ofCustomer(table: TracedTable, subject: ErasedSubject, customerKey: str
   } else if (has('session_id')) survivors = `session_id in (${newer('n.session_id')})`;
   else if (has('generation')) survivors = `generation > ${parameter(destroyedGeneration)}`;
   else if (table.name in MOMENTS) survivors = `${MOMENTS[table.name]} > ${parameter(erasedBefore)}`;
-  return { sql: `tenant = $1 and customer_key = $2 and not (${survivors})`, values };
+  return { sql: `${ofTenant(table)} and customer_key = $2 and not (${survivors})`, values };
 }
 
 /** Tables of the customer alone, and the column that says whether a row came after the erasure. */
