@@ -4,6 +4,7 @@ import { listIndexVersions } from '../../src/db/index-versions.ts';
 import type { RunsRequest } from '../../src/domain/activities.ts';
 import {
   addCounts,
+  NO_PROBES,
   PROBES_KEPT,
   type ErasureProbes,
   type ErasureRef,
@@ -27,10 +28,11 @@ export async function countBefore(
   const { report } = await loadErasure(deps, request);
   if (report.before !== undefined) return report.before;
   const { app } = deps.database.forTenant(request.tenant);
-  const probes = await rememberProbes(deps, request);
+  const probes = joined(await rememberProbes(deps, request), report.probes ?? NO_PROBES);
   const subject = { ...(await subjectOf(deps, request)), probes };
   const before = await countEverywhere(deps, subject, request, signal);
-  await noteOnce(app, request, { before, probes });
+  await noteStep(app, request, 'countBefore', { probes });
+  await noteOnce(app, request, { before });
   return before;
 }
 
@@ -61,6 +63,16 @@ export async function countExpiredEverywhere(
   signal: AbortSignal,
 ): Promise<StoreCounts> {
   return countStores(deps, await subjectOf(deps, ref), signal);
+}
+
+/** What is there now, and what an erasure that is applied again has looked for before. */
+function joined(now: ErasureProbes, before: ErasureProbes): ErasureProbes {
+  const runs = new Map([...before.runs, ...now.runs].map((run) => [run.runId, run]));
+  return {
+    chunks: [...new Set([...now.chunks, ...before.chunks])].slice(0, PROBES_KEPT),
+    objects: [...new Set([...now.objects, ...before.objects])].slice(0, PROBES_KEPT),
+    runs: [...runs.values()].slice(-PROBES_KEPT),
+  };
 }
 
 /** Looks in every store for what should be gone, and notes what it found. */

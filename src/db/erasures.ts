@@ -303,8 +303,9 @@ export interface LedgerEntry {
 
 /**
  * Raises the fence of an earlier erasure again, after a restore: watermark and generation go up, never down. The row
- * becomes `running`, whatever the restored state says; or `completed`, when a later erasure of the same customer covers
- * it.
+ * becomes `running`, whatever the restored state says, and is counted anew; or `completed`, when a later erasure of the
+ * same customer covers it. A customer has one open erasure: what the dump says is still in its grace period has been
+ * cancelled since when it is older than this one; when it is newer, the dump is from after this one's end.
  */
 export async function reapplyFence(database: TenantDatabase, entry: LedgerEntry, covered: boolean): Promise<void> {
   await database.transaction(async (transaction) => {
@@ -319,20 +320,36 @@ export async function reapplyFence(database: TenantDatabase, entry: LedgerEntry,
           erased_before = greatest(s.erased_before, excluded.erased_before)`,
     };
     await run(transaction, subject, [tenant, customerKey, entry.destroyedGeneration, entry.erasedBefore]);
+    const scheduled = {
+      name: 'cancel_restored_erasure',
+      text: `
+        update erasure set state = 'cancelled', completed_at = now()
+        where tenant = $1 and customer_key = $2 and state = 'scheduled' and requested_at < $3::timestamptz`,
+    };
+    await run(transaction, scheduled, [tenant, customerKey, entry.requestedAt]);
     const ledger = {
       name: 'reapply_erasure',
       text: `
         insert into erasure as e (
           tenant, erasure_id, customer_key, scope, state, requested_at, erase_after, due_at, erased_before,
           destroyed_generation, report, start_after)
-        values ($1, $2::uuid, $3, 'customer', $4, $5, $5, $6, $7, $8, jsonb_build_object('reappliedAt', now()),
-          now() + interval '5 minutes')
+        select $1, $2::uuid, $3, 'customer',
+          case
+            when exists (
+              select
+              from erasure o
+              where o.tenant = $1 and o.customer_key = $3 and o.erasure_id <> $2::uuid
+                and o.state in ('scheduled', 'running')) then 'completed'
+            else $4
+          end,
+          $5::timestamptz, $5::timestamptz, $6::timestamptz, $7::timestamptz, $8::integer,
+          jsonb_build_object('reappliedAt', now()), now() + interval '5 minutes'
         on conflict (tenant, erasure_id) do update set
           state = excluded.state,
-          completed_at = null,
+          completed_at = case when excluded.state = 'completed' then e.completed_at end,
           erased_before = excluded.erased_before,
           destroyed_generation = excluded.destroyed_generation,
-          report = e.report || excluded.report,
+          report = case when excluded.state = 'running' then e.report - 'before' else e.report end || excluded.report,
           start_after = excluded.start_after`,
     };
     await run(transaction, ledger, [
