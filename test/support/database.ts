@@ -7,12 +7,16 @@ export interface TestDatabase {
   readonly url: string;
   /** As the owner, past row-level security. */
   query<Row extends pg.QueryResultRow>(text: string, values?: unknown[]): Promise<Row[]>;
+  /** Lets go of it and leaves it where it is. */
+  close(): Promise<void>;
   drop(): Promise<void>;
 }
 
 /** A database of its own, cloned from the migrated template, or empty. */
-export async function createDatabase(template: string = TEMPLATE): Promise<TestDatabase> {
-  const server = inject('stackEnv')['DATABASE_URL']!;
+export async function createDatabase(
+  template: string = TEMPLATE,
+  server: string = inject('stackEnv')['DATABASE_URL']!,
+): Promise<TestDatabase> {
   const name = `test_${randomBytes(6).toString('hex')}`;
   await onServer(server, `create database ${name} template ${template}`);
   const url = new URL(server);
@@ -22,6 +26,7 @@ export async function createDatabase(template: string = TEMPLATE): Promise<TestD
   return {
     url: url.href,
     query: async (text, values) => (await pool.query(text, values)).rows as never,
+    close: () => pool.end(),
     drop: async () => {
       await pool.end();
       await onServer(server, `drop database if exists ${name} with (force)`);

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Connection, WorkflowClient } from '@temporalio/client';
 import { inject } from 'vitest';
+import { migrate } from '../../src/db/migrate.ts';
 import { startApplication, type RunningApplication } from '../../src/stack/application.ts';
 import { freePort } from '../../src/stack/processes.ts';
 import { createDatabase, type TestDatabase } from './database.ts';
@@ -59,6 +60,8 @@ export interface Retrieval {
 /** A whole Earshot of one test file: real processes, its own database, raw store and Temporal namespace. */
 export interface TestEarshot {
   readonly env: Readonly<Record<string, string>>;
+  /** Holds its raw store, unless another is given, and its log. */
+  readonly folder: string;
   readonly database: TestDatabase;
   readonly namespace: string;
   readonly temporal: WorkflowClient;
@@ -95,14 +98,18 @@ export interface EarshotOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Dials to move before anything starts. */
   readonly dials?: Readonly<Record<string, number>>;
+  /** Settings of a stack of the test's own, instead of the one that all tests share. */
+  readonly stackEnv?: Readonly<Record<string, string>>;
 }
 
 export const API_KEY = 'test-key-of-all-scopes-0001';
 
 /** Prepares an Earshot; `start()` runs its processes. */
 export async function prepareEarshot(options: EarshotOptions = {}): Promise<TestEarshot> {
-  const stackEnv = inject('stackEnv');
-  const database = await createDatabase();
+  const stackEnv = options.stackEnv ?? inject('stackEnv');
+  const database = await (options.stackEnv === undefined
+    ? createDatabase()
+    : migratedDatabase(stackEnv['DATABASE_URL']!));
   for (const [name, value] of Object.entries(options.dials ?? {})) {
     await database.query('insert into dial (name, value) values ($1, $2)', [name, value]);
   }
@@ -130,6 +137,7 @@ export async function prepareEarshot(options: EarshotOptions = {}): Promise<Test
   };
   const earshot: TestEarshot = {
     env,
+    folder,
     database,
     namespace,
     connection,
@@ -167,7 +175,7 @@ export async function prepareEarshot(options: EarshotOptions = {}): Promise<Test
     stop: async () => {
       await Promise.all(running.map((application) => application.stop()));
       await connection.close();
-      await database.drop();
+      await (options.stackEnv === undefined ? database.drop() : database.close());
       await rm(folder, { recursive: true, force: true });
     },
   };
@@ -179,6 +187,13 @@ export async function startEarshot(options: EarshotOptions = {}): Promise<TestEa
   const earshot = await prepareEarshot(options);
   await earshot.start();
   return earshot;
+}
+
+/** On a server that goes with its test, so that nobody needs to drop it. */
+async function migratedDatabase(server: string): Promise<TestDatabase> {
+  const database = await createDatabase('template1', server);
+  await migrate(database.url);
+  return database;
 }
 
 function parse(text: string): unknown {
