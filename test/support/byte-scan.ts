@@ -30,7 +30,8 @@ export function formsOf(text: string): Needle[] {
       ['json', Buffer.from(jsonEscaped(each))],
       ...[0, 1, 2].map((phase): [string, Buffer] => [`base64+${phase}`, Buffer.from(base64Core(bytes, phase))]),
     ];
-    return forms.map(([form, needle]) => ({ name: `${each} as ${form}`, bytes: needle }));
+    const distinct = forms.filter(([, form], index) => forms.findIndex(([, other]) => other.equals(form)) === index);
+    return distinct.map(([form, needle]) => ({ name: `${each} as ${form}`, bytes: needle }));
   });
 }
 
