@@ -10,7 +10,7 @@ import { parseCertificates } from '../src/erasure/certificate.ts';
 import { readLedger } from '../src/erasure/ledger.ts';
 import { openRawStore } from '../src/raw-store/raw-store.ts';
 import { connectTemporal } from '../src/temporal/connection.ts';
-import { startErasure } from '../src/temporal/start-erasure.ts';
+import { restartErasure } from '../src/temporal/start-erasure.ts';
 import { endProcess } from './run.ts';
 
 // npm run reapply-erasures: after the database was restored from a dump, and before it takes traffic, raises the fence
@@ -33,7 +33,7 @@ async function reapply(): Promise<void> {
   for (const entry of entries) await reapplyFence(database.forTenant(entry.tenant), entry, !latest.has(entry));
   for (const text of certificates) await restoreCertificate(database, text);
   console.log(`${entries.length} erasures in the ledger, the fences of ${latest.size} customers are up`);
-  for (const entry of latest) await startErasure(client, entry, 30_000);
+  for (const entry of latest) await restartErasure(client, entry, 30_000);
   await untilCompleted(database, [...latest]);
   await connection.close();
   await database.close();

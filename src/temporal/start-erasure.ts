@@ -4,10 +4,20 @@ import { CANCEL_ERASURE_UPDATE, ERASURE_WORKFLOW, erasureWorkflowId } from '../d
 import { tenantAttribute } from './search-attributes.ts';
 
 /** Starts an erasure's workflow, unless it runs. What it needs to know is in the ledger. */
-export async function startErasure(
+export function startErasure(client: Client, erasure: ErasureRef, timeoutMs: number): Promise<void> {
+  return start(client, erasure, timeoutMs, WorkflowIdConflictPolicy.USE_EXISTING);
+}
+
+/** Starts it from its beginning: one that runs has done its first steps in a database that is no more. */
+export function restartErasure(client: Client, erasure: ErasureRef, timeoutMs: number): Promise<void> {
+  return start(client, erasure, timeoutMs, WorkflowIdConflictPolicy.TERMINATE_EXISTING);
+}
+
+async function start(
   client: Client,
   { tenant, erasureId }: ErasureRef,
   timeoutMs: number,
+  workflowIdConflictPolicy: WorkflowIdConflictPolicy,
 ): Promise<void> {
   const input: ErasureRef = { tenant, erasureId };
   await client.withDeadline(Date.now() + timeoutMs, () =>
@@ -15,7 +25,7 @@ export async function startErasure(
       workflowId: erasureWorkflowId(erasureId),
       taskQueue: 'batch',
       args: [input],
-      workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+      workflowIdConflictPolicy,
       typedSearchAttributes: tenantAttribute(tenant),
       staticSummary: `erasure ${erasureId}`,
     }),

@@ -1,30 +1,36 @@
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { checkCertificates, type Certificate } from '../../src/erasure/certificate.ts';
+import type { ErasureProgress } from '../../src/domain/erasure.ts';
+import { PROGRESS_QUERY } from '../../src/domain/workflows.ts';
 import { PROJECT } from '../../src/stack/tools.ts';
 import { dumpDatabase, type Dump } from '../support/dump.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
-import { AT_ONCE, erase, findErasure } from '../support/erasures.ts';
+import { AT_ONCE, erase, findErasure, requestErasure } from '../support/erasures.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
+import { until } from '../support/until.ts';
 
 let models: FakeModels;
 let earshot: TestEarshot;
 let dump: Dump;
-/** Of Anna's two erasures, both younger than the dump. */
+/** Two of Anna's and one of Carl's, all younger than the dump. */
 let erasures: string[];
 let annasKey: string;
 let annasRecord: string;
 let bertsRecord: string;
+let carlsRecord: string;
 
 const aMinuteAgo = new Date(Date.now() - 60_000).toISOString();
 const ANNAS_MESSAGE = { customerId: 'anna', conversationId: 'anna', messageId: 'old', text: 'my pogostick broke' };
 const BERTS_MESSAGE = { customerId: 'bert', conversationId: 'bert', messageId: 'old', text: 'my umbrella broke' };
+const CARLS_MESSAGE = { customerId: 'carl', conversationId: 'carl', messageId: 'old', text: 'my pogostick too' };
 
 beforeAll(async () => {
   models = await startFakeModels();
   earshot = await startEarshot({ models, dials: AT_ONCE });
   annasRecord = await remember({ ...ANNAS_MESSAGE, sentAt: aMinuteAgo });
   bertsRecord = await remember({ ...BERTS_MESSAGE, sentAt: aMinuteAgo });
+  carlsRecord = await remember({ ...CARLS_MESSAGE, sentAt: aMinuteAgo });
   annasKey = await customerKeyOf(annasRecord);
   const scheduled = await schedule();
   dump = await dumpDatabase(earshot.database.url);
@@ -32,7 +38,7 @@ beforeAll(async () => {
   const first = await erase(earshot, 'anna');
   await remember({ ...ANNAS_MESSAGE, messageId: 'new', sentAt: new Date().toISOString() });
   const second = await erase(earshot, 'anna');
-  erasures = [first.erasureId, second.erasureId];
+  erasures = [first.erasureId, second.erasureId, await beginErasure('carl')];
   await restore();
 });
 afterAll(async () => {
@@ -57,6 +63,21 @@ async function schedule(): Promise<string> {
     [annasKey],
   );
   return row!.erasure_id;
+}
+
+/** An erasure that is still under way when the database is restored; answers its id. */
+async function beginErasure(customerId: string): Promise<string> {
+  const aDay = 24 * 60 * 60_000;
+  await earshot.database.query(`update dial set value = $1 where name = 'erasure.second_pass_after_ms'`, [aDay]);
+  await earshot.application?.stop();
+  await earshot.start();
+  const { body } = await requestErasure(earshot, customerId);
+  const workflow = earshot.temporal.getHandle(body.workflowId);
+  await until('the erasure waits for its second pass', async () => {
+    const { step } = await workflow.query<ErasureProgress>(PROGRESS_QUERY);
+    return step === 'secondPass';
+  });
+  return body.erasureId;
 }
 
 async function customerKeyOf(interactionId: string): Promise<string> {
@@ -99,11 +120,16 @@ async function chain(): Promise<{ certificates: Certificate[]; publicKey: string
     .body;
 }
 
+function told({ statement }: Certificate) {
+  const { sequence, erasureId, destroyedKeyGenerations: generation, reappliedAt } = statement;
+  return { sequence, erasureId, generation, again: reappliedAt !== null };
+}
+
 async function expectOnlyBert(): Promise<void> {
   expect(new Set(Object.values(await annasRows()))).toEqual(new Set([0]));
   const { results } = await earshot.retrieve({ query: 'pogostick', k: 50 });
   expect(results.filter(({ text }) => text.includes('pogostick'))).toEqual([]);
-  expect((await earshot.interaction(annasRecord)).state).toBe('erased');
+  for (const id of [annasRecord, carlsRecord]) expect((await earshot.interaction(id)).state).toBe('erased');
   expect((await earshot.message({ ...ANNAS_MESSAGE, sentAt: aMinuteAgo })).status).toBe(410);
   expect((await earshot.interaction(bertsRecord)).state).toBe('reachable');
   const found = await earshot.retrieve({ query: 'umbrella', customerId: 'bert' });
@@ -118,7 +144,7 @@ describe('a database that is restored from a dump of before an erasure', () => {
 
   it('forgets the customer again when the erasures of the ledger are applied, and keeps all others', async () => {
     await earshot.start();
-    expect(await reapply()).toContain('2 erasures in the ledger, the fences of 1 customers are up');
+    expect(await reapply()).toContain('3 erasures in the ledger, the fences of 2 customers are up');
     await expectOnlyBert();
     const [subject] = await earshot.database.query('select * from subject where customer_key = $1', [annasKey]);
     expect(subject).toMatchObject({ key_generation: 3 });
@@ -127,21 +153,21 @@ describe('a database that is restored from a dump of before an erasure', () => {
   it('has the whole chain of certificates, those that are younger than the dump and one of this day', async () => {
     const { certificates, publicKey } = await chain();
     expect(checkCertificates(certificates, publicKey)).toEqual([]);
-    const told = certificates.map(({ statement: { sequence, erasureId, destroyedKeyGenerations, reappliedAt } }) => ({
-      sequence,
-      erasureId,
-      destroyedKeyGenerations,
-      again: reappliedAt !== null,
-    }));
-    expect(told).toEqual([
-      { sequence: 1, erasureId: erasures[0], destroyedKeyGenerations: 1, again: false },
-      { sequence: 2, erasureId: erasures[1], destroyedKeyGenerations: 2, again: false },
-      { sequence: 3, erasureId: erasures[1], destroyedKeyGenerations: 2, again: true },
+    const [anna, annaAgain, carl] = erasures;
+    expect(certificates.slice(0, 2).map(told)).toEqual([
+      { sequence: 1, erasureId: anna, generation: 1, again: false },
+      { sequence: 2, erasureId: annaAgain, generation: 2, again: false },
     ]);
-    expect(certificates[2]!.statement.before).toMatchObject({ 'postgres.interaction': 1, 'postgres.chunk': 1 });
+    const news = certificates.slice(2);
+    const ofAnna = news.find(({ statement }) => statement.erasureId === annaAgain)!;
+    const ofCarl = news.find(({ statement }) => statement.erasureId === carl)!;
+    expect(news.map(({ statement }) => statement.sequence)).toEqual([3, 4]);
+    expect(told(ofAnna)).toMatchObject({ generation: 2, again: true });
+    expect(told(ofCarl)).toMatchObject({ generation: 1, again: true });
+    expect(ofAnna.statement.before).toMatchObject({ 'postgres.interaction': 1, 'postgres.chunk': 1 });
     for (const id of erasures) expect(await findErasure(earshot, id)).toMatchObject({ state: 'completed' });
     const states = await earshot.database.query('select state from erasure order by requested_at');
-    expect(states.map(({ state }) => String(state))).toEqual(['cancelled', 'completed', 'completed']);
+    expect(states.map(({ state }) => String(state))).toEqual(['cancelled', 'completed', 'completed', 'completed']);
   });
 
   it('takes new records of the customer, which the same erasures, applied once more, leave alone', async () => {
@@ -153,9 +179,10 @@ describe('a database that is restored from a dump of before an erasure', () => {
     expect(results.map(({ text }) => text)).toEqual(['hello anew']);
     const { certificates, publicKey } = await chain();
     expect(checkCertificates(certificates, publicKey)).toEqual([]);
-    const { before } = certificates.at(-1)!.statement;
-    expect(certificates).toHaveLength(4);
-    expect(before).toMatchObject({ 'postgres.interaction': 0, 'postgres.chunk': 0 });
+    expect(certificates).toHaveLength(6);
+    for (const { statement } of certificates.slice(4)) {
+      expect(statement.before).toMatchObject({ 'postgres.interaction': 0, 'postgres.chunk': 0 });
+    }
   });
 
   it('keeps an erasure that was asked for after those of the ledger', async () => {
@@ -171,7 +198,8 @@ describe('a database that is restored from a dump of before an erasure', () => {
     await reapply();
     await expectOnlyBert();
     const { certificates, publicKey } = await chain();
-    expect(certificates.map(({ statement }) => statement.sequence)).toEqual([1, 2, 3, 4, 5]);
+    expect(certificates.map(({ statement }) => statement.sequence)).toEqual(certificates.map((_, index) => index + 1));
+    expect(certificates.slice(-2).every((certificate) => told(certificate).again)).toBe(true);
     expect(checkCertificates(certificates, publicKey)).toEqual([]);
   });
 });
