@@ -1,5 +1,5 @@
 import type { Channel } from '../domain/interaction.ts';
-import { run, type Queryable } from './pools.ts';
+import { only, run, type Queryable } from './pools.ts';
 
 /** A session whose workflow may have to be rung. */
 export interface SessionRow {
@@ -66,7 +66,8 @@ export async function endConversation(db: Queryable, tenant: string, sessionId: 
 
 /**
  * Lets a session sleep if nothing has arrived since `arrivals` was read. One row and one condition: a record that is
- * being accepted at this moment holds the row, and the condition is then checked against the row as it left it.
+ * being accepted at this moment holds the row, and the condition is then checked against the row as it left it. A
+ * session that an erasure took sleeps too: its next record makes it anew and rings.
  */
 export async function sleepUnlessRung(
   db: Queryable,
@@ -77,11 +78,15 @@ export async function sleepUnlessRung(
   const statement = {
     name: 'sleep_unless_rung',
     text: `
-      update session set awake_since = null
-      where tenant = $1 and session_id = $2::uuid and arrivals = $3
-      returning session_id`,
+      with slept as (
+        update session set awake_since = null
+        where tenant = $1 and session_id = $2::uuid and arrivals = $3
+        returning session_id
+      )
+      select exists (select from slept)
+        or not exists (select from session where tenant = $1 and session_id = $2) as asleep`,
   };
-  return (await run(db, statement, [tenant, sessionId, arrivals])).length > 0;
+  return only(await run<{ asleep: boolean }>(db, statement, [tenant, sessionId, arrivals])).asleep;
 }
 
 /**
