@@ -35,8 +35,21 @@ function within(root: string, key: string): string {
   return path;
 }
 
-/** Bytes, then name, then the directory entry: after a crash the object is whole or absent. */
+const WRITE_ATTEMPTS = 10;
+
+/** An erasure may take the folder that is still empty, or the file that has no name yet: then it is written again. */
 async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await writeOnce(path, bytes);
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || attempt === WRITE_ATTEMPTS) throw error;
+    }
+  }
+}
+
+/** Bytes, then name, then the directory entry: after a crash the object is whole or absent. */
+async function writeOnce(path: string, bytes: Uint8Array): Promise<void> {
   const directory = dirname(path);
   await mkdir(directory, { recursive: true, mode: 0o700 });
   const temporary = join(directory, `.partial-${randomUUID()}`);
