@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { until } from './until.ts';
 
 export type ModelRoute = 'embeddings' | 'transcriptions' | 'screen_text' | 'screen_caption';
 
@@ -31,8 +32,9 @@ export interface FakeModels {
   transcript: string;
   screenLines: string[];
   caption: string;
-  /** While set, answers wait. */
+  /** While set, answers wait; with `heldRoute`, only those of this route. */
   hold: Promise<void> | undefined;
+  heldRoute: ModelRoute | undefined;
   stop(): Promise<void>;
 }
 
@@ -49,7 +51,7 @@ export async function startFakeModels(): Promise<FakeModels> {
     const body = await readAll(request);
     const call = describeCall(request.url ?? '', body);
     fake.calls.push(call);
-    await fake.hold;
+    if ((fake.heldRoute ?? call.route) === call.route) await fake.hold;
     const fault = queues.get(call.route)?.shift() ?? constant.get(call.route);
     sendAnswer(response, goodAnswer(fake, call), fault);
   };
@@ -64,9 +66,27 @@ export async function startFakeModels(): Promise<FakeModels> {
     screenLines: ['Checkout', 'Error code: PAY-4012'],
     caption: 'A checkout page with a red banner.',
     hold: undefined,
+    heldRoute: undefined,
     stop: () => new Promise((resolve) => (server.close(() => resolve()), server.closeAllConnections())),
   };
   return fake;
+}
+
+/** Lets calls of a route wait until they are released. */
+export function holdRoute(models: FakeModels, route: ModelRoute): { arrived(): Promise<void>; release(): void } {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  const known = models.calls.length;
+  Object.assign(models, { hold: promise, heldRoute: route });
+  return {
+    arrived: async () => {
+      const isHeld = (call: ModelCall, index: number) => index >= known && call.route === route;
+      await until(`${route} is asked for`, () => models.calls.some(isHeld));
+    },
+    release: () => {
+      Object.assign(models, { hold: undefined, heldRoute: undefined });
+      resolve();
+    },
+  };
 }
 
 async function readAll(request: IncomingMessage): Promise<Buffer> {
