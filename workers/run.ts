@@ -1,5 +1,10 @@
 import { Client } from '@temporalio/client';
-import { DefaultLogger, Runtime, type NativeConnection } from '@temporalio/worker';
+import {
+  DefaultLogger,
+  Runtime,
+  type ActivityInboundCallsInterceptor,
+  type NativeConnection,
+} from '@temporalio/worker';
 import type { ApiDependencies } from '../src/api/dependencies.ts';
 import { startApi } from '../src/api/server.ts';
 import { UploadBudget } from '../src/api/upload-budget.ts';
@@ -20,6 +25,8 @@ import { createWorker } from './worker.ts';
 export interface ProcessParts {
   readonly api: boolean;
   readonly queues: readonly TaskQueue[];
+  /** Put around every step, for tests that end the process there. */
+  readonly interceptors?: readonly ActivityInboundCallsInterceptor[];
 }
 
 /** Runs the parts of Earshot that one process is for until SIGTERM or SIGINT, then drains and stops them. */
@@ -46,7 +53,9 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   if (parts.queues.includes('batch')) await ensureSchedules(client);
   const ring = ringVia(client);
   const workers = await Promise.all(
-    parts.queues.map((queue) => createWorker(queue, connection, config.TEMPORAL_NAMESPACE, deps)),
+    parts.queues.map((queue) =>
+      createWorker(queue, connection, config.TEMPORAL_NAMESPACE, deps, parts.interceptors ?? []),
+    ),
   );
   const running = Promise.all(workers.map((worker) => worker.run()));
   const sweep = parts.queues.includes('intake') ? startSweep(deps, ring) : undefined;

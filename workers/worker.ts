@@ -1,4 +1,9 @@
-import { Worker, type NativeConnection, type WorkerOptions } from '@temporalio/worker';
+import {
+  Worker,
+  type ActivityInboundCallsInterceptor,
+  type NativeConnection,
+  type WorkerOptions,
+} from '@temporalio/worker';
 import { activitiesFor } from '../activities/index.ts';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
 import { FailureInterceptor } from '../activities/interceptor.ts';
@@ -20,13 +25,15 @@ const CONCURRENCY: Readonly<Record<TaskQueue, number>> = {
 /** A worker that finishes its steps before it stops has this long; then they are handed back and retried elsewhere. */
 const DRAIN = '20s';
 
-/** The worker of one task queue. */
+/** The worker of one task queue; `inner` interceptors are the last ones before each step. */
 export async function createWorker(
   queue: TaskQueue,
   connection: NativeConnection,
   namespace: string,
   deps: ActivityDependencies,
+  inner: readonly ActivityInboundCallsInterceptor[],
 ): Promise<Worker> {
+  const interceptors = [new FailureInterceptor(deps.log, deps.metrics), ...inner];
   const options: WorkerOptions = {
     connection,
     namespace,
@@ -37,7 +44,7 @@ export async function createWorker(
     // One ring is one short task: polls beyond a few only cost the server.
     workflowTaskPollerBehavior: { type: 'autoscaling', initial: 2, minimum: 1, maximum: 10 },
     activityTaskPollerBehavior: { type: 'autoscaling', initial: 2, minimum: 1, maximum: 10 },
-    interceptors: { activity: [() => ({ inbound: new FailureInterceptor(deps.log, deps.metrics) })] },
+    interceptors: { activity: interceptors.map((inbound) => () => ({ inbound })) },
     activities: activitiesFor(queue, deps),
     ...(WORKFLOW_QUEUES.includes(queue) ? { workflowBundle: await workflowBundle() } : {}),
   };
