@@ -5,8 +5,9 @@ import {
   deleteCustomerRows,
   deleteRecords,
   destroyKeys,
-  erasedRecords,
-  markCustomerRecords,
+  FIRST_RECORD,
+  markRecords,
+  recordsToErase,
   type CustomerErasure,
 } from '../../src/db/erased-rows.ts';
 import { requestErasure } from '../../src/db/erasures.ts';
@@ -148,17 +149,26 @@ export class CustomerInMotion {
     yield* this.eraseOnce(this.erasure);
   }
 
+  async *#eachRecord(erasure: CustomerErasure, action: (interactionId: string) => Promise<unknown>): Actor {
+    let after = FIRST_RECORD;
+    for (;;) {
+      const [next] = await recordsToErase(this.#database.app, erasure, after, 1);
+      if (next === undefined) return;
+      yield;
+      await action(next.interaction_id);
+      after = next;
+      yield;
+    }
+  }
+
   /** The steps of the workflow that destroy. */
   async *eraseOnce(erasure: CustomerErasure): Actor {
     const { app } = this.#database;
     const { erasureId, destroyedGeneration } = erasure;
-    while ((await markCustomerRecords(app, erasure, 1)) > 0) yield;
+    yield* this.#eachRecord(erasure, (id) => markRecords(app, { tenant: TENANT, erasureId }, [id]));
     await destroyKeys(app, erasure);
     yield;
-    for (const id of await erasedRecords(app, TENANT, erasureId, null, 100)) {
-      yield;
-      await deleteRecords(this.#database, [id]);
-    }
+    yield* this.#eachRecord(erasure, (id) => deleteRecords(this.#database, [id]));
     yield;
     await deleteCustomerRows(app, erasure);
     yield;

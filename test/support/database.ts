@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import pg from 'pg';
 import { inject } from 'vitest';
+import { migrate } from '../../src/db/migrate.ts';
 import { TEMPLATE } from './global-setup.ts';
 
 export interface TestDatabase {
@@ -32,6 +33,13 @@ export async function createDatabase(
       await onServer(server, `drop database if exists ${name} with (force)`);
     },
   };
+}
+
+/** One of another server, which has no template. */
+export async function migratedDatabase(server: string): Promise<TestDatabase> {
+  const database = await createDatabase('template1', server);
+  await migrate(database.url);
+  return database;
 }
 
 async function onServer(url: string, statement: string): Promise<void> {

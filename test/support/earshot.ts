@@ -5,10 +5,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Connection, WorkflowClient } from '@temporalio/client';
 import { inject } from 'vitest';
-import { migrate } from '../../src/db/migrate.ts';
 import { startApplication, type RunningApplication } from '../../src/stack/application.ts';
 import { freePort } from '../../src/stack/processes.ts';
-import { createDatabase, type TestDatabase } from './database.ts';
+import { createDatabase, migratedDatabase, type TestDatabase } from './database.ts';
 import { until } from './until.ts';
 
 export interface Answer<T = Record<string, unknown>> {
@@ -187,13 +186,6 @@ export async function startEarshot(options: EarshotOptions = {}): Promise<TestEa
   const earshot = await prepareEarshot(options);
   await earshot.start();
   return earshot;
-}
-
-/** On a server that goes with its test, so that nobody needs to drop it. */
-async function migratedDatabase(server: string): Promise<TestDatabase> {
-  const database = await createDatabase('template1', server);
-  await migrate(database.url);
-  return database;
 }
 
 function parse(text: string): unknown {

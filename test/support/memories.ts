@@ -18,7 +18,7 @@ export const CALL_AND_CHAT = {
   'raw.versions': 2,
 };
 
-/** One call and one chat of a customer, both reachable. */
+/** One call and one chat of a customer, both reachable, whose runs have ended: an erasure has nothing to wait for. */
 export async function rememberCallAndChat(earshot: TestEarshot, customerId: string): Promise<Remembered> {
   const startedAt = new Date(Date.now() - 60_000).toISOString();
   const accepted = await Promise.all([
@@ -27,5 +27,6 @@ export async function rememberCallAndChat(earshot: TestEarshot, customerId: stri
   ]);
   const ids = accepted.map(({ body }) => body.interactionId);
   for (const id of ids) await earshot.settled(id, 'reachable');
+  for (const { body } of accepted) await earshot.temporal.getHandle(body.workflowId).result();
   return { customerId, ids };
 }
