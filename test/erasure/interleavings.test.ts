@@ -38,13 +38,13 @@ afterAll(async () => {
 
 /** Somebody who does something to a record, and perhaps dies over it. */
 interface Role {
-  readonly does: 'intake' | 'recognise' | 'embed' | 'retrieve' | 'erase';
+  readonly does: 'intake' | 'recognise' | 'giveUp' | 'embed' | 'retrieve' | 'erase';
   readonly record: number;
   readonly steps: number;
 }
 
 const role: fc.Arbitrary<Role> = fc.record({
-  does: fc.constantFrom('intake', 'intake', 'recognise', 'embed', 'retrieve', 'erase'),
+  does: fc.constantFrom('intake', 'intake', 'recognise', 'giveUp', 'embed', 'retrieve', 'erase'),
   record: fc.nat({ max: 3 }),
   steps: fc.oneof({ weight: 4, arbitrary: fc.constant(100) }, { weight: 1, arbitrary: fc.nat({ max: 5 }) }),
 });

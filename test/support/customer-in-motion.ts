@@ -1,5 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
-import { findRecord, storeArtifact } from '../../src/db/artifacts.ts';
+import { findRecord, recordFailedPiece, storeArtifact } from '../../src/db/artifacts.ts';
 import { storeEmbeddings } from '../../src/db/embeddings.ts';
 import {
   deleteCustomerRows,
@@ -96,6 +96,16 @@ export class CustomerInMotion {
     });
     yield;
     if (!admitted) await this.#store.delete(sealedObject, signal);
+  }
+
+  /** A recognition step that gives up. */
+  async *giveUp(index: number): Actor {
+    const { interactionId } = this.#recordAt(index);
+    yield;
+    await recordFailedPiece(this.#database.app, {
+      ...{ tenant: TENANT, interactionId, artifactId: randomUUID(), kind: 'transcript', piece: 0 },
+      ...{ reason: 'model_rejected', indexVersion: 1, codeVersion: 'test' },
+    });
   }
 
   /** An indexing step whose model takes its time. */
