@@ -41,6 +41,8 @@ export async function clearResidue(owner: OwnerConnection, lockMs: number, tooLa
   await lockMaintenance(owner);
   // Vacuum and concurrent rebuilds wait for others without blocking them: what they leave when they give up is worse.
   await owner.query('set lock_timeout = 0');
+  // Nobody waits for it, and everybody shares the machine: a vacuum by hand would else never pause.
+  await owner.query('set vacuum_cost_delay = 2');
   await awaitHorizon(owner);
   await clearStatistics(owner);
   for (const table of VACUUMED_TABLES) await owner.query(`vacuum (analyze) ${table}`);

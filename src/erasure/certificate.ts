@@ -96,9 +96,10 @@ function chainIn(json: unknown): unknown {
 
 /**
  * Checks signatures and chain with the public key alone; answers what is wrong, empty when all is right. Certificates
- * that follow each other by `sequence` must be linked by hash; a gap in a tenant's chain is told.
+ * that follow each other by `sequence` must be linked by hash; a gap in a tenant's chain, and two certificates at one place,
+ * are told. That certificates were cut off at the end cannot be seen.
  *
- * @param publicKey SPKI in PEM; without it each certificate is checked against the key that it names.
+ * @param publicKey SPKI in PEM; without it all certificates must name the same key, and are checked against that.
  */
 export function checkCertificates(certificates: readonly Certificate[], publicKey?: string): string[] {
   const faults: string[] = [];
@@ -107,8 +108,8 @@ export function checkCertificates(certificates: readonly Certificate[], publicKe
     const name = `certificate ${sequence} of ${tenant}`;
     const bytes = canonicalBytes(certificate.statement);
     if (hashOf(bytes) !== certificate.hash) faults.push(`${name}: the hash does not match the statement`);
-    if (publicKey !== undefined && !sameKey(publicKey, certificate.publicKey)) {
-      faults.push(`${name}: it names another key than the one given`);
+    if (!sameKey(publicKey ?? certificates[0]!.publicKey, certificate.publicKey)) {
+      faults.push(`${name}: it names another key than ${publicKey === undefined ? 'the first' : 'the one given'}`);
     }
     if (certificate.publicKey !== pemOf(certificate.publicKey))
       faults.push(`${name}: its key is not written as signed`);
@@ -126,8 +127,11 @@ function brokenLinks(certificates: readonly Certificate[]): string[] {
   for (const { statement: body } of certificates) {
     lowest.set(body.tenant, Math.min(body.sequence, lowest.get(body.tenant) ?? body.sequence));
   }
-  for (const { statement: body } of certificates) {
+  for (const { statement: body, hash } of certificates) {
     const { tenant, sequence, previousHash } = body;
+    if (byPlace.get(`${tenant} ${sequence}`)!.hash !== hash) {
+      faults.push(`certificate ${sequence} of ${tenant}: there are two at this place`);
+    }
     const previous = byPlace.get(`${tenant} ${sequence - 1}`);
     if (sequence === 1 ? previousHash !== null : previousHash === null) {
       faults.push(`certificate ${sequence} of ${tenant}: it names ${previousHash === null ? 'no' : 'a'} predecessor`);

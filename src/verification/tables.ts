@@ -44,7 +44,7 @@ export async function tracedTables(owner: OwnerConnection): Promise<TracedTable[
        and not tenant.attisdropped
      where c.relnamespace = current_schema()::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
      group by c.relname
-     having bool_or(a.attname in ('customer_key', 'interaction_id', 'session_id', 'chunk_id', 'artifact_id'))
+     having bool_or(a.attname <> 'generation')
      order by c.relname`,
     [TRACES],
   );
@@ -69,23 +69,41 @@ interface Condition {
   readonly values: unknown[];
 }
 
-/** How to find a table's rows: by each indexed trace, or by all traces of a table that has no index. */
+/**
+ * How to find a table's rows: by the customer's key, unless only a record's id has an index; by the ids of erased
+ * records; by remembered chunks. A table with none of these must not have rows whose parent is gone.
+ */
 function conditions(table: TracedTable, subject: ErasedSubject): Condition[] {
-  const usable = table.indexed.length > 0 ? table.indexed : table.columns;
-  const by = (column: string, condition: Condition) => (usable.includes(column) ? [condition] : []);
   const { tenant, customerKey, erasureId, probes } = subject;
-  return [
-    ...(customerKey === null ? [] : by('customer_key', ofCustomer(table, subject, customerKey))),
-    ...by('interaction_id', {
-      sql: `${ofTenant(table)} and interaction_id in (
-        select t.interaction_id from tombstone t where t.tenant = $1 and t.erasure_id = $2)`,
-      values: [tenant, erasureId],
-    }),
-    ...by('chunk_id', {
-      sql: `${ofTenant(table)} and chunk_id = any($2::uuid[])`,
-      values: [tenant, probes.chunks],
-    }),
-  ];
+  const has = (column: string) => table.columns.includes(column);
+  const isIndexed = (column: string) => table.indexed.includes(column);
+  const found: Condition[] = [];
+  if (customerKey !== null && has('customer_key') && (isIndexed('customer_key') || !isIndexed('interaction_id'))) {
+    found.push(ofCustomer(table, subject, customerKey));
+  }
+  if (has('interaction_id') && (isIndexed('interaction_id') || !isIndexed('customer_key'))) {
+    const sql = `${ofTenant(table)} and interaction_id in (
+      select t.interaction_id from tombstone t where t.tenant = $1 and t.erasure_id = $2)`;
+    found.push({ sql, values: [tenant, erasureId] });
+  }
+  if (has('chunk_id')) {
+    found.push({ sql: `${ofTenant(table)} and chunk_id = any($2::uuid[])`, values: [tenant, probes.chunks] });
+  }
+  const known = has('customer_key') || has('interaction_id') || has('chunk_id');
+  return known ? found : PARENTS.filter(([column]) => has(column)).map((parent) => orphans(table, tenant, parent));
+}
+
+/** Columns that name something which an erasure takes away, and where that is. */
+const PARENTS = [
+  ['session_id', 'session'],
+  ['artifact_id', 'artifact'],
+  ['retrieval_id', 'retrieval'],
+] as const;
+
+function orphans(table: TracedTable, tenant: string, [column, parent]: (typeof PARENTS)[number]): Condition {
+  const sql = `${ofTenant(table)} and ${column} is not null
+    and ${column} not in (select p.${column} from ${parent} p where p.tenant = $1)`;
+  return { sql, values: [tenant] };
 }
 
 /** Ids are made with the tenant, so that they find the same rows of a table that does not say whose they are. */

@@ -87,6 +87,13 @@ describe('a chain of certificates', () => {
     ]);
   });
 
+  it('has a fault when two stand at one place, or a stranger goes on with it, also without a key to check by', () => {
+    const [first, second] = chainOf(signer, 2);
+    const fork = signer.sign({ ...second!.statement, erasureId: '00000000-0000-8000-8000-00000000000f' });
+    expect(checkCertificates([first!, second!, fork])).not.toEqual([]);
+    expect(checkCertificates([first!, stranger.sign(second!.statement)])).not.toEqual([]);
+  });
+
   it('has a fault when its first names a predecessor, or a later one none', () => {
     expect(faultsOf(signer.sign(statementOf({ previousHash: 'ab'.repeat(32) })))).not.toEqual([]);
     expect(faultsOf(signer.sign(statementOf({ sequence: 2 })))).not.toEqual([]);

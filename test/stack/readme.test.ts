@@ -7,7 +7,7 @@ import { PROJECT } from '../../src/stack/tools.ts';
 import { API_KEY, startEarshot, type TestEarshot } from '../support/earshot.ts';
 
 const readme = await readFile(join(PROJECT, 'README.md'), 'utf8');
-const lines = /```sh\n([\s\S]*?)```/.exec(readme)![1]!.trim();
+const lines = [...readme.matchAll(/```sh\n([\s\S]*?)```/g)].map(([, block]) => block!.trim()).join('\n');
 const commands = lines.split(/\n(?=curl)/).filter((command) => command.startsWith('curl'));
 
 let earshot: TestEarshot;
@@ -20,10 +20,13 @@ afterAll(() => earshot?.stop());
 describe('the README', () => {
   it.each(commands)('%s', async (command) => {
     const env = { PATH: process.env['PATH'], EARSHOT: `http://127.0.0.1:${earshot.env['PORT']}`, KEY: API_KEY };
-    const { stdout } = await promisify(execFile)('bash', ['-c', command.trim().replace('curl', 'curl -f')], {
-      env,
-      cwd: PROJECT,
-    });
+    // What a line would keep as a file comes out as the rest does.
+    const line = command
+      .trim()
+      .replace('curl', 'curl -f')
+      .replace(/ -o (\S+)$/, '');
+    const { stdout } = await promisify(execFile)('bash', ['-c', line], { env, cwd: PROJECT, encoding: 'latin1' });
+    if (stdout.startsWith('PK')) return;
     expect(JSON.parse(stdout)).toMatchObject({});
   });
 
