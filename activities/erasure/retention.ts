@@ -1,14 +1,12 @@
 import { Context } from '@temporalio/activity';
-import { deleteRecords } from '../../src/db/erased-rows.ts';
+import { deleteRecords, FIRST_RECORD, markRecords } from '../../src/db/erased-rows.ts';
 import { noteStep } from '../../src/db/erasures.ts';
 import {
   deleteEmptySessions,
   deleteOldRetrievals,
-  hasExpired,
-  markedRecords,
-  markExpired as markExpiredRecords,
+  expiredRecords,
   openRetentionErasure,
-  type MarkedRecord,
+  type ExpiredRecord,
   type RetentionLimits,
 } from '../../src/db/expired-records.ts';
 import { listTenants } from '../../src/db/subjects.ts';
@@ -33,7 +31,7 @@ export async function openRetention(deps: ActivityDependencies): Promise<readonl
   for (const tenant of await listTenants(deps.database.deployment)) {
     const { app } = deps.database.forTenant(tenant);
     await clearRetrievals(deps, tenant);
-    if (!(await hasExpired(app, tenant, limitsAt(deps, Date.now())))) continue;
+    if ((await expiredRecords(app, tenant, limitsAt(deps, Date.now()), FIRST_RECORD, 1)).length === 0) continue;
     const erasureId = retentionErasureId(tenant, Context.current().info.workflowExecution?.runId ?? '');
     await openRetentionErasure(app, tenant, erasureId, deps.dials.get('erasure.deadline_ms'));
     due.push({ tenant, erasureId });
@@ -61,53 +59,65 @@ async function clearRetrievals(deps: ActivityDependencies, tenant: string): Prom
 /** Marks what was too old when the erasure was opened. */
 export async function markExpired(
   deps: ActivityDependencies,
-  { tenant, erasureId }: ErasureRef,
+  ref: ErasureRef,
   signal: AbortSignal,
 ): Promise<StoreCounts> {
-  const { requested_at: openedAt } = await loadErasure(deps, { tenant, erasureId });
-  const { app } = deps.database.forTenant(tenant);
-  const limits = limitsAt(deps, openedAt.getTime());
-  const page = deps.dials.get('erasure.page_records');
+  const { app } = deps.database.forTenant(ref.tenant);
   let records = 0;
-  for (;;) {
-    signal.throwIfAborted();
-    const marked = await markExpiredRecords(app, tenant, erasureId, limits, page);
-    if (marked === 0) return { 'postgres.tombstone': records };
-    records += marked;
-    beat();
+  for await (const page of pagesOf(deps, ref, signal)) {
+    await markRecords(app, ref, idsOf(page));
+    records += page.length;
   }
+  return { 'postgres.tombstone': records };
 }
 
 /** Deletes raw objects, then rows, of a page of records at a time: while the rows are there, the objects are known. */
 export async function deleteExpired(
   deps: ActivityDependencies,
-  { tenant, erasureId }: ErasureRef,
+  ref: ErasureRef,
   signal: AbortSignal,
 ): Promise<StoreCounts> {
+  const { tenant } = ref;
   const database = deps.database.forTenant(tenant);
-  const limit = deps.dials.get('erasure.page_records');
   let deleted: StoreCounts = {};
+  for await (const page of pagesOf(deps, ref, signal)) {
+    // One that came, late, after the first walk has no tombstone yet.
+    await markRecords(database.app, ref, idsOf(page));
+    await eachOf(page, PARALLEL, (record) => deleteRecordObjects(deps, tenant, record, signal));
+    deleted = addCounts(deleted, await deleteRecords(database, idsOf(page)));
+    await deleteEmptySessions(database.app, tenant, [...new Set(page.map(({ session_id }) => session_id))]);
+  }
+  return deleted;
+}
+
+/** All records that were too old when the erasure was opened, page by page; a page may be deleted while it is held. */
+async function* pagesOf(
+  deps: ActivityDependencies,
+  ref: ErasureRef,
+  signal: AbortSignal,
+): AsyncGenerator<ExpiredRecord[]> {
+  const { requested_at: openedAt } = await loadErasure(deps, ref);
+  const { app } = deps.database.forTenant(ref.tenant);
+  const limits = limitsAt(deps, openedAt.getTime());
+  const limit = deps.dials.get('erasure.page_records');
+  let after = FIRST_RECORD;
   for (;;) {
     signal.throwIfAborted();
-    const page = await markedRecords(database.app, tenant, erasureId, limit);
-    if (page.length === 0) return deleted;
-    await eachOf(page, PARALLEL, (record) => deleteRecordObjects(deps, tenant, record, signal));
-    deleted = addCounts(
-      deleted,
-      await deleteRecords(
-        database,
-        page.map(({ interaction_id }) => interaction_id),
-      ),
-    );
-    await deleteEmptySessions(database.app, tenant, [...new Set(page.map(({ session_id }) => session_id))]);
+    const page = await expiredRecords(app, ref.tenant, limits, after, limit);
+    const last = page.at(-1);
+    if (last === undefined) return;
+    yield page;
+    after = last;
     beat();
   }
 }
 
+const idsOf = (page: readonly ExpiredRecord[]) => page.map(({ interaction_id }) => interaction_id);
+
 async function deleteRecordObjects(
   { rawStore }: ActivityDependencies,
   tenant: string,
-  record: MarkedRecord,
+  record: ExpiredRecord,
   signal: AbortSignal,
 ): Promise<void> {
   const { customer_key: customerKey, key_generation: generation, interaction_id: interactionId } = record;
