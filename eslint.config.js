@@ -68,6 +68,13 @@ export default tseslint.config(
     ),
   },
   {
+    files: ['src/verification/**'],
+    rules: only(
+      '/(erased-rows|erasures|expired-records|residue|customer-runs)\\.ts$|/erasure/|(workers|workflows|activities|test)/',
+      'What verifies shares no code with what deletes.',
+    ),
+  },
+  {
     files: ['test/**', 'bench/**', 'workers/**', 'src/stack/**', '*.ts'],
     rules: { 'no-console': 'off', 'max-lines-per-function': 'off' },
   },

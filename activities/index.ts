@@ -1,20 +1,17 @@
 import type {
   AudioActivities,
   EmbeddingActivities,
-  ErasureActivities,
   IntakeActivities,
-  RetentionActivities,
   VisionActivities,
 } from '../src/domain/activities.ts';
 import type { TaskQueue } from '../src/domain/task-queues.ts';
 import type { ActivityDependencies } from './dependencies.ts';
-import { batchActivities } from './erasure/index.ts';
+import { batchActivities, type BatchActivities } from './erasure/index.ts';
 import { embeddingActivities } from './index-chunks.ts';
 import { intakeActivities } from './intake.ts';
 import { visionActivities } from './read-screen.ts';
 import { audioActivities } from './transcribe.ts';
 
-type BatchActivities = ErasureActivities & RetentionActivities;
 type Activities = AudioActivities | BatchActivities | EmbeddingActivities | IntakeActivities | VisionActivities;
 
 /** What the worker of each queue can do. */

@@ -4,6 +4,7 @@ import type {
   EmbeddingActivities,
   ErasureActivities,
   IntakeActivities,
+  ResidueActivities,
   RetentionActivities,
   VisionActivities,
 } from '../src/domain/activities.ts';
@@ -68,6 +69,10 @@ const batch = {
 /** Gives up after some three minutes, so that the workflow can tell what holds it up; then it tries again. */
 export function erasure(summary: string): ErasureActivities {
   return proxyActivities<ErasureActivities>({ ...batch, retry: { ...batch.retry, maximumAttempts: 10 }, summary });
+}
+
+export function residue(summary: string): ResidueActivities {
+  return proxyActivities<ResidueActivities>({ ...batch, startToCloseTimeout: '12h', summary });
 }
 
 export function retention(summary: string): RetentionActivities {

@@ -19,12 +19,16 @@ export async function certify(deps: ActivityDependencies, ref: ErasureRef, signa
   deps.log.info({ erasureId: ref.erasureId, tenant: ref.tenant }, 'erasure certified');
 }
 
-/** What an attempt before this one has issued, unless the erasure was applied again since. */
+/** What an attempt before this one has issued, unless the erasure was applied again or its residue cleared since. */
 async function issuedBefore(deps: ActivityDependencies, row: ErasureRow): Promise<Certificate | undefined> {
   const known = await findCertificate(deps.database.forTenant(row.tenant).app, row.tenant, row.erasure_id);
   if (known === undefined) return undefined;
   const certificate = JSON.parse(known.certificate) as Certificate;
-  return certificate.statement.reappliedAt === (row.report.reappliedAt ?? null) ? certificate : undefined;
+  const { reappliedAt, residueClearedAt } = certificate.statement;
+  const { report } = row;
+  const isOfNow =
+    reappliedAt === (report.reappliedAt ?? null) && residueClearedAt === (report.residueClearedAt ?? null);
+  return isOfNow ? certificate : undefined;
 }
 
 /** Signs and appends; another erasure may take the place in the chain first, then the next place is signed. */
@@ -77,6 +81,7 @@ function statementOf(
     residue: { ...report.residue },
     exceptions: [...(report.exceptions ?? [])],
     reappliedAt: report.reappliedAt ?? null,
+    residueClearedAt: report.residueClearedAt ?? null,
     previousHash,
   };
 }

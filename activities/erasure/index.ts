@@ -1,5 +1,10 @@
 import { cancelErasure, noteStep, raiseFence } from '../../src/db/erasures.ts';
-import type { ErasureActivities, OpenedErasure, RetentionActivities } from '../../src/domain/activities.ts';
+import type {
+  ErasureActivities,
+  OpenedErasure,
+  ResidueActivities,
+  RetentionActivities,
+} from '../../src/domain/activities.ts';
 import type { TooLarge } from '../../src/db/residue.ts';
 import type { ErasureRef, ErasureStep } from '../../src/domain/erasure.ts';
 import { writeLedgerEntry } from '../../src/erasure/ledger.ts';
@@ -9,13 +14,15 @@ import { withHeartbeat } from '../heartbeat.ts';
 import { certify } from './certify.ts';
 import { deleteObjects, deleteRows, destroyKeys, markRecords } from './destroy.ts';
 import { loadErasure, loadFenced } from './erasure.ts';
-import { clearAllResidue, noteResidue } from './residue.ts';
+import { clearAllResidue, noteResidue, rewritePostponed } from './residue.ts';
 import { awaitDeletion, deleteExecutions, stopRuns } from './runs.ts';
 import { deleteExpired, markExpired, openRetention, verifyExpired } from './retention.ts';
 import { countBefore, countExpired, verifyErasure } from './verify.ts';
 
+export type BatchActivities = ErasureActivities & ResidueActivities & RetentionActivities;
+
 /** The steps of erasures, on the queue that nobody waits for. */
-export function batchActivities(deps: ActivityDependencies): ErasureActivities & RetentionActivities {
+export function batchActivities(deps: ActivityDependencies): BatchActivities {
   const noted = <Ref extends ErasureRef, T>(
     step: ErasureStep,
     action: (ref: Ref, signal: AbortSignal) => Promise<T>,
@@ -45,6 +52,7 @@ export function batchActivities(deps: ActivityDependencies): ErasureActivities &
     awaitRuns: noted('awaitRuns', (request) => awaitDeletion(deps, request)),
     clearResidue: noted('clearResidue', async (ref) => noteResidue(deps, ref, await clearResidue())),
     verifyErasure: noted('verify', (request, signal) => verifyErasure(deps, request, signal)),
+    rewritePostponed: () => withHeartbeat((signal) => rewritePostponed(deps, signal)),
     openRetention: () => withHeartbeat(() => openRetention(deps)),
     markExpired: noted('markRecords', (ref, signal) => markExpired(deps, ref, signal)),
     countExpired: noted('countBefore', (ref, signal) => countExpired(deps, ref, signal)),

@@ -1,7 +1,10 @@
-import { noteStep } from '../../src/db/erasures.ts';
+import { erasuresWithDeadSpace, noteResidueCleared, noteStep } from '../../src/db/erasures.ts';
 import { clearResidue, type Residue, type TooLarge } from '../../src/db/residue.ts';
 import type { ErasureException, ErasureRef, ResidueReport, StoreCounts } from '../../src/domain/erasure.ts';
+import { listTenants } from '../../src/db/subjects.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
+import { beat } from '../heartbeat.ts';
+import { certify } from './certify.ts';
 import { loadErasure } from './erasure.ts';
 
 /** Removes what all deletes so far have left in the files of the database. */
@@ -25,6 +28,30 @@ export async function noteResidue(
   ];
   await noteStep(deps.database.forTenant(ref.tenant).app, ref, 'clearResidue', { residue, exceptions });
   return { 'postgres.rewritten': residue.rewritten.length, 'postgres.postponed': postponed.length };
+}
+
+/**
+ * In the maintenance window: rewrites the tables whatever their size, within the window's bound, and issues a new
+ * certificate for each erasure whose last one had named them. Answers how many.
+ */
+export async function rewritePostponed(deps: ActivityDependencies, signal: AbortSignal): Promise<number> {
+  const windowMs = deps.dials.get('erasure.window_lock_max_ms');
+  if (windowMs === 0) return 0;
+  const { postponed: _, ...residue } = await deps.withOwner('', (owner) => clearResidue(owner, windowMs, new Map()));
+  const cleared = residue.rewritten.map((table) => `postgres.${table}`);
+  let certified = 0;
+  for (const tenant of await listTenants(deps.database.deployment)) {
+    const { app } = deps.database.forTenant(tenant);
+    for (const { erasure_id: erasureId, report } of await erasuresWithDeadSpace(app, tenant, cleared)) {
+      const exceptions = (report.exceptions ?? []).filter(({ store }) => !cleared.includes(store));
+      const residueClearedAt = new Date().toISOString();
+      await noteResidueCleared(app, tenant, erasureId, { exceptions, residue, residueClearedAt });
+      await certify(deps, { tenant, erasureId }, signal);
+      certified += 1;
+      beat();
+    }
+  }
+  return certified;
 }
 
 function deadSpace(deps: ActivityDependencies, table: string, requestedAt: Date): ErasureException {

@@ -1,4 +1,4 @@
-import { sampleProbes, sessionWorkflows } from '../../src/db/erased-rows.ts';
+import { sampleProbes } from '../../src/db/erasure-probes.ts';
 import { noteOnce, noteStep } from '../../src/db/erasures.ts';
 import { listIndexVersions } from '../../src/db/index-versions.ts';
 import type { RunsRequest } from '../../src/domain/activities.ts';
@@ -12,12 +12,12 @@ import {
 } from '../../src/domain/erasure.ts';
 import { countObjects } from '../../src/verification/objects.ts';
 import { countFound } from '../../src/verification/read-path.ts';
-import { countRuns, type SurvivingRuns } from '../../src/verification/runs.ts';
+import { countRuns } from '../../src/verification/runs.ts';
 import type { ErasedSubject } from '../../src/verification/subject.ts';
 import { countRows } from '../../src/verification/tables.ts';
 import { countTemporaryFiles } from '../../src/verification/temporary-files.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
-import { loadErasure, loadFenced, subjectOf } from './erasure.ts';
+import { loadErasure, subjectOf } from './erasure.ts';
 
 /** Counts what is about to go, and remembers by what it can be looked for afterwards. Once: a repeat would see less. */
 export async function countBefore(
@@ -103,7 +103,9 @@ async function countEverywhere(
   request: RunsRequest,
   signal: AbortSignal,
 ): Promise<StoreCounts> {
-  const runs = await countRuns(deps.temporal, subject, () => survivingRuns(deps, request));
+  const runs = await deps.withOwner(subject.tenant, (owner) =>
+    countRuns(deps.temporal, owner, subject, new Date(request.startedBefore)),
+  );
   return addCounts(runs, await countStores(deps, subject, signal));
 }
 
@@ -119,10 +121,4 @@ async function countStores(
   const temporary = await deps.withOwner(tenant, (owner) => countTemporaryFiles(owner, subject));
   const objects = await countObjects(deps.rawStore, subject, signal);
   return addCounts(rows, temporary, objects, await countFound(reader, versions, subject));
-}
-
-async function survivingRuns(deps: ActivityDependencies, request: RunsRequest): Promise<SurvivingRuns> {
-  const sessions = await sessionWorkflows(deps.database.forTenant(request.tenant).app, await loadFenced(deps, request));
-  const alive = sessions.filter(({ survives }) => survives).map(({ workflow_id }) => workflow_id);
-  return { startedAfter: new Date(request.startedBefore), workflowIds: new Set(alive) };
 }

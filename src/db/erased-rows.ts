@@ -1,4 +1,4 @@
-import type { ErasureProbes, ErasureRef, StoreCounts } from '../domain/erasure.ts';
+import type { ErasureRef, StoreCounts } from '../domain/erasure.ts';
 import { only, run, type Queryable, type TenantDatabase } from './pools.ts';
 
 /**
@@ -222,48 +222,4 @@ export async function sessionWorkflows(
       where s.tenant = $1 and s.customer_key = $2`,
   };
   return run(db, statement, [tenant, customerKey, destroyedGeneration]);
-}
-
-/** Ids of some of what is about to go, spread over all of it. A chunk's id is a hash of what it was made of. */
-export async function sampleProbes(
-  db: Queryable,
-  tenant: string,
-  erasureId: string,
-  limit: number,
-): Promise<{ chunks: string[]; objects: string[]; runs: ErasureProbes['runs'] }> {
-  const chunks = {
-    name: 'sample_erased_chunks',
-    text: `
-      select c.chunk_id
-      from tombstone t
-      join chunk c on c.tenant = $1 and c.interaction_id = t.interaction_id
-      where t.tenant = $1 and t.erasure_id = $2::uuid
-      order by c.chunk_id
-      limit $3`,
-  };
-  const objects = {
-    name: 'sample_erased_objects',
-    text: `
-      select i.raw_object as object
-      from tombstone t
-      join interaction i on i.tenant = $1 and i.interaction_id = t.interaction_id
-      where t.tenant = $1 and t.erasure_id = $2::uuid and i.raw_object is not null
-      order by t.interaction_id
-      limit $3`,
-  };
-  const runs = {
-    name: 'sample_erased_runs',
-    text: `
-      select distinct l.workflow_id as "workflowId", l.run_id as "runId"
-      from tombstone t
-      join lineage_edge l on l.tenant = $1 and l.interaction_id = t.interaction_id
-      where t.tenant = $1 and t.erasure_id = $2::uuid and l.run_id is not null
-      limit $3`,
-  };
-  const values = [tenant, erasureId, limit];
-  return {
-    chunks: (await run<{ chunk_id: string }>(db, chunks, values)).map(({ chunk_id }) => chunk_id),
-    objects: (await run<{ object: string }>(db, objects, values)).map(({ object }) => object),
-    runs: await run(db, runs, values),
-  };
 }

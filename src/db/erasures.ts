@@ -247,6 +247,43 @@ export async function completeErasure(db: Queryable, tenant: string, erasureId: 
   await run(db, statement, [tenant, erasureId]);
 }
 
+/** Completed erasures whose certificate says that one of these stores keeps dead bytes. */
+export async function erasuresWithDeadSpace(
+  db: Queryable,
+  tenant: string,
+  stores: readonly string[],
+): Promise<ErasureRow[]> {
+  const statement = {
+    name: 'erasures_with_dead_space',
+    text: `
+      select ${COLUMNS}
+      from erasure
+      where tenant = $1 and state = 'completed'
+        and exists (
+          select
+          from jsonb_array_elements(report -> 'exceptions') as exception
+          where exception ->> 'store' = any($2::text[]))
+      order by completed_at`,
+  };
+  return run<ErasureRow>(db, statement, [tenant, stores]);
+}
+
+/** Replaces what the report of a completed erasure says of residue. */
+export async function noteResidueCleared(
+  db: Queryable,
+  tenant: string,
+  erasureId: string,
+  report: Pick<ErasureReport, 'exceptions' | 'residue' | 'residueClearedAt'>,
+): Promise<void> {
+  const statement = {
+    name: 'note_residue_cleared',
+    text: `
+      update erasure set report = report || $3::jsonb
+      where tenant = $1 and erasure_id = $2::uuid and state = 'completed'`,
+  };
+  await run(db, statement, [tenant, erasureId, JSON.stringify(report)]);
+}
+
 /** Open erasures whose workflow may not run; each is answered again after five minutes. */
 export async function claimErasuresToStart(db: Queryable, tenant: string, limit: number): Promise<ErasureRow[]> {
   const statement = {

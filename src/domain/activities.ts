@@ -149,6 +149,12 @@ export interface ErasureActivities {
   certify(erasure: ErasureRef): Promise<void>;
 }
 
+/** What waits for a maintenance window. */
+export interface ResidueActivities {
+  /** Rewrites tables that erasures had to postpone, and certifies these again; answers how many. */
+  rewritePostponed(): Promise<number>;
+}
+
 /** The steps of an erasure by age, each idempotent. */
 export interface RetentionActivities {
   /** Opens an erasure for each tenant that holds something too old. */

@@ -195,6 +195,14 @@ export const DIALS = {
       'Longest that a rewrite of a table may keep writers waiting. Tables that take longer keep dead bytes until a ' +
       'maintenance window (docs/erasure.md).',
   },
+  'erasure.window_lock_max_ms': {
+    defaultValue: 0,
+    min: 0,
+    max: 12 * 60 * MINUTE,
+    reason:
+      'Longest that a rewrite of a postponed table may keep writers waiting at night (schedule residue-window); 0 has ' +
+      'no window. Writers are told to come back meanwhile.',
+  },
   'erasure.residue_deadline_ms': {
     defaultValue: 30 * DAY,
     min: 0,

@@ -17,6 +17,7 @@ export const PROGRESS_QUERY = 'progress';
 /** Registered names of the workflows that are no session's. */
 export const ERASURE_WORKFLOW = 'eraseCustomer';
 export const RETENTION_WORKFLOW = 'retention';
+export const RESIDUE_WORKFLOW = 'residueWindow';
 
 /** Update that cancels an erasure within its grace period. */
 export const CANCEL_ERASURE_UPDATE = 'cancel';

@@ -28,6 +28,8 @@ const statement = z.strictObject({
   residue: z.looseObject({}),
   exceptions: z.array(z.strictObject({ store: z.string(), what: z.string(), goneBy: z.string() })),
   reappliedAt: z.string().nullable(),
+  /** When tables whose rewrite an earlier certificate of this erasure postponed had been rewritten. */
+  residueClearedAt: z.string().nullable(),
   /** Of the certificate before this one, as its `hash`; null for the first. */
   previousHash: z.string().nullable(),
 });

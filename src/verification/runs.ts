@@ -1,18 +1,17 @@
 import { WorkflowNotFoundError, type Client } from '@temporalio/client';
+import type { OwnerConnection } from '../db/owner.ts';
 import type { StoreCounts } from '../domain/erasure.ts';
 import type { ErasedSubject } from './subject.ts';
 
-/** Which runs may still be there: those of sessions that go on, if they began after the erasure. */
-export interface SurvivingRuns {
-  readonly startedAfter: Date;
-  readonly workflowIds: ReadonlySet<string>;
-}
-
-/** Counts of the customer's executions that visibility lists, and of remembered runs that can still be described. */
+/**
+ * Counts the customer's executions that visibility lists, and remembered runs that can still be described. Runs of
+ * sessions that have newer records stay, if they began after the erasure: `startedBefore`, by Temporal's clock.
+ */
 export async function countRuns(
   client: Client,
+  owner: OwnerConnection,
   subject: ErasedSubject,
-  survivingNow: () => Promise<SurvivingRuns>,
+  startedBefore: Date,
 ): Promise<StoreCounts> {
   const listed: { workflowId: string; startTime: Date }[] = [];
   if (subject.customerKey !== null) {
@@ -21,8 +20,8 @@ export async function countRuns(
       listed.push({ workflowId, startTime });
   }
   // After the list: a run of it may belong to a session that has begun meanwhile.
-  const { workflowIds, startedAfter } = await survivingNow();
-  const left = listed.filter(({ workflowId, startTime }) => !workflowIds.has(workflowId) || startTime <= startedAfter);
+  const alive = await sessionsThatGoOn(owner, subject);
+  const left = listed.filter(({ workflowId, startTime }) => !alive.has(workflowId) || startTime <= startedBefore);
   let described = 0;
   for (const { workflowId, runId } of subject.probes.runs) {
     if (await exists(client, workflowId, runId)) described += 1;
@@ -38,4 +37,16 @@ async function exists(client: Client, workflowId: string, runId: string): Promis
     if (error instanceof WorkflowNotFoundError) return false;
     throw error;
   }
+}
+
+async function sessionsThatGoOn(owner: OwnerConnection, subject: ErasedSubject): Promise<Set<string>> {
+  const { tenant, customerKey, destroyedGeneration } = subject;
+  const { rows } = await owner.query<{ workflow_id: string }>(
+    `select distinct s.workflow_id
+     from interaction i
+     join session s on s.tenant = $1 and s.session_id = i.session_id
+     where i.tenant = $1 and i.customer_key = $2 and i.key_generation > $3`,
+    [tenant, customerKey, destroyedGeneration],
+  );
+  return new Set(rows.map(({ workflow_id }) => workflow_id));
 }

@@ -100,6 +100,20 @@ describe('an erasure', () => {
     expect(again.certificate.statement.destroyedKeyGenerations).toBe(2);
   });
 
+  it('is in no cache: the same question finds what has just come, and no more once it is erased', async () => {
+    const ask = async () =>
+      (await earshot.retrieve({ query: 'where is my trombone', customerId: 'asker' })).results.map(({ text }) => text);
+    expect(await ask()).toEqual([]);
+    const { body } = await earshot.message({ customerId: 'asker', text: 'the trombone is late' });
+    await earshot.settled(body.interactionId, 'reachable');
+    expect(await ask()).toEqual(['the trombone is late']);
+    const { body: erasure } = await requestErasure(earshot, 'asker');
+    // From the answer on, while rows and vectors still wait to be deleted.
+    expect(await ask()).toEqual([]);
+    await completed(earshot, erasure.erasureId);
+    expect(await ask()).toEqual([]);
+  });
+
   it('is answered with the first when it is asked for twice, at once and later', async () => {
     await earshot.message({ customerId: 'twice', conversationId: 'twice' });
     const both = await Promise.all([requestErasure(earshot, 'twice'), requestErasure(earshot, 'twice')]);

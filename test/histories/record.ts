@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { RETENTION_WORKFLOW } from '../../src/domain/workflows.ts';
+import { RESIDUE_WORKFLOW, RETENTION_WORKFLOW } from '../../src/domain/workflows.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, erase, requestErasure } from '../support/erasures.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
@@ -110,6 +110,8 @@ it('records an erasure, one that is cancelled, one that a hold refuses at its en
   await earshot.message({ customerId: 'elder', conversationId: 'elder', sentAt: '2026-01-05T09:00:00Z' });
   const run = await earshot.temporal.start(RETENTION_WORKFLOW, { workflowId: 'retention', taskQueue: 'batch', args: [] });
   await keep('retention/one', run.workflowId);
+  const night = await earshot.temporal.start(RESIDUE_WORKFLOW, { workflowId: 'night', taskQueue: 'batch', args: [] });
+  await keep('residue-window/closed', night.workflowId);
 });
 
 async function setDial(name: string, value: number): Promise<void> {

@@ -24,6 +24,7 @@ export function statementOf(fields: Partial<CertificateStatement> = {}): Certifi
     residue: {},
     exceptions: [],
     reappliedAt: null,
+    residueClearedAt: null,
     previousHash: null,
     ...fields,
   };
