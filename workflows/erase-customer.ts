@@ -33,9 +33,6 @@ export const cancelErasureUpdate = defineUpdate<void>(CANCEL_ERASURE_UPDATE);
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 60 * 60_000;
 
-/** A step of a terminated run goes on until its worker notices: the longest may take this (workflows/proxies.ts). */
-const LONGEST_STEP_MS = 21 * 60_000;
-
 /**
  * Forgets one customer for good. The ledger and the fence come first, so that nothing can be written back; then all is
  * destroyed and looked for by other code, again until nothing is found; then once more after the longest possible late
@@ -80,8 +77,6 @@ export async function eraseCustomer(ref: ErasureRef): Promise<ErasureProgress> {
 class ErasureRun {
   readonly #ref: ErasureRef;
   #request: RunsRequest;
-  /** Whether a run did not end by itself, so that its steps may still be at work. */
-  #terminated = false;
   #progress: ErasureProgress = { step: 'scheduled', rounds: 0, leftovers: 0, blockedBy: null };
 
   constructor(ref: ErasureRef) {
@@ -131,14 +126,13 @@ class ErasureRun {
   /** Waits for the longest possible late write. */
   async pauseBeforeSecondPass(pauseMs: number): Promise<void> {
     this.#tell({ step: 'secondPass' });
-    await sleep(this.#terminated ? Math.max(pauseMs, LONGEST_STEP_MS) : pauseMs);
+    await sleep(pauseMs);
   }
 
   async #eraseOnce(): Promise<void> {
     const ref = this.#ref;
     const request = this.#request;
-    const ended = await this.step('stopRuns', () => steps('end running workflows').stopRuns(request));
-    this.#terminated ||= (ended['temporal.terminated'] ?? 0) > 0;
+    await this.step('stopRuns', () => steps('end running workflows').stopRuns(request));
     await this.step('markRecords', () => steps('write tombstones').markRecords(ref));
     await this.step('countBefore', () => steps('count what there is').countBefore(request));
     await this.step('destroyKeys', () => steps('destroy data keys').destroyKeys(ref));

@@ -1,30 +1,20 @@
 import { quietSessions, sessionWorkflows, type CustomerErasure } from '../../src/db/erased-rows.ts';
-import { noteStep } from '../../src/db/erasures.ts';
 import type { RunsRequest } from '../../src/domain/activities.ts';
 import type { StoreCounts } from '../../src/domain/erasure.ts';
 import { awaitNoRuns, deleteRuns, endRuns, type RunSelection } from '../../src/temporal/customer-runs.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { beat } from '../heartbeat.ts';
-import { loadErasure, loadFenced } from './erasure.ts';
+import { loadFenced } from './erasure.ts';
 
-/**
- * Ends the customer's running workflows; what they were doing is finished or refused by the fence. Answers how many, and
- * whether this or an earlier attempt had to terminate any: their steps may go on for a while.
- */
+/** Ends the customer's running workflows; what they were doing is finished or refused by the fence. */
 export async function stopRuns(deps: ActivityDependencies, request: RunsRequest): Promise<StoreCounts> {
   const erasure = await loadFenced(deps, request);
   const { app } = deps.database.forTenant(request.tenant);
   await quietSessions(app, erasure);
-  const cancelled = await endRuns(
-    deps.temporal,
-    selectionOf(deps, erasure, request),
-    deps.dials.get('erasure.drain_ms'),
-    () => noteStep(app, request, 'stopRuns', { terminated: true }),
-    beat,
-  );
+  const selection = selectionOf(deps, erasure, request);
+  const { cancelled, terminated } = await endRuns(deps.temporal, selection, deps.dials.get('erasure.drain_ms'), beat);
   await quietSessions(app, erasure);
-  const { report } = await loadErasure(deps, request);
-  return { 'temporal.cancelled': cancelled, 'temporal.terminated': report.terminated === true ? 1 : 0 };
+  return { 'temporal.cancelled': cancelled, 'temporal.terminated': terminated };
 }
 
 /** Has the executions deleted, every run of every chain, while their sessions are still known. */

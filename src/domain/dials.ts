@@ -178,8 +178,8 @@ export const DIALS = {
     min: 0,
     max: DAY,
     reason:
-      'The longest possible late write: a key in memory (60 s), then an upload sealed with it (60 s). ' +
-      'Where runs had to be terminated, the longest step, 20 minutes, is waited for instead.',
+      'The longest possible late write: a key in memory (60 s), then an upload sealed with it (60 s). A step of a run ' +
+      'that had to be terminated notices sooner, at its next heartbeat.',
   },
   'erasure.page_records': {
     defaultValue: 200,

@@ -93,8 +93,6 @@ export interface ErasureReport {
   readonly rounds?: number;
   readonly verifiedAt?: string;
   readonly secondPassAt?: string;
-  /** Whether runs had to be terminated, whose steps may go on for a while. */
-  readonly terminated?: boolean;
   /** When tables whose rewrite was postponed had been rewritten. */
   readonly residueClearedAt?: string;
   /** When the erasure was applied again to a restored database. */

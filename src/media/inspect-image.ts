@@ -1,6 +1,7 @@
 import { fileTypeFromBuffer } from 'file-type';
 import sharp from 'sharp';
 import { EarshotError } from '../domain/errors.ts';
+import { isWholeJpeg } from './jpeg-end.ts';
 import { isWholePng } from './png-chunks.ts';
 import type { Tile } from './tiles.ts';
 
@@ -29,7 +30,8 @@ export async function inspectImage(bytes: Uint8Array, maxPixels: number): Promis
   if (pages > 1)
     throw imageError('unsupported_format', 'must be a still picture: of a moving one, most would be unread');
   if (width * height > maxPixels) throw imageError('too_large', `has more than ${maxPixels} pixels`);
-  if (type.ext === 'png' && !isWholePng(bytes)) throw imageError('malformed_media', 'is damaged or incomplete');
+  const isWhole = type.ext === 'png' ? isWholePng(bytes) : type.ext !== 'jpg' || isWholeJpeg(bytes);
+  if (!isWhole) throw imageError('malformed_media', 'is damaged or incomplete');
   try {
     await sharp(bytes, { limitInputPixels: maxPixels, failOn: 'warning' }).stats();
   } catch {

@@ -58,26 +58,25 @@ async function unlistedRuns(client: Client, selection: RunSelection, listed: rea
 
 /**
  * Cancels the customer's running workflows and waits until they have ended, so that what is in flight is finished or
- * has stopped; terminates those that take too long, after `beforeTerminate`. Answers how many it cancelled.
+ * has stopped; terminates those that take too long, whose steps notice at their next heartbeat.
  */
 export async function endRuns(
   client: Client,
   selection: RunSelection,
   drainMs: number,
-  beforeTerminate: () => Promise<void>,
   beat: () => void,
-): Promise<number> {
+): Promise<{ cancelled: number; terminated: number }> {
   const deadline = Date.now() + drainMs;
   const cancelled = new Set<string>();
-  for (const pause of pauses()) {
+  const pause = growingPause();
+  for (;;) {
     const open = await listedRuns(client, selection, ' and ExecutionStatus = "Running"');
-    if (open.length === 0) break;
+    if (open.length === 0) return { cancelled: cancelled.size, terminated: 0 };
     if (Date.now() >= deadline) {
-      await beforeTerminate();
       await eachOf(open, PARALLEL, ({ workflowId, runId }) =>
         unlessGone(client.workflow.getHandle(workflowId, runId).terminate('erasure of the customer')),
       );
-      break;
+      return { cancelled: cancelled.size, terminated: open.length };
     }
     const news = open.filter(({ runId }) => !cancelled.has(runId));
     await eachOf(news, PARALLEL, ({ workflowId, runId }) =>
@@ -87,7 +86,6 @@ export async function endRuns(
     beat();
     await pause();
   }
-  return cancelled.size;
 }
 
 /** Has the customer's executions deleted, which the server does in its own time; answers how many. */
@@ -105,7 +103,8 @@ export async function deleteRuns(client: Client, selection: RunSelection): Promi
  */
 export async function awaitNoRuns(client: Client, selection: RunSelection, beat: () => void): Promise<void> {
   const deadline = Date.now() + GONE_WITHIN_MS;
-  for (const pause of pauses()) {
+  const pause = growingPause();
+  for (;;) {
     const left = await listedRuns(client, selection);
     if (left.length === 0) return;
     if (Date.now() >= deadline) throw new EarshotError('not_verified', `${left.length} executions are still listed`);
@@ -135,8 +134,10 @@ async function unlessGone<T>(call: Promise<T>): Promise<T | undefined> {
 }
 
 /** Pauses between looks, each longer than the one before. */
-function* pauses(): Generator<() => Promise<void>, never> {
-  for (let ms = FIRST_PAUSE_MS; ; ms = Math.min(2 * ms, LONGEST_PAUSE_MS)) {
-    yield () => new Promise((resolve) => setTimeout(resolve, ms));
-  }
+function growingPause(): () => Promise<void> {
+  let next = FIRST_PAUSE_MS;
+  return async () => {
+    await new Promise((resolve) => setTimeout(resolve, next));
+    next = Math.min(2 * next, LONGEST_PAUSE_MS);
+  };
 }
