@@ -5,3 +5,4 @@ export { eraseCustomer } from './erase-customer.ts';
 export { residueWindow } from './residue-window.ts';
 export { retention } from './retention.ts';
 export { screenshot } from './screenshot.ts';
+export { verifyErasure } from './verify-erasure.ts';

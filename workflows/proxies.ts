@@ -6,6 +6,7 @@ import type {
   IntakeActivities,
   ResidueActivities,
   RetentionActivities,
+  VerificationActivities,
   VisionActivities,
 } from '../src/domain/activities.ts';
 
@@ -69,6 +70,10 @@ const batch = {
 /** Gives up after some three minutes, so that the workflow can tell what holds it up; then it tries again. */
 export function erasure(summary: string): ErasureActivities {
   return proxyActivities<ErasureActivities>({ ...batch, retry: { ...batch.retry, maximumAttempts: 10 }, summary });
+}
+
+export function verification(summary: string): VerificationActivities {
+  return proxyActivities<VerificationActivities>({ ...batch, summary });
 }
 
 export function residue(summary: string): ResidueActivities {

@@ -4,6 +4,7 @@ import type {
   OpenedErasure,
   ResidueActivities,
   RetentionActivities,
+  VerificationActivities,
 } from '../../src/domain/activities.ts';
 import type { TooLarge } from '../../src/db/residue.ts';
 import type { ErasureRef, ErasureStep } from '../../src/domain/erasure.ts';
@@ -17,9 +18,9 @@ import { loadErasure, loadFenced } from './erasure.ts';
 import { clearAllResidue, noteResidue, rewritePostponed } from './residue.ts';
 import { awaitDeletion, deleteExecutions, stopRuns } from './runs.ts';
 import { deleteExpired, markExpired, openRetention, verifyExpired } from './retention.ts';
-import { countBefore, countExpired, verifyErasure } from './verify.ts';
+import { countBefore, countExpired, lookAgain, verifyErasure } from './verify.ts';
 
-export type BatchActivities = ErasureActivities & ResidueActivities & RetentionActivities;
+export type BatchActivities = ErasureActivities & VerificationActivities & ResidueActivities & RetentionActivities;
 
 /** The steps of erasures, on the queue that nobody waits for. */
 export function batchActivities(deps: ActivityDependencies): BatchActivities {
@@ -52,6 +53,7 @@ export function batchActivities(deps: ActivityDependencies): BatchActivities {
     awaitRuns: noted('awaitRuns', (request) => awaitDeletion(deps, request)),
     clearResidue: noted('clearResidue', async (ref) => noteResidue(deps, ref, await clearResidue())),
     verifyErasure: noted('verify', (request, signal) => verifyErasure(deps, request, signal)),
+    lookAgain: (ref) => withHeartbeat((signal) => lookAgain(deps, ref, signal)),
     rewritePostponed: () => withHeartbeat((signal) => rewritePostponed(deps, signal)),
     openRetention: () => withHeartbeat(() => openRetention(deps)),
     markExpired: noted('markRecords', (ref, signal) => markExpired(deps, ref, signal)),

@@ -97,6 +97,17 @@ function greatest(one: StoreCounts, other: StoreCounts): StoreCounts {
   return Object.fromEntries([...stores].map((store) => [store, Math.max(one[store] ?? 0, other[store] ?? 0)]));
 }
 
+/** The same at any time later. What the customer sent since the erasure is new and is not counted. */
+export async function lookAgain(
+  deps: ActivityDependencies,
+  ref: ErasureRef,
+  signal: AbortSignal,
+): Promise<StoreCounts> {
+  const subject = await subjectOf(deps, ref);
+  if (subject.customerKey === null) return countStores(deps, subject, signal);
+  return countEverywhere(deps, subject, { ...ref, startedBefore: subject.erasedBefore.toISOString() }, signal);
+}
+
 async function countEverywhere(
   deps: ActivityDependencies,
   subject: ErasedSubject,

@@ -149,6 +149,12 @@ export interface ErasureActivities {
   certify(erasure: ErasureRef): Promise<void>;
 }
 
+/** A look for what should be gone, at any time after an erasure. */
+export interface VerificationActivities {
+  /** Answers what is there, by store; changes nothing. */
+  lookAgain(erasure: ErasureRef): Promise<StoreCounts>;
+}
+
 /** What waits for a maintenance window. */
 export interface ResidueActivities {
   /** Rewrites tables that erasures had to postpone, and certifies these again; answers how many. */

@@ -16,6 +16,7 @@ export const PROGRESS_QUERY = 'progress';
 
 /** Registered names of the workflows that are no session's. */
 export const ERASURE_WORKFLOW = 'eraseCustomer';
+export const VERIFICATION_WORKFLOW = 'verifyErasure';
 export const RETENTION_WORKFLOW = 'retention';
 export const RESIDUE_WORKFLOW = 'residueWindow';
 

@@ -1,6 +1,11 @@
 import { WorkflowIdConflictPolicy, type Client } from '@temporalio/client';
-import type { ErasureRef } from '../domain/erasure.ts';
-import { CANCEL_ERASURE_UPDATE, ERASURE_WORKFLOW, erasureWorkflowId } from '../domain/workflows.ts';
+import type { ErasureRef, StoreCounts } from '../domain/erasure.ts';
+import {
+  CANCEL_ERASURE_UPDATE,
+  ERASURE_WORKFLOW,
+  erasureWorkflowId,
+  VERIFICATION_WORKFLOW,
+} from '../domain/workflows.ts';
 import { tenantAttribute } from './search-attributes.ts';
 
 /** Starts an erasure's workflow, unless it runs. What it needs to know is in the ledger. */
@@ -28,6 +33,25 @@ async function start(
       workflowIdConflictPolicy,
       typedSearchAttributes: tenantAttribute(tenant),
       staticSummary: `erasure ${erasureId}`,
+    }),
+  );
+}
+
+/** Looks for what an erasure should have taken, and answers what is there, by store. */
+export async function verifyAgain(
+  client: Client,
+  { tenant, erasureId }: ErasureRef,
+  timeoutMs: number,
+): Promise<StoreCounts> {
+  const input: ErasureRef = { tenant, erasureId };
+  return client.withDeadline(Date.now() + timeoutMs, () =>
+    client.workflow.execute<(ref: ErasureRef) => Promise<StoreCounts>>(VERIFICATION_WORKFLOW, {
+      workflowId: `verify/${erasureId}`,
+      taskQueue: 'batch',
+      args: [input],
+      workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+      typedSearchAttributes: tenantAttribute(tenant),
+      staticSummary: `verification of erasure ${erasureId}`,
     }),
   );
 }

@@ -80,7 +80,7 @@ describe('an erasure', () => {
     const old = { customerId: 'returner', conversationId: 'back', messageId: 'old', text: 'an old message', sentAt };
     const { body } = await earshot.message(old);
     await earshot.settled(body.interactionId, 'reachable');
-    await erase(earshot, 'returner');
+    const { erasureId } = await erase(earshot, 'returner');
     expect((await earshot.message(old)).status).toBe(410);
     expect((await earshot.message({ ...old, messageId: 'late' })).status).toBe(410);
     // The same record with a later time is still the record that was erased.
@@ -95,6 +95,24 @@ describe('an erasure', () => {
     await earshot.settled(fresh.body.interactionId, 'reachable');
     const { results } = await earshot.retrieve({ query: 'hello anew', customerId: 'returner' });
     expect(results.map(({ text }) => text)).toEqual(['hello anew']);
+    const verify = async () => {
+      const path = `/v1/erasures/${erasureId}/verify`;
+      return (await earshot.request<{ clean: boolean; found: Record<string, number> }>('POST', path)).body;
+    };
+    expect(await verify()).toMatchObject({ clean: true });
+    // Of the record that came after the erasure.
+    await earshot.database.query(
+      `insert into lineage_edge (tenant, from_id, to_id, from_kind, to_kind, interaction_id, customer_key, activity, code_version)
+       select tenant, interaction_id, gen_random_uuid(), 'raw', 'artifact', interaction_id, customer_key, 'back', 'test'
+       from interaction where interaction_id = $1`,
+      [fresh.body.interactionId],
+    );
+    expect(await verify()).toMatchObject({ clean: true });
+    // As if somebody's own tool had brought a row back.
+    await earshot.database.query(`insert into data_key (tenant, customer_key, generation, wrapped)
+      select tenant, customer_key, 1, '' from interaction where interaction_id = '${fresh.body.interactionId}'`);
+    expect(await verify()).toMatchObject({ clean: false, found: { 'postgres.data_key': 1 } });
+    await earshot.database.query(`delete from data_key where wrapped = ''`);
     const again = await erase(earshot, 'returner');
     expect(again.certificate.statement.before).toMatchObject({ 'postgres.interaction': 1 });
     expect(again.certificate.statement.destroyedKeyGenerations).toBe(2);

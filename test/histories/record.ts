@@ -93,8 +93,10 @@ it('records a screenshot, without its caption and without anything', async () =>
 it('records an erasure, one that is cancelled, one that a hold refuses at its end, and a retention run', async () => {
   await earshot.message({ customerId: 'forgotten', conversationId: 'forgotten' });
   await call('forgotten', 3);
-  const { workflowId } = await erase(earshot, 'forgotten');
-  await keep('erase-customer/whole', workflowId);
+  const whole = await erase(earshot, 'forgotten');
+  await keep('erase-customer/whole', whole.workflowId);
+  await earshot.request('POST', `/v1/erasures/${whole.erasureId}/verify`);
+  await keep('verify-erasure/clean', `verify/${whole.erasureId}`);
   await setDial('erasure.grace_ms', 3_600_000);
   const cancelled = await requestErasure(earshot, 'forgotten-later');
   const { erasureId } = cancelled.body;

@@ -18,7 +18,15 @@ describe('a recorded history replays with the workflow code of today', () => {
 
   it('and there is one of each workflow and path', () => {
     expect(new Set(files.map((file) => file.split('/')[0]))).toEqual(
-      new Set(['call', 'conversation', 'erase-customer', 'residue-window', 'retention', 'screenshot']),
+      new Set([
+        'call',
+        'conversation',
+        'erase-customer',
+        'residue-window',
+        'retention',
+        'screenshot',
+        'verify-erasure',
+      ]),
     );
   });
 

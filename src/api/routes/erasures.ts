@@ -2,12 +2,12 @@ import { WorkflowUpdateFailedError } from '@temporalio/client';
 import { z } from 'zod';
 import { findCertificate, listCertificates } from '../../db/erasure-certificates.ts';
 import { findErasure, listErasures, type ErasureRow } from '../../db/erasures.ts';
-import { ERASURE_STATES } from '../../domain/erasure.ts';
+import { ERASURE_STATES, totalOf } from '../../domain/erasure.ts';
 import { EarshotError } from '../../domain/errors.ts';
 import { erasureWorkflowId } from '../../domain/workflows.ts';
 import { openReason, personFreeReason, requestErasure, type RequestedErasure } from '../../erasure/request.ts';
 import { errorForLog } from '../../observe/log.ts';
-import { cancelByUpdate, startErasure } from '../../temporal/start-erasure.ts';
+import { cancelByUpdate, startErasure, verifyAgain } from '../../temporal/start-erasure.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { route } from '../route.ts';
 import { externalId, time, uuid } from '../schemas.ts';
@@ -136,6 +136,28 @@ export const getErasure = route({
       ...describe(deps, row),
       certificate: issued === undefined ? null : (JSON.parse(issued.certificate) as unknown),
     };
+  },
+});
+
+/** How long a caller waits for a look into every store. */
+const VERIFY_WITHIN_MS = 60_000;
+
+export const postVerification = route({
+  method: 'post',
+  path: '/v1/erasures/{erasureId}/verify',
+  scope: 'operator',
+  summary: 'Look into every store once more for what an erasure should have taken',
+  params: z.object({ erasureId: uuid }),
+  status: 200,
+  answer: z.object({ erasureId: uuid, at: time, clean: z.boolean(), found: counts }),
+  handle: async ({ deps, caller: { tenant }, params: { erasureId } }) => {
+    const row = await findErasure(deps.database.forTenant(tenant).reader, tenant, erasureId);
+    if (row === undefined) throw new EarshotError('not_found', 'there is no such erasure');
+    if (row.state !== 'completed') throw new EarshotError('conflict', 'the erasure is not completed');
+    const found = await verifyAgain(deps.temporal, { tenant, erasureId }, VERIFY_WITHIN_MS).catch((error: unknown) => {
+      throw new EarshotError('overloaded', 'the verification has not answered; ask again', { cause: error });
+    });
+    return { erasureId, at: new Date(), clean: totalOf(found) === 0, found };
   },
 });
 

@@ -4,7 +4,7 @@ import { endChat, postMessage } from './chats.ts';
 import { getExport } from './customers.ts';
 import { getDials, getFreshness, getIndexVersions, getInteraction, putDial } from './operations.ts';
 import { getLineage, getRetrieval, postRetrieve } from './retrieval.ts';
-import { cancelErasure, getCertificates, getErasure, getErasures, postErasure } from './erasures.ts';
+import { cancelErasure, getCertificates, getErasure, getErasures, postErasure, postVerification } from './erasures.ts';
 import { deleteHold, getHolds, putHold } from './legal-holds.ts';
 import { postScreenshot } from './screenshots.ts';
 
@@ -28,6 +28,7 @@ export const ROUTES: readonly RouteSpec[] = [
   getErasures,
   getErasure,
   cancelErasure,
+  postVerification,
   getCertificates,
   putHold,
   deleteHold,
