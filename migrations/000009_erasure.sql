@@ -107,7 +107,7 @@ alter table retrieval_hit
 create index interaction_by_generation on interaction (tenant, customer_key, key_generation);
 create index session_by_customer on session (tenant, customer_key);
 -- What is too old.
-create index interaction_by_age on interaction (tenant, captured_at);
+create index interaction_by_age on interaction (tenant, modality, captured_at);
 create index retrieval_by_age on retrieval (tenant, asked_at);
 
 -- Statistics would keep words of erased customers until the next analyze, and their old rows for longer. None of these

@@ -2,10 +2,11 @@ import { Client } from '@temporalio/client';
 import Table from 'cli-table3';
 import { readConfig } from '../src/config.ts';
 import { appendCertificate } from '../src/db/erasure-certificates.ts';
-import { findErasure, reapplyFence } from '../src/db/erasures.ts';
+import { findErasure } from '../src/db/erasures.ts';
+import { reapplyFence, restoreCompleted } from '../src/db/restored-erasures.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { openDatabase, type Database } from '../src/db/pools.ts';
-import type { LedgerEntry } from '../src/db/erasures.ts';
+import type { LedgerEntry } from '../src/db/restored-erasures.ts';
 import { parseCertificates } from '../src/erasure/certificate.ts';
 import { readLedger } from '../src/erasure/ledger.ts';
 import { openRawStore } from '../src/raw-store/raw-store.ts';
@@ -49,6 +50,7 @@ async function restoreCertificate(database: Database, text: string): Promise<voi
   const [certificate] = parseCertificates(text);
   const { tenant, sequence, erasureId } = certificate!.statement;
   const row = { sequence, erasure_id: erasureId, certificate: text, hash: certificate!.hash };
+  await restoreCompleted(database.forTenant(tenant).app, certificate!.statement);
   await appendCertificate(database.forTenant(tenant).app, tenant, row);
 }
 

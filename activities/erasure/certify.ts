@@ -54,7 +54,8 @@ function statementOf(
 ): CertificateStatement {
   const { report } = row;
   const { before, after, late, verifiedAt, secondPassAt, probes } = report;
-  if (!before || !after || !late || verifiedAt === undefined || secondPassAt === undefined || !probes) {
+  const looked = row.scope === 'retention' || (late !== undefined && secondPassAt !== undefined);
+  if (!before || !after || !looked || verifiedAt === undefined || !probes) {
     throw new EarshotError('conflict', `erasure ${row.erasure_id} has not been verified`);
   }
   return {
@@ -68,11 +69,12 @@ function statementOf(
     dueAt: row.due_at.toISOString(),
     erasedBefore: row.erased_before?.toISOString() ?? null,
     destroyedKeyGenerations: row.destroyed_generation,
-    completedAt: new Date().toISOString(),
+    completedAt: (row.completed_at ?? new Date()).toISOString(),
+    issuedAt: new Date().toISOString(),
     codeVersion: deps.codeVersion,
     before,
     after,
-    secondPass: { at: secondPassAt, found: late },
+    secondPass: late === undefined || secondPassAt === undefined ? null : { at: secondPassAt, found: late },
     verification: {
       at: verifiedAt,
       rounds: report.rounds ?? 1,

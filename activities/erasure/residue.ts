@@ -1,4 +1,4 @@
-import { erasuresWithDeadSpace, noteResidueCleared, noteStep } from '../../src/db/erasures.ts';
+import { erasuresWithDeadSpace, noteRecertified, noteResidueCleared, noteStep } from '../../src/db/erasures.ts';
 import { clearResidue, type Residue, type TooLarge } from '../../src/db/residue.ts';
 import type { ErasureException, ErasureRef, ResidueReport, StoreCounts } from '../../src/domain/erasure.ts';
 import { listTenants } from '../../src/db/subjects.ts';
@@ -19,11 +19,11 @@ export async function noteResidue(
   ref: ErasureRef,
   { postponed, ...residue }: Residue,
 ): Promise<StoreCounts> {
-  const { requested_at: requestedAt } = await loadErasure(deps, ref);
+  const { requested_at: requestedAt, scope } = await loadErasure(deps, ref);
   const exceptions = [
     ...postponed.map((table) => deadSpace(deps, table, requestedAt)),
     ...logs(deps, residue),
-    timers(deps),
+    ...(scope === 'customer' ? [timers(deps)] : []),
     backups(deps),
   ];
   await noteStep(deps.database.forTenant(ref.tenant).app, ref, 'clearResidue', { residue, exceptions });
@@ -44,9 +44,13 @@ export async function rewritePostponed(deps: ActivityDependencies, signal: Abort
     const { app } = deps.database.forTenant(tenant);
     for (const { erasure_id: erasureId, report } of await erasuresWithDeadSpace(app, tenant, cleared)) {
       const exceptions = (report.exceptions ?? []).filter(({ store }) => !cleared.includes(store));
-      const residueClearedAt = new Date().toISOString();
-      await noteResidueCleared(app, tenant, erasureId, { exceptions, residue, residueClearedAt });
+      // An attempt before this one may have come as far as here.
+      if (report.recertify === undefined) {
+        const residueClearedAt = new Date().toISOString();
+        await noteResidueCleared(app, tenant, erasureId, { exceptions, residue, residueClearedAt });
+      }
       await certify(deps, { tenant, erasureId }, signal);
+      await noteRecertified(app, tenant, erasureId);
       certified += 1;
       beat();
     }

@@ -105,7 +105,7 @@ export async function lookAgain(
 ): Promise<StoreCounts> {
   const subject = await subjectOf(deps, ref);
   if (subject.customerKey === null) return countStores(deps, subject, signal);
-  return countEverywhere(deps, subject, { ...ref, startedBefore: subject.erasedBefore.toISOString() }, signal);
+  return countEverywhere(deps, subject, { ...ref, startedBefore: subject.erasedBefore.toISOString() }, signal, true);
 }
 
 async function countEverywhere(
@@ -113,9 +113,10 @@ async function countEverywhere(
   subject: ErasedSubject,
   request: RunsRequest,
   signal: AbortSignal,
+  later = false,
 ): Promise<StoreCounts> {
   const runs = await deps.withOwner(subject.tenant, (owner) =>
-    countRuns(deps.temporal, owner, subject, new Date(request.startedBefore)),
+    countRuns(deps.temporal, owner, subject, new Date(request.startedBefore), later),
   );
   return addCounts(runs, await countStores(deps, subject, signal));
 }

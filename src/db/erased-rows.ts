@@ -132,16 +132,35 @@ export async function markRecords(
   await run(db, statement, [tenant, erasureId, interactionIds]);
 }
 
-/** Deletes all rows of the given records in one short transaction; answers how many of each table. */
-export async function deleteRecords(database: TenantDatabase, interactionIds: readonly string[]): Promise<StoreCounts> {
+/**
+ * Deletes all rows of the given records in one short transaction, and those of the given sessions of which no record is
+ * left then; answers how many of each table.
+ */
+export async function deleteRecords(
+  database: TenantDatabase,
+  interactionIds: readonly string[],
+  sessionIds: readonly string[] = [],
+): Promise<StoreCounts> {
   const { tenant } = database;
   return database.transaction(async (transaction) => {
     const counts: Record<string, number> = {};
     for (const [table, text] of Object.entries(RECORD_TABLES)) {
       counts[`postgres.${table}`] = await countDeleted(transaction, table, text, [tenant, interactionIds]);
     }
+    if (sessionIds.length > 0) await deleteEmptySessions(transaction, tenant, sessionIds);
     return counts;
   });
+}
+
+async function deleteEmptySessions(db: Queryable, tenant: string, sessionIds: readonly string[]): Promise<void> {
+  const statement = {
+    name: 'delete_empty_sessions',
+    text: `
+      delete from session s
+      where s.tenant = $1 and s.session_id = any($2::uuid[])
+        and not exists (select from interaction i where i.tenant = $1 and i.session_id = s.session_id)`,
+  };
+  await run(db, statement, [tenant, sessionIds]);
 }
 
 /** Deletes what belongs to the customer and to no record. */

@@ -247,7 +247,7 @@ export async function completeErasure(db: Queryable, tenant: string, erasureId: 
   await run(db, statement, [tenant, erasureId]);
 }
 
-/** Completed erasures whose certificate says that one of these stores keeps dead bytes. */
+/** Completed erasures whose certificate says that one of these stores keeps dead bytes, or that wait for a new one. */
 export async function erasuresWithDeadSpace(
   db: Queryable,
   tenant: string,
@@ -259,16 +259,18 @@ export async function erasuresWithDeadSpace(
       select ${COLUMNS}
       from erasure
       where tenant = $1 and state = 'completed'
-        and exists (
-          select
-          from jsonb_array_elements(report -> 'exceptions') as exception
-          where exception ->> 'store' = any($2::text[]))
+        and (
+          report ? 'recertify'
+          or exists (
+            select
+            from jsonb_array_elements(report -> 'exceptions') as exception
+            where exception ->> 'store' = any($2::text[])))
       order by completed_at`,
   };
   return run<ErasureRow>(db, statement, [tenant, stores]);
 }
 
-/** Replaces what the report of a completed erasure says of residue. */
+/** Replaces what the report of a completed erasure says of residue, and marks it for a new certificate. */
 export async function noteResidueCleared(
   db: Queryable,
   tenant: string,
@@ -278,10 +280,16 @@ export async function noteResidueCleared(
   const statement = {
     name: 'note_residue_cleared',
     text: `
-      update erasure set report = report || $3::jsonb
+      update erasure set report = report || $3::jsonb || '{"recertify": true}'
       where tenant = $1 and erasure_id = $2::uuid and state = 'completed'`,
   };
   await run(db, statement, [tenant, erasureId, JSON.stringify(report)]);
+}
+
+/** Takes the mark away, once the new certificate is out. */
+export async function noteRecertified(db: Queryable, tenant: string, erasureId: string): Promise<void> {
+  const text = `update erasure set report = report - 'recertify' where tenant = $1 and erasure_id = $2::uuid`;
+  await run(db, { name: 'note_recertified', text }, [tenant, erasureId]);
 }
 
 /** Open erasures whose workflow may not run; each is answered again after five minutes. */
@@ -325,79 +333,4 @@ export async function erasureLoad(reader: Queryable, tenant: string, warnBeforeM
       where tenant = $1 and state in ('scheduled', 'running')`,
   };
   return only(await run<ErasureLoad>(reader, statement, [tenant, warnBeforeMs]));
-}
-
-/** What a restored database is told again of an erasure. Times are RFC 3339. */
-export interface LedgerEntry {
-  readonly tenant: string;
-  readonly erasureId: string;
-  readonly customerKey: string;
-  readonly requestedAt: string;
-  readonly dueAt: string;
-  readonly erasedBefore: string;
-  readonly destroyedGeneration: number;
-}
-
-/**
- * Raises the fence of an earlier erasure again, after a restore: watermark and generation go up, never down. The row
- * becomes `running`, whatever the restored state says, and is counted anew; or `completed`, when a later erasure of the
- * same customer covers it. A customer has one open erasure: what the dump says is still in its grace period has been
- * cancelled since when it is older than this one; when it is newer, the dump is from after this one's end.
- */
-export async function reapplyFence(database: TenantDatabase, entry: LedgerEntry, covered: boolean): Promise<void> {
-  await database.transaction(async (transaction) => {
-    const { tenant, customerKey } = entry;
-    const subject = {
-      name: 'reapply_fence',
-      text: `
-        insert into subject as s (tenant, customer_key, key_generation, erased_before)
-        values ($1, $2, $3::integer + 1, $4::timestamptz)
-        on conflict (tenant, customer_key) do update set
-          key_generation = greatest(s.key_generation, excluded.key_generation),
-          erased_before = greatest(s.erased_before, excluded.erased_before)`,
-    };
-    await run(transaction, subject, [tenant, customerKey, entry.destroyedGeneration, entry.erasedBefore]);
-    const scheduled = {
-      name: 'cancel_restored_erasure',
-      text: `
-        update erasure set state = 'cancelled', completed_at = now()
-        where tenant = $1 and customer_key = $2 and state = 'scheduled' and requested_at < $3::timestamptz`,
-    };
-    await run(transaction, scheduled, [tenant, customerKey, entry.requestedAt]);
-    const ledger = {
-      name: 'reapply_erasure',
-      text: `
-        insert into erasure as e (
-          tenant, erasure_id, customer_key, scope, state, requested_at, erase_after, due_at, erased_before,
-          destroyed_generation, report, start_after)
-        select $1, $2::uuid, $3, 'customer',
-          case
-            when exists (
-              select
-              from erasure o
-              where o.tenant = $1 and o.customer_key = $3 and o.erasure_id <> $2::uuid
-                and o.state in ('scheduled', 'running')) then 'completed'
-            else $4
-          end,
-          $5::timestamptz, $5::timestamptz, $6::timestamptz, $7::timestamptz, $8::integer,
-          jsonb_build_object('reappliedAt', now()), now() + interval '5 minutes'
-        on conflict (tenant, erasure_id) do update set
-          state = excluded.state,
-          completed_at = case when excluded.state = 'completed' then e.completed_at end,
-          erased_before = excluded.erased_before,
-          destroyed_generation = excluded.destroyed_generation,
-          report = case when excluded.state = 'running' then e.report - 'before' else e.report end || excluded.report,
-          start_after = excluded.start_after`,
-    };
-    await run(transaction, ledger, [
-      tenant,
-      entry.erasureId,
-      customerKey,
-      covered ? 'completed' : 'running',
-      entry.requestedAt,
-      entry.dueAt,
-      entry.erasedBefore,
-      entry.destroyedGeneration,
-    ]);
-  });
 }

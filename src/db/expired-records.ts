@@ -1,9 +1,13 @@
+import type { ErasureRef, ErasureReport } from '../domain/erasure.ts';
 import type { Modality } from '../domain/interaction.ts';
 import type { RecordCursor } from './erased-rows.ts';
 import { run, type Queryable } from './pools.ts';
 
-/** From when on a class of records is kept; null keeps all of it. */
-export type RetentionLimits = Readonly<Record<Modality, Date | null>>;
+/** A class of records, and from when on it is kept. */
+export interface ExpiredClass {
+  readonly modality: Modality;
+  readonly before: Date;
+}
 
 /** A record that is too old, where its objects lie, and its place in the walk over all of them. */
 export interface ExpiredRecord extends RecordCursor {
@@ -13,13 +17,13 @@ export interface ExpiredRecord extends RecordCursor {
 }
 
 /**
- * The next page of the records that are older than their class may be, oldest first. Those of customers under a legal
- * hold stay, unless they were marked before it came. The second condition on time is what the index `interaction_by_age` stops at.
+ * The next page of the records of one class that are older than it may be, oldest first, by the index
+ * `interaction_by_age`. Those of customers under a legal hold stay, unless this erasure marked them before it came.
  */
 export async function expiredRecords(
   db: Queryable,
-  tenant: string,
-  limits: RetentionLimits,
+  { tenant, erasureId }: ErasureRef,
+  { modality, before }: ExpiredClass,
   after: RecordCursor,
   limit: number,
 ): Promise<ExpiredRecord[]> {
@@ -28,55 +32,47 @@ export async function expiredRecords(
     text: `
       select i.captured_at::text as captured_at, i.interaction_id, i.session_id, i.customer_key, i.key_generation
       from interaction i
-      where i.tenant = $1
-        and i.captured_at < case i.modality
-          when 'chat' then $2::timestamptz when 'audio' then $3::timestamptz when 'screenshot' then $4::timestamptz end
-        and i.captured_at < greatest($2::timestamptz, $3::timestamptz, $4::timestamptz)
+      where i.tenant = $1 and i.modality = $3 and i.captured_at < $4::timestamptz
         and i.captured_at >= $5::timestamptz and (i.captured_at, i.interaction_id) > ($5::timestamptz, $6::uuid)
         and (
           not exists (
             select from legal_hold h where h.tenant = $1 and h.customer_key = i.customer_key and h.released_at is null)
-          or exists (select from tombstone t where t.tenant = $1 and t.interaction_id = i.interaction_id))
+          or exists (
+            select
+            from tombstone t
+            where t.tenant = $1 and t.interaction_id = i.interaction_id and t.erasure_id = $2::uuid))
       order by i.captured_at, i.interaction_id
       limit $7`,
   };
-  const { chat, audio, screenshot } = limits;
-  const values = [tenant, chat, audio, screenshot, after.captured_at, after.interaction_id, limit];
+  const values = [tenant, erasureId, modality, before, after.captured_at, after.interaction_id, limit];
   return run<ExpiredRecord>(db, statement, values);
 }
 
-/** Opens an erasure by age in the ledger. */
+/** Opens an erasure by age in the ledger, which keeps the limits of that moment. */
 export async function openRetentionErasure(
   db: Queryable,
-  tenant: string,
-  erasureId: string,
+  { tenant, erasureId }: ErasureRef,
   deadlineMs: number,
+  limits: NonNullable<ErasureReport['limits']>,
 ): Promise<void> {
   const statement = {
     name: 'open_retention_erasure',
     text: `
-      insert into erasure (tenant, erasure_id, scope, state, erase_after, due_at, start_after)
-      values ($1, $2::uuid, 'retention', 'running', now(), now() + $3::double precision * interval '1 ms', 'infinity')
+      insert into erasure (tenant, erasure_id, scope, state, erase_after, due_at, start_after, report)
+      values ($1, $2::uuid, 'retention', 'running', now(), now() + $3::double precision * interval '1 ms', 'infinity',
+        jsonb_build_object('limits', $4::jsonb))
       on conflict do nothing`,
   };
-  await run(db, statement, [tenant, erasureId, deadlineMs]);
+  await run(db, statement, [tenant, erasureId, deadlineMs, JSON.stringify(limits)]);
 }
 
-/** Removes sessions of which no record is left. */
-export async function deleteEmptySessions(
-  db: Queryable,
-  tenant: string,
-  sessionIds: readonly string[],
-): Promise<number> {
+/** Erasures by age that an earlier run has opened and not finished. */
+export async function openRetentions(db: Queryable, tenant: string): Promise<string[]> {
   const statement = {
-    name: 'delete_empty_sessions',
-    text: `
-      delete from session s
-      where s.tenant = $1 and s.session_id = any($2::uuid[])
-        and not exists (select from interaction i where i.tenant = $1 and i.session_id = s.session_id)
-      returning session_id`,
+    name: 'open_retentions',
+    text: `select erasure_id from erasure where tenant = $1 and scope = 'retention' and state = 'running'`,
   };
-  return (await run(db, statement, [tenant, sessionIds])).length;
+  return (await run<{ erasure_id: string }>(db, statement, [tenant])).map(({ erasure_id }) => erasure_id);
 }
 
 /** Removes a page of recorded answers that are too old. Customers under a legal hold keep theirs. */

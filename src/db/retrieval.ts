@@ -184,7 +184,9 @@ export async function listPending(reader: Queryable, tenant: string, customerKey
         (select count(*)::integer from artifact a where a.tenant = f.tenant and a.interaction_id = f.interaction_id)
           as pieces_done
       from freshness f
+      join subject s on s.tenant = $1 and s.customer_key = f.customer_key
       where f.tenant = $1 and f.customer_key = $2 and f.state in ('accepted', 'processing')
+        and f.captured_at > coalesce(s.erased_before, '-infinity')
       order by f.captured_at
       limit 100`,
   };
@@ -205,7 +207,12 @@ export async function newestEventTime(
         }
       : {
           name: 'newest_event_of_customer',
-          text: `select max(event_time) as newest from chunk where tenant = $1 and customer_key = $2 and active`,
+          text: `
+            select max(c.event_time) as newest
+            from chunk c
+            join subject s on s.tenant = $1 and s.customer_key = $2
+            where c.tenant = $1 and c.customer_key = $2 and c.active
+              and c.event_time > coalesce(s.erased_before, '-infinity')`,
         };
   const rows = await run<{ newest: Date | null }>(reader, statement, [tenant, customerKey]);
   return rows[0]?.newest ?? null;

@@ -93,6 +93,10 @@ export interface ErasureReport {
   readonly rounds?: number;
   readonly verifiedAt?: string;
   readonly secondPassAt?: string;
+  /** From when on each class of records is kept, as the dials said when a retention erasure was opened. */
+  readonly limits?: Readonly<Record<'chat' | 'audio' | 'screenshot', string | null>>;
+  /** Set while a new certificate is due, because residue was cleared. */
+  readonly recertify?: true;
   /** When tables whose rewrite was postponed had been rewritten. */
   readonly residueClearedAt?: string;
   /** When the erasure was applied again to a restored database. */

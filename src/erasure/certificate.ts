@@ -20,10 +20,13 @@ const statement = z.strictObject({
   erasedBefore: z.string().nullable(),
   destroyedKeyGenerations: z.int().nullable(),
   completedAt: z.string(),
+  /** Later than `completedAt` when it was certified again. */
+  issuedAt: z.string(),
   codeVersion: z.string(),
   before: counts,
   after: counts,
-  secondPass: z.strictObject({ at: z.string(), found: counts }),
+  /** The look after the longest possible late write; an erasure by age has none. */
+  secondPass: z.strictObject({ at: z.string(), found: counts }).nullable(),
   verification: z.strictObject({ at: z.string(), rounds: z.int(), probes: counts }),
   residue: z.looseObject({}),
   exceptions: z.array(z.strictObject({ store: z.string(), what: z.string(), goneBy: z.string() })),

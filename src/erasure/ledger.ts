@@ -1,4 +1,4 @@
-import type { LedgerEntry } from '../db/erasures.ts';
+import type { LedgerEntry } from '../db/restored-erasures.ts';
 import type { RawStore } from '../raw-store/raw-store.ts';
 
 /**

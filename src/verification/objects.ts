@@ -3,17 +3,16 @@ import { EarshotError } from '../domain/errors.ts';
 import type { RawStore } from '../raw-store/raw-store.ts';
 import type { ErasedSubject } from './subject.ts';
 
-/** Counts of what lies in the raw store under the customer, every version of it, and of remembered objects that open. */
+/** Counts of what lies in the raw store under the customer, every version of it, and of remembered objects that are there. */
 export async function countObjects(store: RawStore, subject: ErasedSubject, signal: AbortSignal): Promise<StoreCounts> {
   const { tenant, customerKey, destroyedGeneration, probes } = subject;
-  const counts = { 'raw.versions': 0, 'raw.delete_markers': 0, 'raw.unfinished_uploads': 0 };
+  const counts: Record<string, number> = {};
   if (customerKey !== null) {
+    Object.assign(counts, { 'raw.versions': 0, 'raw.delete_markers': 0, 'raw.unfinished_uploads': 0 });
     for await (const { key, kind } of store.versions(`${tenant}/${customerKey}/`, signal)) {
       const generation = Number(/^g(\d+)\//.exec(key.slice(tenant.length + customerKey.length + 2))?.[1] ?? 0);
       if (generation > destroyedGeneration) continue;
-      if (kind === 'version') counts['raw.versions'] += 1;
-      else if (kind === 'delete marker') counts['raw.delete_markers'] += 1;
-      else counts['raw.unfinished_uploads'] += 1;
+      counts[`raw.${kind.replace(' ', '_')}s`]! += 1;
     }
   }
   let readable = 0;

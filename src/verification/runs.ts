@@ -5,13 +5,15 @@ import type { ErasedSubject } from './subject.ts';
 
 /**
  * Counts the customer's executions that visibility lists, and remembered runs that can still be described. Runs of
- * sessions that have newer records stay, if they began after the erasure: `startedBefore`, by Temporal's clock.
+ * sessions that have newer records stay, if they began after the erasure: `startedBefore`, by Temporal's clock. Of a
+ * look `later` than the erasure every run since is new.
  */
 export async function countRuns(
   client: Client,
   owner: OwnerConnection,
   subject: ErasedSubject,
   startedBefore: Date,
+  later: boolean,
 ): Promise<StoreCounts> {
   const listed: { workflowId: string; startTime: Date }[] = [];
   if (subject.customerKey !== null) {
@@ -21,7 +23,9 @@ export async function countRuns(
   }
   // After the list: a run of it may belong to a session that has begun meanwhile.
   const alive = await sessionsThatGoOn(owner, subject);
-  const left = listed.filter(({ workflowId, startTime }) => !alive.has(workflowId) || startTime <= startedBefore);
+  const left = listed.filter(
+    ({ workflowId, startTime }) => startTime <= startedBefore || (!later && !alive.has(workflowId)),
+  );
   let described = 0;
   for (const { workflowId, runId } of subject.probes.runs) {
     if (await exists(client, workflowId, runId)) described += 1;

@@ -16,6 +16,7 @@ export function statementOf(fields: Partial<CertificateStatement> = {}): Certifi
     erasedBefore: at,
     destroyedKeyGenerations: 1,
     completedAt: at,
+    issuedAt: at,
     codeVersion: 'test',
     before: { 'postgres.chunk': 3 },
     after: { 'postgres.chunk': 0 },
