@@ -19,7 +19,7 @@ const CONCURRENCY: Readonly<Record<TaskQueue, number>> = {
   audio: 4,
   vision: 4,
   embedding: 100,
-  batch: 10,
+  batch: 20,
 };
 
 /** A worker that finishes its steps before it stops has this long; then they are handed back and retried elsewhere. */
