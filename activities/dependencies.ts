@@ -3,7 +3,8 @@ import type { WithOwner } from '../src/db/owner.ts';
 import type { Database } from '../src/db/pools.ts';
 import type { DialReader } from '../src/dial-reader.ts';
 import type { CertificateSigner } from '../src/erasure/certificate.ts';
-import type { EmbeddingModel, SpeechModel, VisionModel } from '../src/models/ports.ts';
+import type { EmbeddingModels, SpeechModel, VisionModel } from '../src/models/ports.ts';
+import type { IndexVersions } from '../src/index-version-reader.ts';
 import type { Logger } from '../src/observe/log.ts';
 import type { Metrics } from '../src/observe/metrics.ts';
 import type { KeyRing } from '../src/raw-store/key-ring.ts';
@@ -17,11 +18,10 @@ export interface ActivityDependencies {
   readonly dials: DialReader;
   readonly speech: SpeechModel;
   readonly vision: VisionModel;
-  readonly embedding: EmbeddingModel;
+  readonly embeddings: EmbeddingModels;
   readonly metrics: Metrics;
   readonly log: Logger;
-  /** The live index version. */
-  readonly indexVersion: number;
+  readonly indexVersions: IndexVersions;
   readonly codeVersion: string;
   readonly temporal: Client;
   /** Maintenance with the rights of the schema's owner. */

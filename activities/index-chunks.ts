@@ -16,6 +16,8 @@ import type {
 } from '../src/domain/activities.ts';
 import { EarshotError } from '../src/domain/errors.ts';
 import { embeddingIdOf } from '../src/domain/ids.ts';
+import type { IndexVersionRow } from '../src/db/index-versions.ts';
+import type { EmbeddingModel } from '../src/models/ports.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { currentRun, withHeartbeat } from './heartbeat.ts';
 import { settleErased, settleRecords } from './settle.ts';
@@ -34,8 +36,9 @@ async function indexArtifacts(
   signal: AbortSignal,
 ): Promise<{ chunks: number }> {
   const db = deps.database.forTenant(tenant).app;
-  const chunks = await chunksToEmbed(db, tenant, artifactIds, deps.indexVersion);
-  const { written } = await embedAndStore(deps, tenant, chunks, null, signal);
+  const version = deps.indexVersions.live();
+  const chunks = await chunksToEmbed(db, tenant, artifactIds, version.index_version);
+  const { written } = await embedAndStore(deps, tenant, version, chunks, null, signal);
   if (chunks.length > 0 && written.length === 0) {
     throw new EarshotError('erased', `record ${interactionId} was captured before its customer's erasure`);
   }
@@ -50,7 +53,14 @@ async function indexMessages(
 ): Promise<IndexMessagesResult> {
   const { batch, closedBy } = await collectBatch(deps, tenant, sessionId, first, signal);
   if (batch === undefined) return { messages: 0, closedBy, asleep: true };
-  const { written, rejected } = await embedAndStore(deps, tenant, batch.chunks, batch.pickedUpAt, signal);
+  const { written, rejected } = await embedAndStore(
+    deps,
+    tenant,
+    deps.indexVersions.live(),
+    batch.chunks,
+    batch.pickedUpAt,
+    signal,
+  );
   await recordRejected(deps, tenant, rejected);
   await settleErased(deps, tenant, refused(batch.chunks, written, rejected));
   const emptied = batch.waiting <= batch.interactionIds.length;
@@ -96,23 +106,24 @@ interface Embedded {
 async function embedAndStore(
   deps: ActivityDependencies,
   tenant: string,
+  version: IndexVersionRow,
   chunks: readonly ChunkToEmbed[],
   pickedUpAt: Date | null,
   signal: AbortSignal,
 ): Promise<Embedded> {
-  const { embedded, rejected } = await embedEach(deps, chunks, signal);
+  const { embedded, rejected } = await embedEach(deps.embeddings.of(version), chunks, signal);
   if (embedded.length === 0) return { written: [], rejected };
   const written = await storeEmbeddings(deps.database.forTenant(tenant).app, {
     tenant,
-    indexVersion: deps.indexVersion,
-    model: deps.embedding.model,
-    modelVersion: deps.embedding.model,
+    indexVersion: version.index_version,
+    model: version.model,
+    modelVersion: version.model,
     codeVersion: deps.codeVersion,
     ...currentRun(),
     pickedUpAt,
     rows: embedded.map(({ chunk, vector }) => ({
       chunkId: chunk.chunk_id,
-      embeddingId: embeddingIdOf(chunk.chunk_id, deps.indexVersion),
+      embeddingId: embeddingIdOf(chunk.chunk_id, version.index_version),
       vector,
     })),
   });
@@ -120,13 +131,13 @@ async function embedAndStore(
 }
 
 /** One request for all; when the endpoint refuses it, one for each, so that one bad text fails alone. */
-async function embedEach(deps: ActivityDependencies, chunks: readonly ChunkToEmbed[], signal: AbortSignal) {
+async function embedEach(model: EmbeddingModel, chunks: readonly ChunkToEmbed[], signal: AbortSignal) {
   const embedded: { chunk: ChunkToEmbed; vector: readonly number[] }[] = [];
   const rejected: ChunkToEmbed[] = [];
   const embedAll = async (some: readonly ChunkToEmbed[]): Promise<void> => {
     if (some.length === 0) return;
     try {
-      const vectors = await deps.embedding.embed(
+      const vectors = await model.embed(
         some.map(({ text }) => text),
         signal,
       );
@@ -142,7 +153,8 @@ async function embedEach(deps: ActivityDependencies, chunks: readonly ChunkToEmb
 }
 
 async function recordRejected(deps: ActivityDependencies, tenant: string, rejected: readonly ChunkToEmbed[]) {
-  const { database, indexVersion, codeVersion } = deps;
+  const { database, codeVersion } = deps;
+  const indexVersion = deps.indexVersions.live().index_version;
   for (const interactionId of new Set(rejected.map(({ interaction_id }) => interaction_id))) {
     await recordFailedPiece(database.forTenant(tenant).app, {
       tenant,

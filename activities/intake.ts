@@ -52,7 +52,8 @@ async function recordFailure(deps: ActivityDependencies, failure: FailureRecord)
   const { tenant, interactionId, kind, piece, reason } = failure;
   if (reason === 'erased' || reason === 'data_key_destroyed') return settleErased(deps, tenant, [interactionId]);
   const db = deps.database.forTenant(tenant).app;
-  const { indexVersion, codeVersion } = deps;
+  const { codeVersion } = deps;
+  const indexVersion = deps.indexVersions.live().index_version;
   const identity = { interactionId, kind: kind === 'index' ? ('transcript' as const) : kind, piece };
   const artifactId = artifactIdOf({ ...identity, model: 'none', modelVersion: reason, parameters: kind });
   await recordFailedPiece(db, { tenant, interactionId, artifactId, kind, piece, reason, indexVersion, codeVersion });

@@ -16,10 +16,11 @@ export async function settleRecords(
   sleep?: SleepCondition,
 ): Promise<boolean> {
   const { app, reader } = deps.database.forTenant(tenant);
-  const seen = writtenChunks.length === 0 ? [] : await probeReachable(reader, tenant, deps.indexVersion, writtenChunks);
+  const { index_version: indexVersion } = deps.indexVersions.live();
+  const seen = writtenChunks.length === 0 ? [] : await probeReachable(reader, tenant, indexVersion, writtenChunks);
   // A chat message is one piece, whose one step settles it: stamp and settlement share a round trip.
-  if (sleep === undefined && seen.length > 0) await stampReachable(app, tenant, deps.indexVersion, seen);
-  const asleep = await settle(app, tenant, deps.indexVersion, interactionIds, seen, sleep);
+  if (sleep === undefined && seen.length > 0) await stampReachable(app, tenant, indexVersion, seen);
+  const asleep = await settle(app, tenant, indexVersion, interactionIds, seen, sleep);
   if (seen.length === writtenChunks.length) return asleep;
   throw new EarshotError(
     'not_reachable',

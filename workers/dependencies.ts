@@ -6,14 +6,14 @@ import { ownerOf } from '../src/db/owner.ts';
 import { openDatabase } from '../src/db/pools.ts';
 import { findDataKey, ensureSubject, keepDataKey } from '../src/db/subjects.ts';
 import { DialReader } from '../src/dial-reader.ts';
+import { IndexVersionReader, type IndexVersions } from '../src/index-version-reader.ts';
 import { certificateSigner } from '../src/erasure/certificate.ts';
-import { openAiEmbedding } from '../src/models/embedding.ts';
-import { rememberVectors } from '../src/models/embedding-memory.ts';
+import { openAiEmbeddings } from '../src/models/embedding-models.ts';
 import { openModelEndpoint } from '../src/models/openai-client.ts';
 import { openAiSpeech } from '../src/models/speech.ts';
 import { openAiVision } from '../src/models/vision.ts';
 import { observeErasures } from '../src/observe/erasure-gauges.ts';
-import { openLog } from '../src/observe/log.ts';
+import { openLog, type Logger } from '../src/observe/log.ts';
 import { openMetrics } from '../src/observe/metrics.ts';
 import { KeyRing, type KeyTable } from '../src/raw-store/key-ring.ts';
 import { openRawStore } from '../src/raw-store/raw-store.ts';
@@ -27,11 +27,7 @@ export interface Dependencies extends ActivityDependencies {
 export async function openDependencies(config: Config, temporal: Client): Promise<Dependencies> {
   const log = openLog(config.LOG_LEVEL);
   const metrics = openMetrics();
-  const indexVersion = await ensureLiveIndexVersion(
-    config.DATABASE_URL,
-    config.EMBEDDING_MODEL,
-    config.EMBEDDING_DIMENSIONS,
-  );
+  await ensureLiveIndexVersion(config.DATABASE_URL, config.EMBEDDING_MODEL, config.EMBEDDING_DIMENSIONS);
   const database = openDatabase({
     url: config.DATABASE_URL,
     onRoundTrip: (statement) => metrics.roundTrips.inc({ statement }),
@@ -40,6 +36,8 @@ export async function openDependencies(config: Config, temporal: Client): Promis
   await rawStore.check(AbortSignal.timeout(10_000));
   const endpoint = openModelEndpoint({ baseUrl: config.OPENAI_BASE_URL, apiKey: config.OPENAI_API_KEY });
   const dials = await DialReader.open(database);
+  const indexVersions = await IndexVersionReader.open(database);
+  warnOfOtherModel(log, config, indexVersions);
   observeErasures(metrics.registry, database, dials);
   return {
     log,
@@ -47,7 +45,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     database,
     rawStore,
     dials,
-    indexVersion,
+    indexVersions,
     codeVersion: config.EARSHOT_CODE_VERSION,
     temporal,
     withOwner: ownerOf(config.DATABASE_URL),
@@ -55,12 +53,20 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     keyRing: new KeyRing(config.EARSHOT_MASTER_KEY, keyTable(database)),
     speech: openAiSpeech(endpoint, config.ASR_MODEL),
     vision: openAiVision(endpoint, config.VISION_MODEL),
-    embedding: rememberVectors(openAiEmbedding(endpoint, config.EMBEDDING_MODEL, config.EMBEDDING_DIMENSIONS)),
+    embeddings: openAiEmbeddings(endpoint),
     close: async () => {
       dials.close();
+      indexVersions.close();
       await database.close();
     },
   };
+}
+
+/** The settings name the model of the first version; later ones come from a reindex. */
+function warnOfOtherModel(log: Logger, config: Config, indexVersions: IndexVersions): void {
+  const { model, dimensions } = indexVersions.live();
+  if (model === config.EMBEDDING_MODEL && dimensions === config.EMBEDDING_DIMENSIONS) return;
+  log.warn({ model }, 'the live index was made by another model than EMBEDDING_MODEL: POST /v1/reindex changes it');
 }
 
 function keyTable(database: Database): KeyTable {

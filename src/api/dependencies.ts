@@ -3,7 +3,8 @@ import type { Database } from '../db/pools.ts';
 import type { DialReader } from '../dial-reader.ts';
 import type { KeyedIds } from '../domain/ids.ts';
 import type { CertificateSigner } from '../erasure/certificate.ts';
-import type { EmbeddingModel } from '../models/ports.ts';
+import type { EmbeddingModels } from '../models/ports.ts';
+import type { IndexVersions } from '../index-version-reader.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
@@ -17,13 +18,13 @@ export interface ApiDependencies {
   readonly keyRing: KeyRing;
   readonly rawStore: RawStore;
   readonly dials: DialReader;
-  readonly embedding: EmbeddingModel;
+  readonly embeddings: EmbeddingModels;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly ids: KeyedIds;
   readonly ring: Ring;
   readonly uploads: UploadBudget;
-  readonly indexVersion: number;
+  readonly indexVersions: IndexVersions;
   readonly codeVersion: string;
   readonly temporal: Client;
   /** SPKI in PEM of the key that signs certificates of erasure. */

@@ -209,7 +209,7 @@ export async function recordFailedPiece(db: Queryable, failure: FailedPiece): Pr
             where c.tenant = $1 and c.artifact_id = a.artifact_id and e.reachable_at is null)
         returning artifact_id
       ), withdrawn as (
-        update chunk set active = false
+        update chunk set active = false, withdrawn_at = clock_timestamp()
         where tenant = $1 and artifact_id in (select artifact_id from unreachable)
       )
       insert into artifact (

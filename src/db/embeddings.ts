@@ -1,4 +1,5 @@
 import { only, run, type Queryable } from './pools.ts';
+import { servedBy } from './served.ts';
 
 /** A chunk that has no vector in an index version yet. */
 export interface ChunkToEmbed {
@@ -264,7 +265,7 @@ const SETTLE = {
           from chunk c
           join artifact a on a.tenant = $1 and a.artifact_id = c.artifact_id and a.state = 'active'
           left join embedding e on e.index_version = $2 and e.tenant = $1 and e.chunk_id = c.chunk_id
-          where c.tenant = $1 and c.interaction_id = p.interaction_id and c.active
+          where c.tenant = $1 and c.interaction_id = p.interaction_id and ${servedBy('$2')}
             and e.reachable_at is null and not c.chunk_id = any($4::uuid[])
         ) as all_reachable
       from piece p
@@ -321,7 +322,7 @@ export async function probeReachable(
       from chunk c
       join artifact a on a.tenant = c.tenant and a.artifact_id = c.artifact_id
       join embedding e on e.index_version = $2 and e.tenant = c.tenant and e.chunk_id = c.chunk_id
-      where c.tenant = $1 and c.chunk_id = any($3::uuid[]) and c.active and a.state = 'active'
+      where c.tenant = $1 and c.chunk_id = any($3::uuid[]) and ${servedBy('$2')} and a.state = 'active'
         and abs(e.embedding <=> e.embedding) < 0.001`,
   };
   const rows = await run<{ chunk_id: string }>(reader, statement, [tenant, indexVersion, chunkIds]);

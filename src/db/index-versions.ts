@@ -1,5 +1,4 @@
 import pg from 'pg';
-import { EarshotError } from '../domain/errors.ts';
 import { run, type Queryable } from './pools.ts';
 
 /** A generation of vectors. A query is embedded by the model of the version that it searches. */
@@ -7,7 +6,7 @@ export interface IndexVersionRow {
   readonly index_version: number;
   readonly model: string;
   readonly dimensions: number;
-  readonly state: 'building' | 'live' | 'retired';
+  readonly state: 'building' | 'live' | 'retired' | 'dropped';
 }
 
 export async function listIndexVersions(db: Queryable): Promise<IndexVersionRow[]> {
@@ -23,38 +22,26 @@ export async function listIndexVersions(db: Queryable): Promise<IndexVersionRow[
  * those of the configured model, so they cannot be part of a migration.
  *
  * @param databaseUrl the owner of the schema: making a partition needs more than a process may do.
- * @throws EarshotError `misconfigured` when the live version was built with another model or other dimensions.
  */
-export async function ensureLiveIndexVersion(databaseUrl: string, model: string, dimensions: number): Promise<number> {
+export async function ensureLiveIndexVersion(databaseUrl: string, model: string, dimensions: number): Promise<void> {
   const client = new pg.Client({ connectionString: databaseUrl });
   await client.connect();
   try {
     await client.query('begin');
     await client.query('lock table index_version in share row exclusive mode');
     const { rows } = await client.query<IndexVersionRow>(`select * from index_version where state = 'live'`);
-    const version =
-      rows[0] === undefined ? await makeLive(client, model, dimensions) : matching(rows[0], model, dimensions);
+    if (rows[0] === undefined) await makeLive(client, model, dimensions);
     await client.query('commit');
-    return version;
   } finally {
     await client.end();
   }
-}
-
-function matching(live: IndexVersionRow, model: string, dimensions: number): number {
-  if (live.model === model && live.dimensions === dimensions) return live.index_version;
-  throw new EarshotError(
-    'misconfigured',
-    `EMBEDDING_MODEL and EMBEDDING_DIMENSIONS are ${model} and ${dimensions}, but the live index was built with ` +
-      `${live.model} and ${live.dimensions}: set them back, for a query must be embedded by the model of its index`,
-  );
 }
 
 /**
  * HNSW with pgvector's defaults, m 16 and ef_construction 64. The parent column has no dimensions, because versions
  * differ in them; the partition's check and the index's cast fix them.
  */
-async function makeLive(client: pg.Client, model: string, dimensions: number): Promise<number> {
+async function makeLive(client: pg.Client, model: string, dimensions: number): Promise<void> {
   const { rows } = await client.query<{ index_version: number }>(
     `insert into index_version (model, dimensions, state) values ($1, $2, 'live') returning index_version`,
     [model, dimensions],
@@ -76,5 +63,5 @@ async function makeLive(client: pg.Client, model: string, dimensions: number): P
     alter table embedding_v${version} force row level security;
     create policy own_tenant on embedding_v${version} using (tenant = current_setting('earshot.tenant', true));
     grant select on embedding_v${version} to earshot_app, earshot_reader`);
-  return version;
+  await client.query('insert into index_version_period (index_version) values ($1)', [version]);
 }

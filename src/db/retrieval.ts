@@ -2,6 +2,7 @@ import type { Modality, Place } from '../domain/interaction.ts';
 import { vectorLiteral } from './embeddings.ts';
 import type { IndexVersionRow } from './index-versions.ts';
 import { run, type Queryable } from './pools.ts';
+import { servedBy } from './served.ts';
 
 export interface RetrievalQuery {
   readonly tenant: string;
@@ -49,8 +50,8 @@ export interface CandidateRow {
 }
 
 /** Filters that both rankings share. */
-const FILTERS = `
-  c.tenant = $1 and c.active
+const filters = (version: number): string => `
+  c.tenant = $1 and ${servedBy(version)}
   and ($5::text[] is null or c.modality = any($5))
   and ($6::timestamptz is null or c.event_time >= $6)
   and ($7::timestamptz is null or c.event_time < $7)
@@ -104,7 +105,7 @@ const withinCustomer = ({ index_version: version }: IndexVersionRow) => ({
       select c.chunk_id, c.words, e.embedding
       from chunk c
       left join embedding e on e.index_version = ${version} and e.tenant = c.tenant and e.chunk_id = c.chunk_id
-      where c.customer_key = $2 and ${FILTERS}
+      where c.customer_key = $2 and ${filters(version)}
     ), text_hits as (
       select chunk_id, ts_rank(words, query, 1) as score
       from own, ${ANY_WORD} as wanted (query)
@@ -131,14 +132,14 @@ const overAll = ({ index_version: version, dimensions }: IndexVersionRow) => ({
     with text_hits as (
       select c.chunk_id, ts_rank(c.words, query, 1) as score
       from tenant_chunk c, ${ANY_WORD} as wanted (query)
-      where c.words @@ query and $2::text is null and ${FILTERS}
+      where c.words @@ query and $2::text is null and ${filters(version)}
       order by score desc
       limit $9
     ), vector_hits as (
       select e.chunk_id, e.embedding::vector(${dimensions}) <=> $4::vector(${dimensions}) as distance
       from embedding_v${version} e
       join chunk c on c.tenant = e.tenant and c.chunk_id = e.chunk_id
-      where $4 is not null and e.tenant = $1 and ${FILTERS}
+      where $4 is not null and e.tenant = $1 and ${filters(version)}
       order by e.embedding::vector(${dimensions}) <=> $4::vector(${dimensions})
       limit $9
     )${fusedRows(version)}`,

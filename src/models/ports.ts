@@ -22,6 +22,11 @@ export interface VisionModel {
   caption(png: Uint8Array, signal: AbortSignal): Promise<Recognition>;
 }
 
+/** Vectors of one version of the index are made by one model: a query's by the model of the version it searches. */
+export interface EmbeddingModels {
+  of(version: { readonly model: string; readonly dimensions: number }): EmbeddingModel;
+}
+
 export interface EmbeddingModel {
   readonly model: string;
   readonly dimensions: number;

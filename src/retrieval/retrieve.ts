@@ -6,7 +6,7 @@ import type { DialReader } from '../dial-reader.ts';
 import { EarshotError } from '../domain/errors.ts';
 import type { Modality } from '../domain/interaction.ts';
 import { fuse } from '../domain/rank-fusion.ts';
-import type { EmbeddingModel } from '../models/ports.ts';
+import type { EmbeddingModels } from '../models/ports.ts';
 import { errorForLog, type Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
@@ -51,7 +51,7 @@ export interface Pending {
 export interface RetrievalDependencies {
   readonly database: Database;
   readonly dials: DialReader;
-  readonly embedding: EmbeddingModel;
+  readonly embeddings: EmbeddingModels;
   readonly keyRing: KeyRing;
   readonly metrics: Metrics;
   readonly log: Logger;
@@ -72,7 +72,7 @@ export async function retrieve(deps: RetrievalDependencies, question: Question):
   const database = deps.database.forTenant(tenant);
   const version = await liveVersion(deps);
   const [{ vector, degraded }, pending, newest] = await Promise.all([
-    queryVector(deps, question),
+    queryVector(deps, version, question),
     customerKey === null ? [] : listPending(database.reader, tenant, customerKey),
     newestEventTime(database.reader, tenant, customerKey),
   ]);
@@ -104,11 +104,12 @@ async function liveVersion(deps: RetrievalDependencies): Promise<IndexVersionRow
 
 async function queryVector(
   deps: RetrievalDependencies,
+  version: IndexVersionRow,
   { query, mode }: Question,
 ): Promise<{ vector: readonly number[] | null; degraded: string[] }> {
   if (mode === 'text') return { vector: null, degraded: [] };
   try {
-    const [vector] = await deps.embedding.embed([query], AbortSignal.timeout(EMBEDDING_DEADLINE_MS));
+    const [vector] = await deps.embeddings.of(version).embed([query], AbortSignal.timeout(EMBEDDING_DEADLINE_MS));
     return { vector: vector ?? null, degraded: [] };
   } catch (error) {
     if (mode === 'vector') throw asModelError(error);

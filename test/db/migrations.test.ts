@@ -42,9 +42,11 @@ describe('migrations', () => {
     expect(versions.map((version) => isOlder(version, [0, 8, 4]))).toEqual([true, true, false, false, false, false]);
   });
 
-  it('refuse another embedding model than the live index was built with, in one line', async () => {
+  it('make the first index version for the model of the settings, and no other for another model', async () => {
     const database = await createDatabase();
-    await expect(ensureLiveIndexVersion(database.url, 'another-model', 384)).rejects.toThrow(/EMBEDDING_MODEL/);
+    await ensureLiveIndexVersion(database.url, 'another-model', 768);
+    const versions = await database.query('select model, dimensions, state from index_version');
+    expect(versions).toEqual([{ model: 'all-MiniLM-L6-v2', dimensions: 384, state: 'live' }]);
     await database.drop();
   });
 

@@ -64,7 +64,7 @@ async function recordingOfPieces(): Promise<{ interactionId: string; chunkIds: s
 }
 
 it('a record is settled however the last steps of its pieces interleave', async () => {
-  const deps = { database, indexVersion: 1 } as ActivityDependencies;
+  const deps = { database, indexVersions: { live: () => ({ index_version: 1 }) } } as ActivityDependencies;
   for (let round = 0; round < 60; round++) {
     const { interactionId, chunkIds } = await recordingOfPieces();
     await Promise.all(chunkIds.map((chunkId) => settleRecords(deps, 'default', [interactionId], [chunkId])));

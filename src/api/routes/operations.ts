@@ -31,7 +31,7 @@ export const getInteraction = route({
   }),
   handle: async ({ deps, caller: { tenant }, params: { interactionId } }) => {
     const { reader } = deps.database.forTenant(tenant);
-    const row = await findInteraction(reader, tenant, interactionId, deps.indexVersion);
+    const row = await findInteraction(reader, tenant, interactionId, deps.indexVersions.live().index_version);
     if (row === undefined) return erasedInteraction(reader, tenant, interactionId);
     const stamps = {
       capturedAt: row.captured_at,

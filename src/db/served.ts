@@ -1,0 +1,7 @@
+/**
+ * Whether a chunk `c` is served by an index version: it is active, and no text that was recognised anew for a version
+ * stands for it there. `version` is a number or a parameter.
+ */
+export function servedBy(version: number | string): string {
+  return `c.active and (c.shown_in is null or c.shown_in = ${version}) and c.hidden_in is distinct from ${version}`;
+}
