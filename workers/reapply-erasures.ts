@@ -7,6 +7,7 @@ import { reapplyFence, restoreCompleted } from '../src/db/restored-erasures.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { openDatabase, type Database } from '../src/db/pools.ts';
 import type { LedgerEntry } from '../src/db/restored-erasures.ts';
+import { totalOf } from '../src/domain/erasure.ts';
 import { parseCertificates } from '../src/erasure/certificate.ts';
 import { readLedger } from '../src/erasure/ledger.ts';
 import { openRawStore } from '../src/raw-store/raw-store.ts';
@@ -61,7 +62,7 @@ async function untilCompleted(database: Database, entries: readonly LedgerEntry[
       const row = await findErasure(database.forTenant(tenant).app, tenant, erasureId);
       if (row?.state === 'completed') {
         const { before = {} } = row.report;
-        table.push([erasureId, row.state, Object.values(before).reduce((sum, count) => sum + count, 0)]);
+        table.push([erasureId, row.state, totalOf(before)]);
         break;
       }
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));

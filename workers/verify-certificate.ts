@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { createHash } from 'node:crypto';
+import { totalOf } from '../src/domain/erasure.ts';
 import { EarshotError } from '../src/domain/errors.ts';
 import { checkCertificates, parseCertificates, type Certificate } from '../src/erasure/certificate.ts';
 
@@ -23,7 +24,7 @@ try {
 
 function report(certificates: readonly Certificate[], faults: readonly string[], keyGiven: boolean): void {
   for (const { statement, hash } of certificates) {
-    const left = Object.values(statement.after).reduce((sum, count) => sum + count, 0);
+    const left = totalOf(statement.after);
     console.log(
       `certificate ${statement.sequence} of ${statement.tenant}: erasure ${statement.erasureId}, completed ` +
         `${statement.completedAt}, ${left} things left, ${statement.exceptions.length} exceptions, hash ${hash.slice(0, 16)}…`,

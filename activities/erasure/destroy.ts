@@ -6,8 +6,10 @@ import {
   markRecords as markRecordRows,
   recordsToErase,
   type CustomerErasure,
+  type RecordCursor,
 } from '../../src/db/erased-rows.ts';
 import { addCounts, type ErasureRef, type StoreCounts } from '../../src/domain/erasure.ts';
+import { pages } from '../../src/pages.ts';
 import { customerPrefix, generationOf } from '../../src/raw-store/object-key.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { beat } from '../heartbeat.ts';
@@ -29,7 +31,7 @@ export async function markRecords(
   return { 'postgres.tombstone': records };
 }
 
-/** The ids of all records that the erasure takes, page by page; a page may be deleted while it is held. */
+/** The ids of all records that the erasure takes, page by page. */
 async function* pagesOf(
   deps: ActivityDependencies,
   erasure: CustomerErasure,
@@ -37,14 +39,12 @@ async function* pagesOf(
 ): AsyncGenerator<string[]> {
   const { app } = deps.database.forTenant(erasure.tenant);
   const limit = deps.dials.get('erasure.page_records');
-  let after = FIRST_RECORD;
-  for (;;) {
+  const read = (after: RecordCursor) => {
     signal.throwIfAborted();
-    const page = await recordsToErase(app, erasure, after, limit);
-    const last = page.at(-1);
-    if (last === undefined) return;
+    return recordsToErase(app, erasure, after, limit);
+  };
+  for await (const page of pages(FIRST_RECORD, (record: RecordCursor) => record, read)) {
     yield page.map(({ interaction_id }) => interaction_id);
-    after = last;
     beat();
   }
 }

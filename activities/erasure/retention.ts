@@ -14,6 +14,7 @@ import { addCounts, type ErasureRef, type ErasureReport, type StoreCounts } from
 import { retentionErasureId } from '../../src/domain/ids.ts';
 import { MODALITIES } from '../../src/domain/interaction.ts';
 import { eachOf } from '../../src/parallel.ts';
+import { pages } from '../../src/pages.ts';
 import { recordPrefix } from '../../src/raw-store/object-key.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { beat } from '../heartbeat.ts';
@@ -120,24 +121,22 @@ export async function deleteExpired(
   return deleted;
 }
 
-/** All records that were too old when the erasure was opened, page by page; a page may be deleted while it is held. */
+/** All records that were too old when the erasure was opened, page by page. */
 async function* pagesOf(
   deps: ActivityDependencies,
   ref: ErasureRef,
   signal: AbortSignal,
-): AsyncGenerator<ExpiredRecord[]> {
+): AsyncGenerator<readonly ExpiredRecord[]> {
   const { report } = await loadErasure(deps, ref);
   const { app } = deps.database.forTenant(ref.tenant);
   const limit = deps.dials.get('erasure.page_records');
   for (const each of report.limits === undefined ? [] : classesOf(report.limits)) {
-    let after: RecordCursor = FIRST_RECORD;
-    for (;;) {
+    const read = (after: RecordCursor) => {
       signal.throwIfAborted();
-      const page = await expiredRecords(app, ref, each, after, limit);
-      const last = page.at(-1);
-      if (last === undefined) break;
+      return expiredRecords(app, ref, each, after, limit);
+    };
+    for await (const page of pages(FIRST_RECORD, (record: ExpiredRecord): RecordCursor => record, read)) {
       yield page;
-      after = last;
       beat();
     }
   }

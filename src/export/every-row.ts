@@ -1,9 +1,9 @@
 import { beforeAll, type Customer, type Position, type ReadPage } from '../db/customer-export.ts';
 import type { Queryable } from '../db/pools.ts';
+import { pages } from '../pages.ts';
 
 /**
- * All rows of a customer, of which one page is in memory at a time. A row that is added meanwhile comes if it sorts
- * after the page that is being read.
+ * All rows of a customer, of which one page is in memory at a time.
  *
  * @param ids how many ids follow the time in the rows' positions.
  */
@@ -13,12 +13,6 @@ export async function* everyRow<Row extends { readonly position: Position }>(
   customer: Customer,
   ids: number,
 ): AsyncGenerator<Row> {
-  let after = beforeAll(ids);
-  for (;;) {
-    const rows = await readPage(reader, customer, after);
-    const last = rows.at(-1);
-    if (last === undefined) return;
-    yield* rows;
-    after = last.position;
-  }
+  const read = (after: Position) => readPage(reader, customer, after);
+  for await (const page of pages(beforeAll(ids), (row: Row) => row.position, read)) yield* page;
 }
