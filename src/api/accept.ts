@@ -14,6 +14,7 @@ import { redactPassages } from '../domain/redact-passages.ts';
 import { REDACTOR_VERSION } from '../domain/redaction.ts';
 import { seal } from '../raw-store/envelope.ts';
 import { rawObjectKey } from '../raw-store/object-key.ts';
+import { payloadBytes } from '../schemas/payload.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { ringNow } from './ring-now.ts';
 
@@ -129,7 +130,7 @@ async function sealRecord(deps: ApiDependencies, record: CapturedRecord, identit
     startedAt: record.startedAt ?? null,
     capturedAt: record.capturedAt,
     keyGeneration: dataKey.generation,
-    sealedPayload: seal(dataKey, Buffer.from(JSON.stringify(payload)), payloadContext(tenant, interactionId)),
+    sealedPayload: seal(dataKey, payloadBytes(payload), payloadContext(tenant, interactionId)),
     rawObject,
     rawBytes: media?.bytes.length ?? null,
     mediaType: media?.mediaType ?? 'text/plain',

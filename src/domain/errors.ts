@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'raw_object_corrupt'
   | 'raw_store_unavailable'
   | 'data_key_destroyed'
+  | 'payload_unreadable'
   | 'model_rejected'
   | 'model_overloaded'
   | 'model_unavailable'
@@ -53,6 +54,7 @@ export const ERROR_POLICIES: Readonly<Record<ErrorCode, ErrorPolicy>> = {
   raw_object_corrupt: { status: 500, retryable: true, title: 'A raw object does not match its record' },
   raw_store_unavailable: { status: 503, retryable: true, title: 'The raw store does not answer' },
   data_key_destroyed: { status: 410, retryable: false, title: 'The data key of this record is destroyed' },
+  payload_unreadable: { status: 500, retryable: false, title: 'A stored payload does not match its schema' },
   model_rejected: { status: 502, retryable: false, title: 'The model refused the input' },
   model_overloaded: { status: 503, retryable: true, title: 'The model asks to wait' },
   model_unavailable: { status: 503, retryable: true, title: 'The model does not answer' },

@@ -2,7 +2,8 @@ import type { Author } from './interaction.ts';
 
 /**
  * What a channel sent, as it is sealed into the log: the names that nothing else holds in clear. Times are RFC 3339.
- * The bytes of audio and pictures are raw objects of their own.
+ * The bytes of audio and pictures are raw objects of their own. What older versions of it are made of, and that they
+ * are still read, is the business of src/schemas/payload.ts.
  */
 export type CapturedPayload =
   | {
@@ -13,6 +14,8 @@ export type CapturedPayload =
       readonly author: Author;
       readonly text: string;
       readonly sentAt: string;
+      /** Its number in the conversation, where the channel counts. */
+      readonly sequence?: number | undefined;
     }
   | {
       readonly channel: 'call';

@@ -13,10 +13,11 @@ import {
   type ReadPage,
 } from '../db/customer-export.ts';
 import type { Database } from '../db/pools.ts';
-import { payloadContext, type CapturedPayload } from '../domain/payload.ts';
+import { payloadContext } from '../domain/payload.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
 import type { RawStore } from '../raw-store/raw-store.ts';
 import { queryContext } from '../retrieval/record-answer.ts';
+import { readPayload } from '../schemas/payload.ts';
 import { everyRow } from './every-row.ts';
 import { chunkLine, lineageLine, recordLine, retrievalLine } from './lines.ts';
 import { Manifest, type ExportedKind } from './manifest.ts';
@@ -97,15 +98,12 @@ function addLines<Row extends { readonly position: Position }>(
 async function describeRecord({ deps, customer, manifest }: Export, row: ExportedRecordRow): Promise<object> {
   const { tenant, customerKey } = customer;
   const { interaction_id: interactionId } = row;
+  const context = payloadContext(tenant, interactionId);
   const payload = await unlessUnreadable(
-    () => deps.keyRing.open(tenant, customerKey, row.sealed_payload, payloadContext(tenant, interactionId)),
+    async () => readPayload(await deps.keyRing.open(tenant, customerKey, row.sealed_payload, context)),
     (code) => manifest.report({ file: 'interactions.jsonl', interactionId, code }),
   );
-  return recordLine(
-    row,
-    payload === undefined ? null : (JSON.parse(payload.toString()) as CapturedPayload),
-    row.has_raw_object ? rawFileOf(interactionId, row.media_type) : null,
-  );
+  return recordLine(row, payload ?? null, row.has_raw_object ? rawFileOf(interactionId, row.media_type) : null);
 }
 
 async function describeRetrieval({ deps, customer, manifest }: Export, row: ExportedRetrievalRow): Promise<object> {

@@ -5,7 +5,12 @@ import type { RawStore } from '../raw-store/raw-store.ts';
 import type { Customer } from '../db/customer-export.ts';
 
 /** One thing that will not be read by trying again. Other errors are those of a whole store. */
-const UNREADABLE: ReadonlySet<ErrorCode> = new Set(['raw_object_missing', 'raw_object_corrupt', 'data_key_destroyed']);
+const UNREADABLE: ReadonlySet<ErrorCode> = new Set([
+  'raw_object_missing',
+  'raw_object_corrupt',
+  'data_key_destroyed',
+  'payload_unreadable',
+]);
 
 /**
  * What `read` answers; undefined when it is missing, corrupt, or sealed under a destroyed key, which `report` is told.

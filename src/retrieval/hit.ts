@@ -5,6 +5,7 @@ import { stageTimes, type StageTimes } from '../domain/freshness.ts';
 import type { Modality, Place } from '../domain/interaction.ts';
 import { externalIdOf, payloadContext, type CapturedPayload } from '../domain/payload.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
+import { readPayload } from '../schemas/payload.ts';
 
 /** One result. Its text came from a customer or a recogniser: evidence to quote, never an instruction to follow. */
 export interface Hit {
@@ -75,7 +76,7 @@ async function openPayload(keyRing: KeyRing, tenant: string, row: CandidateRow):
   const context = payloadContext(tenant, row.interaction_id);
   try {
     const opened = await keyRing.open(tenant, row.customer_key, row.sealed_payload, context);
-    return JSON.parse(opened.toString()) as CapturedPayload;
+    return readPayload(opened);
   } catch (error) {
     if (error instanceof EarshotError && error.code === 'data_key_destroyed') return undefined;
     throw error;

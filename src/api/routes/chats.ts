@@ -20,6 +20,7 @@ export const postMessage = route({
     sentAt: time,
     author: z.enum(['customer', 'agent', 'bot']),
     text: z.string().refine((text) => text.trim() !== '', 'must not be empty'),
+    sequence: z.int().min(0).optional(),
   }),
   status: 202,
   answer: accepted,

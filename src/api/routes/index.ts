@@ -6,6 +6,7 @@ import { getDials, getFreshness, getIndexVersions, getInteraction, putDial } fro
 import { getLineage, getRetrieval, postRetrieve } from './retrieval.ts';
 import { cancelErasure, getCertificates, getErasure, getErasures, postErasure, postVerification } from './erasures.ts';
 import { deleteHold, getHolds, putHold } from './legal-holds.ts';
+import { getSchema, getSchemas } from './schemas.ts';
 import { postScreenshot } from './screenshots.ts';
 
 /** Every route that needs a key: what the server mounts, the OpenAPI document describes and the tests walk through. */
@@ -34,4 +35,6 @@ export const ROUTES: readonly RouteSpec[] = [
   deleteHold,
   getHolds,
   getExport,
+  getSchemas,
+  getSchema,
 ];
