@@ -119,6 +119,7 @@ async function embedAndStore(
     model: version.model,
     modelVersion: version.model,
     codeVersion: deps.codeVersion,
+    lineageDepth: deps.dials.get('lineage.depth'),
     ...currentRun(),
     pickedUpAt,
     rows: embedded.map(({ chunk, vector }) => ({

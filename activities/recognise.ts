@@ -104,6 +104,7 @@ async function storeRecognition(
     modelMs: recognition.modelMs,
     sealedObject,
     activity: step.activity,
+    lineageDepth: deps.dials.get('lineage.depth'),
     ...currentRun(),
     chunks: chunks.map((chunk) => ({ ...chunk, chunkId: chunkIdOf(artifactId, chunk.ordinal) })),
     eventTimes: chunks.map((chunk) => step.eventTime(record, chunk)),

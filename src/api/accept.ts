@@ -139,6 +139,7 @@ async function sealRecord(deps: ApiDependencies, record: CapturedRecord, identit
     sessionEndedAt: record.sessionEndedAt ?? null,
     piecesTotal: record.piecesTotal,
     ringAfterMs: deps.dials.get('sweep.ring_after_ms'),
+    lineageDepth: deps.dials.get('lineage.depth'),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { ArtifactKind, Place } from '../domain/interaction.ts';
+import { tracesEveryStep } from './lineage.ts';
 import { only, run, type Queryable } from './pools.ts';
 
 /** What a recognition step writes: the artifact, its chunks and their lineage. */
@@ -27,6 +28,8 @@ export interface NewArtifact {
   readonly chunks: readonly { chunkId: string; ordinal: number; text: string; place: Place; confidence: number }[];
   /** Event time of each chunk: for a recording its own end, else the time of capture. */
   readonly eventTimes: readonly Date[];
+  /** Dial `lineage.depth`. */
+  readonly lineageDepth?: number;
 }
 
 /**
@@ -85,6 +88,7 @@ export async function storeArtifact(db: Queryable, artifact: NewArtifact): Promi
           $15, $18, $19
         from admitted
         cross join unnest($22) as piece (chunk_id)
+        where $28::boolean
         on conflict do nothing
       )
       select exists (select from admitted) as admitted`,
@@ -122,6 +126,7 @@ function artifactValues(artifact: NewArtifact): unknown[] {
     chunks.map(({ place }) => JSON.stringify(place)),
     chunks.map(({ confidence }) => confidence),
     artifact.eventTimes,
+    tracesEveryStep(artifact.lineageDepth),
   ];
 }
 

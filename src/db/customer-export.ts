@@ -1,5 +1,6 @@
 import type { Modality, Place } from '../domain/interaction.ts';
 import { only, run, type Queryable } from './pools.ts';
+import { HITS_OF_RETRIEVAL } from './retrieval-log.ts';
 
 /** Whose rows are read. */
 export interface Customer {
@@ -167,13 +168,7 @@ export const exportedRetrievals: ReadPage<ExportedRetrievalRow> = (reader, { ten
       select
         array[r.asked_at::text, r.retrieval_id::text] as position,
         r.retrieval_id, r.sealed_query, r.mode, r.filters, r.index_version, r.degraded, r.took_ms, r.asked_at,
-        coalesce((
-          select jsonb_agg(jsonb_build_object(
-            'position', h.position, 'chunkId', h.chunk_id, 'score', h.score, 'textRank', h.text_rank,
-            'vectorRank', h.vector_rank, 'reachableAt', h.reachable_at) order by h.position)
-          from retrieval_hit h
-          where h.tenant = r.tenant and h.retrieval_id = r.retrieval_id
-        ), '[]') as hits
+        ${HITS_OF_RETRIEVAL} as hits
       from retrieval r
       where r.tenant = $1 and r.customer_key = $2
         and (r.asked_at, r.retrieval_id) > ($3::timestamptz, $4::uuid)

@@ -1,3 +1,4 @@
+import { tracesEveryStep } from './lineage.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { servedBy } from './served.ts';
 
@@ -110,6 +111,8 @@ export interface NewEmbeddings {
   readonly runId: string | null;
   /** When a worker took the batch; null leaves the stamp as it is. */
   readonly pickedUpAt: Date | null;
+  /** Dial `lineage.depth`. */
+  readonly lineageDepth?: number;
   readonly rows: readonly {
     readonly chunkId: string;
     readonly embeddingId: string;
@@ -155,6 +158,7 @@ export async function storeEmbeddings(db: Queryable, embeddings: NewEmbeddings):
         select $1, chunk_id, embedding_id, 'chunk', 'embedding', interaction_id, customer_key, 'embed', $6, $7,
           jsonb_build_object('indexVersion', $5::integer), $8, $9, $10
         from admitted
+        where $12::boolean
         on conflict do nothing
       ), stamped as (
         update freshness f set
@@ -177,6 +181,7 @@ export async function storeEmbeddings(db: Queryable, embeddings: NewEmbeddings):
     embeddings.workflowId,
     embeddings.runId,
     embeddings.pickedUpAt,
+    tracesEveryStep(embeddings.lineageDepth),
   ]);
   return rows.map(({ chunk_id }) => chunk_id);
 }

@@ -1,4 +1,5 @@
 import type { Author, Channel, Modality, Place } from '../domain/interaction.ts';
+import { tracesEveryStep } from './lineage.ts';
 import { only, run, type Queryable } from './pools.ts';
 
 /** A record at the moment it is accepted. */
@@ -27,6 +28,8 @@ export interface NewInteraction {
   readonly sessionEndedAt: Date | null;
   readonly piecesTotal: number;
   readonly ringAfterMs: number;
+  /** Dial `lineage.depth`. */
+  readonly lineageDepth?: number;
 }
 
 /** The text of a chat message, redacted, which is searchable from the transaction that accepts it. */
@@ -127,6 +130,7 @@ const ACCEPT = {
       union all
       select $1, artifact_id, chunk_id, 'artifact', 'chunk', interaction_id, $5, 'chunk', null, $26, $18
       from cut
+      where $32::boolean
     )
     select
       (select erased_before from fence) as erased_before,
@@ -154,7 +158,12 @@ export async function acceptInteraction(
   text: AcceptedText | undefined,
 ): Promise<AcceptResult> {
   const row = only(
-    await run<AcceptRow>(db, ACCEPT, [...interactionValues(interaction), ...textValues(text), interaction.startedAt]),
+    await run<AcceptRow>(db, ACCEPT, [
+      ...interactionValues(interaction),
+      ...textValues(text),
+      interaction.startedAt,
+      tracesEveryStep(interaction.lineageDepth),
+    ]),
   );
   if (row.accepted) return { outcome: 'accepted', bodyHash: null, ring: row.ring };
   if (row.body_hash !== null) return { outcome: 'duplicate', bodyHash: row.body_hash, ring: false };

@@ -68,54 +68,6 @@ export async function findInteraction(
   return (await run<InteractionRow>(reader, statement, [tenant, interactionId, indexVersion]))[0];
 }
 
-/** One edge of the way from a raw record to a vector. */
-export interface LineageRow {
-  readonly from_id: string;
-  readonly to_id: string;
-  readonly from_kind: string;
-  readonly to_kind: string;
-  readonly activity: string;
-  readonly model: string | null;
-  readonly model_version: string | null;
-  readonly parameters: Record<string, unknown>;
-  readonly code_version: string;
-  readonly workflow_id: string | null;
-  readonly run_id: string | null;
-  readonly created_at: Date;
-  readonly raw_object: string | null;
-  readonly interaction_id: string;
-}
-
-/** All edges up from a chunk to its raw record, and down from it to its vectors. */
-export async function chunkLineage(reader: Queryable, tenant: string, chunkId: string): Promise<LineageRow[]> {
-  const statement = {
-    name: 'chunk_lineage',
-    text: `
-      with recursive up as (
-        select * from lineage_edge where tenant = $1 and to_id = $2::uuid
-        union
-        select parent.*
-        from lineage_edge parent
-        join up on parent.tenant = $1 and parent.to_id = up.from_id
-      ), down as (
-        select * from lineage_edge where tenant = $1 and from_id = $2::uuid
-        union
-        select child.*
-        from lineage_edge child
-        join down on child.tenant = $1 and child.from_id = down.to_id
-      ), way as (
-        select * from up union select * from down
-      )
-      select
-        way.from_id, way.to_id, way.from_kind, way.to_kind, way.activity, way.model, way.model_version, way.parameters,
-        way.code_version, way.workflow_id, way.run_id, way.created_at, i.raw_object, way.interaction_id
-      from way
-      join interaction i on i.tenant = $1 and i.interaction_id = way.interaction_id
-      order by array_position(array['raw', 'artifact', 'chunk'], way.from_kind), way.created_at`,
-  };
-  return run<LineageRow>(reader, statement, [tenant, chunkId]);
-}
-
 /** Percentiles of one stage of one modality, in milliseconds. */
 export interface FreshnessRow {
   readonly modality: Modality;

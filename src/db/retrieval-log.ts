@@ -73,6 +73,16 @@ export async function recordRetrieval(db: Queryable, record: RetrievalRecord): P
   return only(await run<{ kept: boolean }>(db, statement, values)).kept;
 }
 
+/** What a retrieval `r` got back, best first, as JSON. */
+export const HITS_OF_RETRIEVAL = `
+  coalesce((
+    select jsonb_agg(jsonb_build_object(
+      'position', h.position, 'chunkId', h.chunk_id, 'score', h.score, 'textRank', h.text_rank,
+      'vectorRank', h.vector_rank, 'reachableAt', h.reachable_at) order by h.position)
+    from retrieval_hit h
+    where h.tenant = r.tenant and h.retrieval_id = r.retrieval_id
+  ), '[]')`;
+
 export interface RetrievalRow {
   readonly retrieval_id: string;
   readonly customer_key: string | null;
@@ -102,13 +112,7 @@ export async function findRetrieval(
     text: `
       select
         r.retrieval_id, r.customer_key, r.sealed_query, r.mode, r.index_version, r.degraded, r.took_ms, r.asked_at,
-        coalesce((
-          select jsonb_agg(jsonb_build_object(
-            'position', h.position, 'chunkId', h.chunk_id, 'score', h.score, 'textRank', h.text_rank,
-            'vectorRank', h.vector_rank, 'reachableAt', h.reachable_at) order by h.position)
-          from retrieval_hit h
-          where h.tenant = r.tenant and h.retrieval_id = r.retrieval_id
-        ), '[]') as hits
+        ${HITS_OF_RETRIEVAL} as hits
       from retrieval r
       where r.tenant = $1 and r.retrieval_id = $2::uuid`,
   };

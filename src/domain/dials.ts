@@ -239,6 +239,28 @@ export const DIALS = {
     max: 36_500,
     reason: 'Age at which recorded answers are deleted; 0 keeps them.',
   },
+  'lineage.depth': {
+    defaultValue: 2,
+    min: 1,
+    max: 2,
+    reason:
+      'At 2 every step from raw bytes to vector is an edge with model, code and run. At 1 edges end at the artifact: ' +
+      'a third of the rows, and the walk no longer knows which run cut and embedded.',
+  },
+  'lineage.flush_interval_ms': {
+    defaultValue: SECOND,
+    min: 50,
+    max: MINUTE,
+    reason:
+      'How long OpenLineage events wait in memory for company. A process that is killed loses those of this long.',
+  },
+  'lineage.outbox_max_events': {
+    defaultValue: 100_000,
+    min: 100,
+    max: 10_000_000,
+    reason:
+      'Events of a tenant that wait for the collector: about 2 KB each. Beyond it the oldest are dropped and counted.',
+  },
 } as const satisfies Record<string, DialDefinition>;
 
 export type DialName = keyof typeof DIALS;

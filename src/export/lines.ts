@@ -5,6 +5,7 @@ import type {
   ExportedRetrievalRow,
 } from '../db/customer-export.ts';
 import type { CapturedPayload } from '../domain/payload.ts';
+import { describeEdge } from '../lineage/walk.ts';
 
 /** A record. `payload` is null when it could not be opened. */
 export function recordLine(row: ExportedRecordRow, payload: CapturedPayload | null, rawFile: string | null): object {
@@ -79,19 +80,5 @@ export function retrievalLine(row: ExportedRetrievalRow, query: string | null): 
 }
 
 export function lineageLine(row: ExportedEdgeRow): object {
-  return {
-    from: row.from_id,
-    to: row.to_id,
-    fromKind: row.from_kind,
-    toKind: row.to_kind,
-    interactionId: row.interaction_id,
-    activity: row.activity,
-    model: row.model,
-    modelVersion: row.model_version,
-    parameters: row.parameters,
-    codeVersion: row.code_version,
-    workflowId: row.workflow_id,
-    runId: row.run_id,
-    at: row.created_at,
-  };
+  return { ...describeEdge(row), fromKind: row.from_kind, toKind: row.to_kind, interactionId: row.interaction_id };
 }

@@ -3,7 +3,8 @@ import { postCall, postCallEnd, postSegment } from './calls.ts';
 import { endChat, postMessage } from './chats.ts';
 import { getExport } from './customers.ts';
 import { getDials, getFreshness, getIndexVersions, getInteraction, putDial } from './operations.ts';
-import { getLineage, getRetrieval, postRetrieve } from './retrieval.ts';
+import { getImpact, getInteractionLineage, getLineage } from './lineage.ts';
+import { getRetrieval, postRetrieve } from './retrieval.ts';
 import { cancelErasure, getCertificates, getErasure, getErasures, postErasure, postVerification } from './erasures.ts';
 import { deleteHold, getHolds, putHold } from './legal-holds.ts';
 import { getSchema, getSchemas } from './schemas.ts';
@@ -37,4 +38,6 @@ export const ROUTES: readonly RouteSpec[] = [
   getExport,
   getSchemas,
   getSchema,
+  getInteractionLineage,
+  getImpact,
 ];

@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { chunkLineage } from '../../db/records.ts';
 import { findRetrieval } from '../../db/retrieval-log.ts';
 import { EarshotError } from '../../domain/errors.ts';
 import { queryContext } from '../../retrieval/record-answer.ts';
@@ -118,59 +117,5 @@ export const getRetrieval = route({
       askedAt: row.asked_at,
       hits: row.hits,
     };
-  },
-});
-
-const node = z.object({
-  id: uuid,
-  kind: z.enum(['raw', 'artifact', 'chunk', 'embedding']),
-  rawObject: z.string().nullable(),
-});
-const edge = z.object({
-  from: uuid,
-  to: uuid,
-  activity: z.string(),
-  model: z.string().nullable(),
-  modelVersion: z.string().nullable(),
-  parameters: z.record(z.string(), z.unknown()),
-  codeVersion: z.string(),
-  workflowId: z.string().nullable(),
-  runId: z.string().nullable(),
-  at: time,
-});
-
-export const getLineage = route({
-  method: 'get',
-  path: '/v1/chunks/{chunkId}/lineage',
-  scope: 'copilot',
-  summary: 'Walk from a chunk back to its raw record and on to its vectors',
-  params: z.object({ chunkId: uuid }),
-  status: 200,
-  answer: z.object({ nodes: z.array(node), edges: z.array(edge) }),
-  handle: async ({ deps, caller: { tenant }, params: { chunkId } }) => {
-    const rows = await chunkLineage(deps.database.forTenant(tenant).reader, tenant, chunkId);
-    if (rows.length === 0) throw new EarshotError('not_found', 'there is no such chunk');
-    const nodes = new Map(
-      rows.flatMap((row) => [
-        [
-          row.from_id,
-          { id: row.from_id, kind: row.from_kind, rawObject: row.from_kind === 'raw' ? row.raw_object : null },
-        ],
-        [row.to_id, { id: row.to_id, kind: row.to_kind, rawObject: null }],
-      ]),
-    );
-    const edges = rows.map((row) => ({
-      from: row.from_id,
-      to: row.to_id,
-      activity: row.activity,
-      model: row.model,
-      modelVersion: row.model_version,
-      parameters: row.parameters,
-      codeVersion: row.code_version,
-      workflowId: row.workflow_id,
-      runId: row.run_id,
-      at: row.created_at,
-    }));
-    return { nodes: [...nodes.values()], edges };
   },
 });
