@@ -94,6 +94,18 @@ describe('the plan of an impact', () => {
       from: null,
       to: null,
     };
+    const record = interactionOf();
+    await acceptInteraction(tenant.app, record, textOf('one of many'));
+    await owner.query(
+      `insert into artifact (tenant, artifact_id, interaction_id, customer_key, kind, state, confidence, model,
+         model_version, redactor_version, code_version, created_at)
+       select tenant, gen_random_uuid(), interaction_id, customer_key, 'transcript', 'active', 1, 'm' || n % 100, '1',
+         'r', 'c', now() - n * interval '1 hour'
+       from interaction, generate_series(1, 5000) n
+       where interaction_id = $1`,
+      [record.interactionId],
+    );
+    await owner.query('analyze artifact');
     await owner.query(
       `do $$ begin execute format('alter database %I set enable_seqscan = off', current_database()); end $$`,
     );
@@ -107,9 +119,20 @@ describe('the plan of an impact', () => {
         return { rows: [{}] };
       },
     };
-    await lineageImpact(explaining, 'default', { ...none, model: 'm', modelVersion: '1' });
-    await lineageImpact(explaining, 'default', { ...none, redactor: 'r', from: new Date(0), to: new Date() });
-    await touchedRecords(explaining, 'default', { ...none, codeVersion: 'c', from: new Date(0) }, randomUUID(), 10);
+    await lineageImpact(explaining, 'default', { ...none, model: 'm7', modelVersion: '1' });
+    await lineageImpact(explaining, 'default', {
+      ...none,
+      redactor: 'r',
+      from: new Date(Date.now() - 86_400_000),
+      to: new Date(),
+    });
+    await touchedRecords(
+      explaining,
+      'default',
+      { ...none, codeVersion: 'c', from: new Date(Date.now() - 86_400_000) },
+      randomUUID(),
+      10,
+    );
     await explained.close();
     expect(plans[0]).toContain('artifact_by_model');
     expect(plans[1]).toContain('artifact_by_creation');
