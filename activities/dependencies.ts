@@ -3,7 +3,7 @@ import type { WithOwner } from '../src/db/owner.ts';
 import type { Database } from '../src/db/pools.ts';
 import type { DialReader } from '../src/dial-reader.ts';
 import type { CertificateSigner } from '../src/erasure/certificate.ts';
-import type { EmbeddingModels, SpeechModel, VisionModel } from '../src/models/ports.ts';
+import type { EmbeddingModels, Recognisers, SpeechModel, VisionModel } from '../src/models/ports.ts';
 import type { IndexVersions } from '../src/index-version-reader.ts';
 import type { Logger } from '../src/observe/log.ts';
 import type { Metrics } from '../src/observe/metrics.ts';
@@ -18,6 +18,7 @@ export interface ActivityDependencies {
   readonly dials: DialReader;
   readonly speech: SpeechModel;
   readonly vision: VisionModel;
+  readonly recognisers: Recognisers;
   readonly embeddings: EmbeddingModels;
   readonly metrics: Metrics;
   readonly log: Logger;

@@ -97,13 +97,14 @@ async function collectBatch(
   return { batch: filled, closedBy: (filled?.waiting ?? 0) >= limit ? 'size' : 'time' };
 }
 
-interface Embedded {
+export interface Embedded {
   readonly written: readonly string[];
   /** Chunks that the model refuses, each on its own. */
   readonly rejected: readonly ChunkToEmbed[];
 }
 
-async function embedAndStore(
+/** Embeds chunks by the model of an index version and stores the vectors, as far as the fence lets them. */
+export async function embedAndStore(
   deps: ActivityDependencies,
   tenant: string,
   version: IndexVersionRow,

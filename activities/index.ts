@@ -10,6 +10,7 @@ import { batchActivities, type BatchActivities } from './erasure/index.ts';
 import { embeddingActivities } from './index-chunks.ts';
 import { intakeActivities } from './intake.ts';
 import { visionActivities } from './read-screen.ts';
+import { remakeActivities, replayActivities } from './replay/index.ts';
 import { audioActivities } from './transcribe.ts';
 
 type Activities = AudioActivities | BatchActivities | EmbeddingActivities | IntakeActivities | VisionActivities;
@@ -20,12 +21,12 @@ export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Act
     case 'intake':
       return intakeActivities(deps);
     case 'audio':
-      return audioActivities(deps);
+      return { ...audioActivities(deps), ...remakeActivities(deps) };
     case 'vision':
-      return visionActivities(deps);
+      return { ...visionActivities(deps), ...remakeActivities(deps) };
     case 'embedding':
-      return embeddingActivities(deps);
+      return { ...embeddingActivities(deps), ...remakeActivities(deps) };
     case 'batch':
-      return batchActivities(deps);
+      return { ...batchActivities(deps), ...replayActivities(deps) };
   }
 }

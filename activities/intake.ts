@@ -2,6 +2,7 @@ import { recordFailedPiece } from '../src/db/artifacts.ts';
 import { sleepUnlessRung, takeWork } from '../src/db/sessions.ts';
 import type { CallWork, FailureRecord, IntakeActivities, ScreenshotWork } from '../src/domain/activities.ts';
 import { artifactIdOf } from '../src/domain/ids.ts';
+import { isCut } from '../src/domain/audio-split.ts';
 import type { SessionRef } from '../src/domain/workflows.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { settleErased, settleRecords } from './settle.ts';
@@ -33,7 +34,7 @@ async function takeCallWork(deps: ActivityDependencies, { tenant, sessionId }: S
           {
             interactionId: interaction_id,
             durationMs: duration_ms,
-            cut: media_type === 'audio/wav' && duration_ms > target * 1.5,
+            cut: isCut(media_type, duration_ms, target),
           },
         ],
   );

@@ -1,8 +1,9 @@
 import { chunkPassages, CHUNKER_VERSION } from '../src/domain/chunking.ts';
 import { EarshotError } from '../src/domain/errors.ts';
-import { artifactIdOf, chunkIdOf } from '../src/domain/ids.ts';
+import { artifactIdOf, chunkIdOf, recognitionIdOf } from '../src/domain/ids.ts';
 import type { ArtifactKind } from '../src/domain/interaction.ts';
 import type { ArtifactResult } from '../src/domain/activities.ts';
+import { NO_PROMPT } from '../src/domain/logic.ts';
 import type { QuarantineReason } from '../src/domain/quality.ts';
 import { redactPassages } from '../src/domain/redact-passages.ts';
 import { REDACTOR_VERSION } from '../src/domain/redaction.ts';
@@ -22,12 +23,55 @@ export interface RecognitionStep {
   readonly kind: Exclude<ArtifactKind, 'message'>;
   readonly piece: number;
   readonly model: string;
+  /** Version of the model's instruction; `NO_PROMPT` for a model without. */
+  readonly prompt: string;
   /** What else decides the result: part of the artifact's identity and lineage. */
   readonly parameters: Readonly<Record<string, unknown>>;
   /** Asks the model; places of the passages are those of the whole source. */
   recognise(record: RecordRow, source: Buffer): Promise<Recognition>;
   judge(passages: readonly Passage[], confidence: number): QuarantineReason | undefined;
   eventTime(record: RecordRow, passage: Pick<Passage, 'place'>): Date;
+}
+
+/** How a recognition comes into service. */
+export interface Making {
+  /** `staged`: not served until it replaces what is. */
+  readonly state: 'active' | 'staged';
+  /** Raw objects that may hold what the model was paid for, besides the one named by the recognition. */
+  readonly kept: readonly string[];
+}
+
+const LIVE: Making = { state: 'active', kept: [] };
+
+/**
+ * The artifact that a step makes, and the recognition that it is made of. The model's answer depends on model, prompt
+ * and parameters alone: another redactor or chunker makes another artifact of the same answer.
+ */
+export function identityOf(step: RecognitionStep): {
+  artifactId: string;
+  objectName: string;
+  parameters: Readonly<Record<string, unknown>>;
+} {
+  const { interactionId, kind, piece, model, prompt } = step;
+  const asked = prompt === NO_PROMPT ? step.parameters : { ...step.parameters, prompt };
+  const parameters = { ...asked, redactor: REDACTOR_VERSION, chunker: CHUNKER_VERSION };
+  const made = { interactionId, kind, piece, model, modelVersion: model };
+  return {
+    artifactId: artifactIdOf({ ...made, parameters: JSON.stringify(parameters) }),
+    objectName: objectNameOf(kind, recognitionIdOf({ ...made, parameters: JSON.stringify(asked) })),
+    parameters,
+  };
+}
+
+/** The last part of the key under which a model's answer is kept. */
+export function objectNameOf(kind: ArtifactKind, id: string): string {
+  return `${kind.replace('_', '-')}-${id}`;
+}
+
+/** Where an object of a record lies. */
+export function objectOf(tenant: string, record: RecordRow, name: string): string {
+  const { customer_key: customerKey, key_generation: generation, interaction_id: interactionId } = record;
+  return rawObjectKey({ tenant, customerKey, generation, interactionId, name });
 }
 
 /**
@@ -38,30 +82,22 @@ export async function recogniseStep(
   deps: ActivityDependencies,
   step: RecognitionStep,
   signal: AbortSignal,
+  making: Making = LIVE,
 ): Promise<ArtifactResult> {
   const { tenant, interactionId } = step;
   const db = deps.database.forTenant(tenant).app;
-  const parameters = { ...step.parameters, redactor: REDACTOR_VERSION, chunker: CHUNKER_VERSION };
-  const artifactId = artifactIdOf({
-    interactionId,
-    kind: step.kind,
-    piece: step.piece,
-    model: step.model,
-    modelVersion: step.model,
-    parameters: JSON.stringify(parameters),
-  });
+  const { artifactId, objectName, parameters } = identityOf(step);
   const stored = await findArtifact(db, tenant, artifactId);
   if (stored?.state === 'active' || stored?.state === 'quarantined') {
     return { artifactId, state: stored.state, chunks: stored.chunks, confidence: stored.confidence };
   }
   const record = await loadRecord(deps, tenant, interactionId);
-  const name = `${step.kind.replace('_', '-')}-${artifactId}`;
-  const { customer_key: customerKey, key_generation: generation } = record;
-  const sealedObject = rawObjectKey({ tenant, customerKey, generation, interactionId, name });
-  const recognition = await paidOnce(deps, tenant, record, sealedObject, signal, async () =>
+  const paidFor = { name: objectOf(tenant, record, objectName), earlier: making.kept };
+  const { recognition, sealedObject } = await paidOnce(deps, tenant, record, paidFor, signal, async () =>
     step.recognise(record, await loadSource(deps, tenant, record, signal)),
   );
-  return storeRecognition(deps, step, { record, artifactId, sealedObject, parameters, recognition }, signal);
+  const made = { record, artifactId, sealedObject, parameters, recognition };
+  return storeRecognition(deps, step, made, making, signal);
 }
 
 interface Recognised {
@@ -76,6 +112,7 @@ async function storeRecognition(
   deps: ActivityDependencies,
   step: RecognitionStep,
   { record, artifactId, sealedObject, parameters, recognition }: Recognised,
+  making: Making,
   signal: AbortSignal,
 ): Promise<ArtifactResult> {
   const { tenant, interactionId } = step;
@@ -90,13 +127,14 @@ async function storeRecognition(
     artifactId,
     kind: step.kind,
     piece: step.piece,
-    state,
+    state: state === 'active' ? making.state : state,
     reason: reason ?? null,
     content: redacted.passages,
     redactions: redacted.counts,
     confidence,
     model: step.model,
     modelVersion: recognition.modelVersion,
+    promptVersion: step.prompt,
     parameters,
     redactorVersion: REDACTOR_VERSION,
     chunkerVersion: CHUNKER_VERSION,
@@ -113,7 +151,7 @@ async function storeRecognition(
     await deps.rawStore.delete(sealedObject, signal);
     throw new EarshotError('erased', `record ${interactionId} was captured before its customer's erasure`);
   }
-  if (chunks.length === 0) await settleRecords(deps, tenant, [interactionId], []);
+  if (chunks.length === 0 && making.state === 'active') await settleRecords(deps, tenant, [interactionId], []);
   return { artifactId, state, chunks: chunks.length, confidence };
 }
 
@@ -138,25 +176,38 @@ export async function loadSource(
   throw new EarshotError('raw_object_corrupt', `${key}: ${bytes.length} bytes instead of ${record.raw_bytes}`);
 }
 
+/** Where an answer is kept once it is paid for, and where earlier code may have kept it. */
+interface PaidFor {
+  readonly name: string;
+  readonly earlier: readonly string[];
+}
+
+interface PaidRecognition {
+  readonly recognition: Recognition;
+  readonly sealedObject: string;
+}
+
 /** The answer as kept, unredacted and sealed, by an earlier attempt; else asks the model and keeps what it says. */
 async function paidOnce(
   deps: ActivityDependencies,
   tenant: string,
   { customer_key: customerKey, key_generation: generation }: RecordRow,
-  key: string,
+  { name, earlier }: PaidFor,
   signal: AbortSignal,
   ask: () => Promise<Recognition>,
-): Promise<Recognition> {
-  const kept = await deps.rawStore.get(key, signal).catch((error: unknown) => {
-    if (error instanceof EarshotError && error.code === 'raw_object_missing') return undefined;
-    throw error;
-  });
-  if (kept !== undefined) {
-    return JSON.parse((await deps.keyRing.open(tenant, customerKey, kept, key)).toString()) as Recognition;
+): Promise<PaidRecognition> {
+  for (const sealedObject of new Set([name, ...earlier])) {
+    const kept = await deps.rawStore.get(sealedObject, signal).catch((error: unknown) => {
+      if (error instanceof EarshotError && error.code === 'raw_object_missing') return undefined;
+      throw error;
+    });
+    if (kept === undefined) continue;
+    const opened = await deps.keyRing.open(tenant, customerKey, kept, sealedObject);
+    return { recognition: JSON.parse(opened.toString()) as Recognition, sealedObject };
   }
   const recognition = await ask();
   const owner = { tenant, customerKey, generation };
-  const sealed = await deps.keyRing.sealUnder(owner, Buffer.from(JSON.stringify(recognition)), key);
-  await deps.rawStore.put(key, sealed, signal);
-  return recognition;
+  const sealed = await deps.keyRing.sealUnder(owner, Buffer.from(JSON.stringify(recognition)), name);
+  await deps.rawStore.put(name, sealed, signal);
+  return { recognition, sealedObject: name };
 }

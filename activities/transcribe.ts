@@ -1,13 +1,15 @@
 import type { AudioActivities, AudioPiece, InteractionRef, PieceRequest } from '../src/domain/activities.ts';
 import { loudness, splitAtPauses } from '../src/domain/audio-split.ts';
 import { EarshotError } from '../src/domain/errors.ts';
+import { NO_PROMPT } from '../src/domain/logic.ts';
 import { judgeTranscript } from '../src/domain/quality.ts';
 import type { Passage } from '../src/domain/transcript.ts';
 import { parseWav, sliceWav } from '../src/domain/wav.ts';
 import { findRecord, setPieces, type RecordRow } from '../src/db/artifacts.ts';
+import type { SpeechModel } from '../src/models/ports.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { withHeartbeat } from './heartbeat.ts';
-import { loadSource, recogniseStep } from './recognise.ts';
+import { loadSource, recogniseStep, type RecognitionStep } from './recognise.ts';
 
 /** Speech recognition, on its own queue. */
 export function audioActivities(deps: ActivityDependencies): AudioActivities {
@@ -25,43 +27,59 @@ async function planPieces(
   const db = deps.database.forTenant(tenant).app;
   const record = await findRecord(db, tenant, interactionId);
   if (record === undefined) throw new EarshotError('erased', `record ${interactionId} is not in the log`);
-  const wav = parseWav(await loadSource(deps, tenant, record, signal));
-  const pieces = splitAtPauses(loudness(wav), wav.durationMs, deps.dials.get('call.piece_target_ms'));
+  const pieces = await cutAtPauses(deps, tenant, record, signal);
   await setPieces(db, tenant, interactionId, pieces.length);
   return pieces;
 }
 
+/** Where a WAV recording is cut. */
+export async function cutAtPauses(
+  deps: ActivityDependencies,
+  tenant: string,
+  record: RecordRow,
+  signal: AbortSignal,
+): Promise<readonly AudioPiece[]> {
+  const wav = parseWav(await loadSource(deps, tenant, record, signal));
+  return splitAtPauses(loudness(wav), wav.durationMs, deps.dials.get('call.piece_target_ms'));
+}
+
 function transcribePiece(deps: ActivityDependencies, request: PieceRequest, signal: AbortSignal) {
-  const { tenant, interactionId, piece, whole } = request;
-  return recogniseStep(
-    deps,
-    {
-      tenant,
-      interactionId,
-      activity: 'transcribePiece',
-      kind: 'transcript',
-      piece: piece.index,
-      model: deps.speech.model,
-      parameters: { startMs: piece.startMs, endMs: piece.endMs },
-      recognise: async (record, source) => {
-        const audio = whole ? source : sliceWav(parseWav(source), piece.startMs, piece.endMs);
-        const extension = record.media_type.split('/')[1]?.replace(/^(x-|vnd\.)/, '') ?? 'wav';
-        const recognition = await deps.speech.transcribe(audio, `piece.${EXTENSIONS[extension] ?? extension}`, signal);
-        deps.metrics.modelCalls.observe({ model: deps.speech.model, kind: 'transcript' }, recognition.modelMs / 1000);
-        const offset = piece.startMs + offsetInCall(record);
-        return { ...recognition, passages: recognition.passages.map((passage) => shifted(passage, offset)) };
-      },
-      judge: (passages, confidence) => {
-        const text = passages.map((passage) => passage.text).join(' ');
-        return judgeTranscript(text, confidence, deps.dials.get('quality.min_speech_confidence'));
-      },
-      eventTime: (record, { place }) => {
-        const start = record.session_started_at ?? record.captured_at;
-        return place.kind === 'time' ? new Date(start.getTime() + place.endMs) : record.captured_at;
-      },
+  return recogniseStep(deps, transcription(deps, request, deps.speech, signal), signal);
+}
+
+/** How one piece of a recording is recognised by a model. */
+export function transcription(
+  deps: ActivityDependencies,
+  { tenant, interactionId, piece, whole }: PieceRequest,
+  speech: SpeechModel,
+  signal: AbortSignal,
+): RecognitionStep {
+  return {
+    tenant,
+    interactionId,
+    activity: 'transcribePiece',
+    kind: 'transcript',
+    piece: piece.index,
+    model: speech.model,
+    prompt: NO_PROMPT,
+    parameters: { startMs: piece.startMs, endMs: piece.endMs },
+    recognise: async (record, source) => {
+      const audio = whole ? source : sliceWav(parseWav(source), piece.startMs, piece.endMs);
+      const extension = record.media_type.split('/')[1]?.replace(/^(x-|vnd\.)/, '') ?? 'wav';
+      const recognition = await speech.transcribe(audio, `piece.${EXTENSIONS[extension] ?? extension}`, signal);
+      deps.metrics.modelCalls.observe({ model: speech.model, kind: 'transcript' }, recognition.modelMs / 1000);
+      const offset = piece.startMs + offsetInCall(record);
+      return { ...recognition, passages: recognition.passages.map((passage) => shifted(passage, offset)) };
     },
-    signal,
-  );
+    judge: (passages, confidence) => {
+      const text = passages.map((passage) => passage.text).join(' ');
+      return judgeTranscript(text, confidence, deps.dials.get('quality.min_speech_confidence'));
+    },
+    eventTime: (record, { place }) => {
+      const start = record.session_started_at ?? record.captured_at;
+      return place.kind === 'time' ? new Date(start.getTime() + place.endMs) : record.captured_at;
+    },
+  };
 }
 
 /** File extensions by which transcription endpoints know formats whose media subtype differs. */

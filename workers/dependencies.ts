@@ -53,6 +53,10 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     keyRing: new KeyRing(config.EARSHOT_MASTER_KEY, keyTable(database)),
     speech: openAiSpeech(endpoint, config.ASR_MODEL),
     vision: openAiVision(endpoint, config.VISION_MODEL),
+    recognisers: {
+      speech: (model) => openAiSpeech(endpoint, model),
+      vision: (model) => openAiVision(endpoint, model),
+    },
     embeddings: openAiEmbeddings(endpoint),
     close: async () => {
       dials.close();

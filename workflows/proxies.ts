@@ -4,11 +4,16 @@ import type {
   EmbeddingActivities,
   ErasureActivities,
   IntakeActivities,
+  RemakeActivities,
+  ReplayActivities,
   ResidueActivities,
   RetentionActivities,
+  SupersededActivities,
   VerificationActivities,
   VisionActivities,
 } from '../src/domain/activities.ts';
+import { REMAKE_ATTEMPTS } from '../src/domain/replay.ts';
+import type { TaskQueue } from '../src/domain/task-queues.ts';
 
 /**
  * Failures that are not to be retried say so themselves (src/domain/errors.ts). The rest, an endpoint that is down or
@@ -82,4 +87,27 @@ export function residue(summary: string): ResidueActivities {
 
 export function retention(summary: string): RetentionActivities {
   return proxyActivities<RetentionActivities>({ ...batch, summary });
+}
+
+/** Below all that comes in, of which each step has the priority 3. */
+const LAST = { priorityKey: 5 } as const;
+
+export function replaying(summary: string): ReplayActivities {
+  return proxyActivities<ReplayActivities>({ ...batch, priority: LAST, summary });
+}
+
+/** A recording of hours is heard by one step, which keeps each piece. It fails soon: what is in service stays. */
+export function remaking(taskQueue: TaskQueue, summary: string): RemakeActivities {
+  return proxyActivities<RemakeActivities>({
+    taskQueue,
+    startToCloseTimeout: '12h',
+    heartbeatTimeout: '30s',
+    retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m', maximumAttempts: REMAKE_ATTEMPTS },
+    priority: LAST,
+    summary,
+  });
+}
+
+export function superseded(summary: string): SupersededActivities {
+  return proxyActivities<SupersededActivities>({ ...batch, summary });
 }

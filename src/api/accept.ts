@@ -1,17 +1,9 @@
-import {
-  acceptInteraction,
-  findBodyHash,
-  findRawObject,
-  type AcceptedText,
-  type NewInteraction,
-} from '../db/intake.ts';
-import { chunkPassages, CHUNKER_VERSION } from '../domain/chunking.ts';
+import { acceptInteraction, findBodyHash, findRawObject, type NewInteraction } from '../db/intake.ts';
 import { EarshotError } from '../domain/errors.ts';
-import { artifactIdOf, chunkIdOf, workflowIdOf } from '../domain/ids.ts';
+import { workflowIdOf } from '../domain/ids.ts';
 import { MODALITY_OF, type Author } from '../domain/interaction.ts';
+import { messageText } from '../domain/message-text.ts';
 import { payloadContext, type CapturedPayload } from '../domain/payload.ts';
-import { redactPassages } from '../domain/redact-passages.ts';
-import { REDACTOR_VERSION } from '../domain/redaction.ts';
 import { seal } from '../raw-store/envelope.ts';
 import { rawObjectKey } from '../raw-store/object-key.ts';
 import { payloadBytes } from '../schemas/payload.ts';
@@ -55,7 +47,8 @@ export async function acceptRecord(deps: ApiDependencies, record: CapturedRecord
   if (record.media !== undefined && (await isDuplicate(deps, identity))) return answer;
   for (let attempt = 1; attempt <= KEY_ATTEMPTS; attempt++) {
     const interaction = await sealRecord(deps, record, identity);
-    const text = record.payload.channel === 'chat' ? searchableText(interaction, record.payload.text) : undefined;
+    const text =
+      record.payload.channel === 'chat' ? messageText(interaction.interactionId, record.payload.text) : undefined;
     const db = deps.database.forTenant(record.tenant).app;
     const { outcome, bodyHash, ring } = await acceptInteraction(db, interaction, text);
     if (outcome === 'stale_key') {
@@ -140,32 +133,6 @@ async function sealRecord(deps: ApiDependencies, record: CapturedRecord, identit
     piecesTotal: record.piecesTotal,
     ringAfterMs: deps.dials.get('sweep.ring_after_ms'),
     lineageDepth: deps.dials.get('lineage.depth'),
-  };
-}
-
-/** A chat message as it is searched: redacted before anything but the sealed payload holds it. */
-function searchableText({ interactionId }: NewInteraction, text: string): AcceptedText {
-  const passage = {
-    text: text.replaceAll('\0', ' ').toWellFormed(),
-    place: { kind: 'message' } as const,
-    confidence: 1,
-  };
-  const { passages, counts } = redactPassages([passage]);
-  const artifactId = artifactIdOf({
-    interactionId,
-    kind: 'message',
-    piece: 0,
-    model: 'typed',
-    modelVersion: '1',
-    parameters: JSON.stringify({ redactor: REDACTOR_VERSION, chunker: CHUNKER_VERSION }),
-  });
-  return {
-    artifactId,
-    content: passages,
-    redactions: counts,
-    redactorVersion: REDACTOR_VERSION,
-    chunkerVersion: CHUNKER_VERSION,
-    chunks: chunkPassages(passages).map((chunk) => ({ ...chunk, chunkId: chunkIdOf(artifactId, chunk.ordinal) })),
   };
 }
 

@@ -3,7 +3,7 @@ import type { Database } from '../db/pools.ts';
 import type { DialReader } from '../dial-reader.ts';
 import type { KeyedIds } from '../domain/ids.ts';
 import type { CertificateSigner } from '../erasure/certificate.ts';
-import type { EmbeddingModels } from '../models/ports.ts';
+import type { EmbeddingModels, SpeechModel, VisionModel } from '../models/ports.ts';
 import type { IndexVersions } from '../index-version-reader.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
@@ -19,6 +19,8 @@ export interface ApiDependencies {
   readonly rawStore: RawStore;
   readonly dials: DialReader;
   readonly embeddings: EmbeddingModels;
+  readonly speech: SpeechModel;
+  readonly vision: VisionModel;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly ids: KeyedIds;

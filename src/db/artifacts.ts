@@ -1,6 +1,12 @@
-import type { ArtifactKind, Place } from '../domain/interaction.ts';
+import type { ArtifactKind, Modality, Place } from '../domain/interaction.ts';
 import { tracesEveryStep } from './lineage.ts';
 import { only, run, type Queryable } from './pools.ts';
+
+/**
+ * `staged`: made anew and not served yet. `quarantined`: held back for its quality. `failed`: its vectors never became
+ * reachable, or the place of a piece that could not be made. `discarded`: held back for good by an operator.
+ */
+export type ArtifactState = 'staged' | 'active' | 'quarantined' | 'failed' | 'superseded' | 'discarded';
 
 /** What a recognition step writes: the artifact, its chunks and their lineage. */
 export interface NewArtifact {
@@ -9,13 +15,15 @@ export interface NewArtifact {
   readonly artifactId: string;
   readonly kind: ArtifactKind;
   readonly piece: number;
-  readonly state: 'active' | 'quarantined' | 'failed';
+  /** `staged`: its chunks are not served until it replaces what is (src/db/replaced-artifacts.ts). */
+  readonly state: 'active' | 'quarantined' | 'staged';
   readonly reason: string | null;
   readonly content: readonly { text: string; place: Place; confidence: number }[];
   readonly redactions: Readonly<Record<string, number>>;
   readonly confidence: number;
   readonly model: string;
   readonly modelVersion: string;
+  readonly promptVersion: string;
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly redactorVersion: string;
   readonly chunkerVersion: string;
@@ -34,7 +42,8 @@ export interface NewArtifact {
 
 /**
  * Stores an artifact with its chunks and lineage in one transaction, unless the record was erased. Run again, it
- * changes nothing: rows are named by what they are made of. Answers false when the fence refused.
+ * changes nothing: rows are named by what they are made of; only what was staged comes into service when it is stored
+ * as active. Answers false when the fence refused.
  */
 export async function storeArtifact(db: Queryable, artifact: NewArtifact): Promise<boolean> {
   const statement = {
@@ -58,25 +67,29 @@ export async function storeArtifact(db: Queryable, artifact: NewArtifact): Promi
         insert into artifact (
           tenant, artifact_id, interaction_id, customer_key, kind, piece, state, reason, content, redactions,
           confidence, model, model_version, parameters, redactor_version, code_version, model_ms, sealed_object,
-          workflow_id, run_id)
+          workflow_id, run_id, prompt_version, chunker_version)
         select $1, $3::uuid, interaction_id, customer_key, $4, $5, $6, $7, $8::jsonb, $9::jsonb,
-          $10, $11, $12, $13::jsonb, $14, $15, $16, $17, $18, $19
+          $10, $11, $12, $13::jsonb, $14, $15, $16, $17, $18, $19, $28, $20
         from admitted
-        on conflict (tenant, artifact_id) do nothing
+        on conflict (tenant, artifact_id) do update set state = excluded.state
+        where artifact.state = 'staged' and excluded.state = 'active'
       ), cut as (
         insert into chunk (
           tenant, chunk_id, artifact_id, interaction_id, session_id, customer_key, modality, ordinal, author, text,
-          place, confidence, event_time, chunker_version)
+          place, confidence, event_time, chunker_version, active, activated_at)
         select $1, piece.chunk_id, $3, interaction_id, session_id, customer_key, modality, piece.ordinal, author,
-          piece.text, piece.place, piece.confidence, piece.event_time, $20
+          piece.text, piece.place, piece.confidence, piece.event_time, $20, $6 = 'active',
+          case when $6 = 'active' then now() end
         from admitted
         cross join unnest($22::uuid[], $23::integer[], $24::text[], $25::jsonb[], $26::real[], $27::timestamptz[])
           as piece (chunk_id, ordinal, text, place, confidence, event_time)
-        on conflict (tenant, chunk_id) do nothing
+        on conflict (tenant, chunk_id) do update set active = true, activated_at = excluded.activated_at
+        where chunk.activated_at is null and excluded.active
       ), stamped as (
         update freshness f set text_reachable_at = coalesce(f.text_reachable_at, clock_timestamp())
         from admitted
         where f.tenant = $1 and f.interaction_id = admitted.interaction_id and cardinality($22) > 0
+          and $6 = 'active'
       ), traced as (
         insert into lineage_edge (
           tenant, from_id, to_id, from_kind, to_kind, interaction_id, customer_key, activity, model, model_version,
@@ -88,7 +101,7 @@ export async function storeArtifact(db: Queryable, artifact: NewArtifact): Promi
           $15, $18, $19
         from admitted
         cross join unnest($22) as piece (chunk_id)
-        where $28::boolean
+        where $29::boolean
         on conflict do nothing
       )
       select exists (select from admitted) as admitted`,
@@ -126,6 +139,7 @@ function artifactValues(artifact: NewArtifact): unknown[] {
     chunks.map(({ place }) => JSON.stringify(place)),
     chunks.map(({ confidence }) => confidence),
     artifact.eventTimes,
+    artifact.promptVersion,
     tracesEveryStep(artifact.lineageDepth),
   ];
 }
@@ -133,7 +147,7 @@ function artifactValues(artifact: NewArtifact): unknown[] {
 /** An artifact that an earlier attempt of the same step has already stored, so that the model is not asked again. */
 export interface StoredArtifact {
   readonly artifact_id: string;
-  readonly state: 'active' | 'quarantined' | 'failed' | 'superseded';
+  readonly state: ArtifactState;
   readonly confidence: number;
   readonly chunks: number;
 }
@@ -159,6 +173,7 @@ export async function findArtifact(
 export interface RecordRow {
   readonly interaction_id: string;
   readonly customer_key: string;
+  readonly modality: Modality;
   readonly captured_at: Date;
   readonly key_generation: number;
   readonly sealed_payload: Buffer;
@@ -176,7 +191,7 @@ export async function findRecord(db: Queryable, tenant: string, interactionId: s
   const statement = {
     name: 'find_record',
     text: `
-      select interaction_id, customer_key, captured_at, key_generation, sealed_payload, raw_object, raw_bytes::integer,
+      select interaction_id, customer_key, modality, captured_at, key_generation, sealed_payload, raw_object, raw_bytes::integer,
         media_type, duration_ms, segment_index, started_at,
         (select min(started_at) from interaction s where s.tenant = i.tenant and s.session_id = i.session_id)
           as session_started_at

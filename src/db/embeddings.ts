@@ -123,6 +123,7 @@ export interface NewEmbeddings {
 /**
  * Writes vectors, lineage and stamps of a batch in one transaction. Subjects are locked in the order of their keys, so
  * that two batches cannot wait for each other; chunks of a record captured before its customer's erasure are left out.
+ * Stamps of a record that was reachable already stay: they tell how fresh it was, not when it was made anew.
  * Writing the same vectors again changes nothing. Answers the chunks that are now present.
  */
 export async function storeEmbeddings(db: Queryable, embeddings: NewEmbeddings): Promise<string[]> {
@@ -165,7 +166,7 @@ export async function storeEmbeddings(db: Queryable, embeddings: NewEmbeddings):
           picked_up_at = coalesce(f.picked_up_at, $11::timestamptz),
           transformed_at = statement_timestamp(),
           indexed_at = clock_timestamp()
-        where f.tenant = $1 and f.interaction_id in (select interaction_id from admitted)
+        where f.tenant = $1 and f.interaction_id in (select interaction_id from admitted) and f.reachable_at is null
       )
       select chunk_id from admitted`,
   };
@@ -255,7 +256,7 @@ const SETTLE = {
         bool_or(state = 'quarantined') as quarantined,
         min(reason) as reason
       from artifact
-      where tenant = $1 and interaction_id = any($3::uuid[]) and state <> 'superseded'
+      where tenant = $1 and interaction_id = any($3::uuid[]) and state not in ('superseded', 'staged')
       group by interaction_id, kind, piece
     ), record as materialized (
       select

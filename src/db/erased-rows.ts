@@ -16,6 +16,7 @@ const RECORD_TABLES = {
   chunk: 'delete from chunk where tenant = $1 and interaction_id = any($2::uuid[])',
   artifact: 'delete from artifact where tenant = $1 and interaction_id = any($2::uuid[])',
   lineage_edge: 'delete from lineage_edge where tenant = $1 and interaction_id = any($2::uuid[])',
+  replay_failure: 'delete from replay_failure where tenant = $1 and interaction_id = any($2::uuid[])',
   freshness: 'delete from freshness where tenant = $1 and interaction_id = any($2::uuid[])',
   interaction: 'delete from interaction where tenant = $1 and interaction_id = any($2::uuid[])',
 } as const;
@@ -34,6 +35,8 @@ const CUSTOMER_TABLES = {
       from retrieval
       where tenant = $1 and customer_key = $2 and asked_at <= $3::timestamptz
       limit 5000)`,
+  // A replay of this customer alone; its failures go with their records.
+  replay: 'delete from replay where tenant = $1 and customer_key = $2 and created_at <= $3::timestamptz',
   legal_hold: 'delete from legal_hold where tenant = $1 and customer_key = $2 and placed_at <= $3::timestamptz',
 } as const;
 

@@ -106,8 +106,8 @@ const ACCEPT = {
     ), written as (
       insert into artifact (
         tenant, artifact_id, interaction_id, customer_key, kind, state, content, redactions, confidence, model,
-        model_version, redactor_version, code_version)
-      select $1, $22, interaction_id, $5, 'message', 'active', $23::jsonb, $24::jsonb, 1, 'typed', '1', $25, $18
+        model_version, redactor_version, chunker_version, code_version)
+      select $1, $22, interaction_id, $5, 'message', 'active', $23::jsonb, $24::jsonb, 1, 'typed', '1', $25, $26, $18
       from logged
       where $22 is not null
       returning artifact_id, interaction_id

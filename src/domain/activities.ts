@@ -1,4 +1,5 @@
 import type { ErasureRef, ErasureState, StoreCounts } from './erasure.ts';
+import type { RemadeRecord, OutcomeCounts, ReplayFailure, ReplayPage, ReplayRef, ReplayState } from './replay.ts';
 import type { SessionRef } from './workflows.ts';
 
 /**
@@ -171,4 +172,33 @@ export interface RetentionActivities {
   clearResidue(erasure: ErasureRef): Promise<StoreCounts>;
   verifyExpired(erasure: ErasureRef): Promise<StoreCounts>;
   certify(erasure: ErasureRef): Promise<void>;
+}
+
+export interface RemakeRequest extends ReplayRef {
+  readonly interactionId: string;
+}
+
+/** Makes what is derived of one record anew, on the queue of its model. */
+export interface RemakeActivities {
+  remakeRecord(request: RemakeRequest): Promise<RemadeRecord>;
+}
+
+export interface DoneReplayPage extends ReplayRef {
+  readonly page: Omit<ReplayPage, 'items'>;
+  readonly outcomes: OutcomeCounts;
+  readonly failures: readonly ReplayFailure[];
+}
+
+/** The steps of a replay, each idempotent. */
+export interface ReplayActivities {
+  /** Answers its state; `cancelled` for one that is not there (any more). */
+  openReplay(replay: ReplayRef): Promise<ReplayState>;
+  nextReplayPage(replay: ReplayRef): Promise<ReplayPage>;
+  noteReplayPage(done: DoneReplayPage): Promise<void>;
+  noteReplayState(request: ReplayRef & { readonly state: ReplayState }): Promise<void>;
+}
+
+export interface SupersededActivities {
+  /** Drops what was replaced longer ago than it is kept; answers how many artifacts. */
+  dropSuperseded(): Promise<number>;
 }

@@ -79,3 +79,8 @@ function quietestNear(levels: readonly number[], aroundMs: number, searchMs: num
   }
   return best * FRAME_MS;
 }
+
+/** Whether a recording is long enough to be cut into pieces of about `targetMs`; compressed ones are recognised whole. */
+export function isCut(mediaType: string | null, durationMs: number, targetMs: number): boolean {
+  return mediaType === 'audio/wav' && durationMs > targetMs * 1.5;
+}

@@ -261,6 +261,30 @@ export const DIALS = {
     reason:
       'Events of a tenant that wait for the collector: about 2 KB each. Beyond it the oldest are dropped and counted.',
   },
+  'replay.max_records_per_second': {
+    defaultValue: 20,
+    min: 0.1,
+    max: 10_000,
+    reason: 'Records made anew per second by one replay. More ends sooner and takes model time from what comes in.',
+  },
+  'replay.records_in_parallel': {
+    defaultValue: 2,
+    min: 1,
+    max: 64,
+    reason: 'Of one replay. Half of the steps that a process runs for a model: live records find a free place at once.',
+  },
+  'replay.page_records': {
+    defaultValue: 200,
+    min: 1,
+    max: 1_000,
+    reason: 'Records looked at before progress is noted. More is fewer statements, and more done again after a crash.',
+  },
+  'replay.keep_superseded_days': {
+    defaultValue: 90,
+    min: 0,
+    max: 3_650,
+    reason: 'How long what was replaced can be asked about as of then. Longer takes space; 0 drops it at night.',
+  },
 } as const satisfies Record<string, DialDefinition>;
 
 export type DialName = keyof typeof DIALS;

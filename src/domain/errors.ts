@@ -26,6 +26,7 @@ export type ErrorCode =
   | 'model_answer_invalid'
   | 'database_unavailable'
   | 'not_reachable'
+  | 'reindexing'
   | 'misconfigured';
 
 interface ErrorPolicy {
@@ -61,6 +62,7 @@ export const ERROR_POLICIES: Readonly<Record<ErrorCode, ErrorPolicy>> = {
   model_answer_invalid: { status: 502, retryable: true, title: 'The model gave an unusable answer' },
   database_unavailable: { status: 503, retryable: true, title: 'The database does not answer' },
   not_reachable: { status: 503, retryable: true, title: 'What was written cannot be read back' },
+  reindexing: { status: 409, retryable: false, title: 'An index version has artifacts of its own' },
   misconfigured: { status: 500, retryable: false, title: 'A setting is wrong' },
 };
 

@@ -76,6 +76,17 @@ export function artifactIdOf(artifact: ArtifactIdentity): string {
   return derivedId('artifact', interactionId, kind, piece, model, modelVersion, parameters);
 }
 
+/** Names the answer of a model, of which several artifacts may be made: one for each redactor and chunker. */
+export function recognitionIdOf(recognition: ArtifactIdentity): string {
+  const { interactionId, kind, piece, model, modelVersion, parameters } = recognition;
+  return derivedId('recognition', interactionId, kind, piece, model, modelVersion, parameters);
+}
+
+/** A run that replays, asked for with an idempotency key. */
+export function replayIdOf(tenant: string, idempotencyKey: string): string {
+  return derivedId('replay', tenant, idempotencyKey);
+}
+
 export function chunkIdOf(artifactId: string, ordinal: number): string {
   return derivedId('chunk', artifactId, ordinal);
 }

@@ -20,6 +20,17 @@ export const VERIFICATION_WORKFLOW = 'verifyErasure';
 export const RETENTION_WORKFLOW = 'retention';
 export const RESIDUE_WORKFLOW = 'residueWindow';
 
+/** Makes derived data anew, and drops what it replaced when its time is over. */
+export const REPLAY_WORKFLOW = 'replay';
+export const SUPERSEDED_WORKFLOW = 'dropSuperseded';
+export const PAUSE_REPLAY_SIGNAL = 'pause';
+export const RESUME_REPLAY_SIGNAL = 'resume';
+export const CANCEL_REPLAY_SIGNAL = 'cancel';
+
+export function replayWorkflowId(replayId: string): string {
+  return `replay/${replayId}`;
+}
+
 /** Update that cancels an erasure within its grace period. */
 export const CANCEL_ERASURE_UPDATE = 'cancel';
 

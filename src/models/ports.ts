@@ -18,8 +18,16 @@ export interface SpeechModel {
 /** Text and description of a picture. Boxes are pixels of the given picture. */
 export interface VisionModel {
   readonly model: string;
+  /** Versions of the instructions that it is given. */
+  readonly prompts: { readonly screen_text: string; readonly caption: string };
   readText(png: Uint8Array, signal: AbortSignal): Promise<Recognition>;
   caption(png: Uint8Array, signal: AbortSignal): Promise<Recognition>;
+}
+
+/** Recognition by other models than those that records are recognised with as they come. */
+export interface Recognisers {
+  speech(model: string): SpeechModel;
+  vision(model: string): VisionModel;
 }
 
 /** Vectors of one version of the index are made by one model: a query's by the model of the version it searches. */

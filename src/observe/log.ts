@@ -3,7 +3,7 @@ import { EarshotError } from '../domain/errors.ts';
 
 /** What may be logged: ids, counts, times and settings. A field that is not listed is dropped, not masked. */
 const ALLOWED = new Set([
-  'activity', 'address', 'applied', 'attempt', 'channel', 'chunks', 'closedBy', 'code', 'erasureId', 'degraded', 'durationMs',
+  'activity', 'address', 'applied', 'attempt', 'channel', 'chunks', 'closedBy', 'code', 'erasureId', 'replayId', 'degraded', 'durationMs',
   'indexVersion', 'interactionId', 'messages', 'method', 'modality', 'model', 'pid', 'port', 'queue', 'queues', 'reason',
   'results', 'route', 'runId', 'sessionId', 'signal', 'status', 'tenant', 'tookMs', 'workflowId', 'error', 'rung', 'url',
 ]); // prettier-ignore

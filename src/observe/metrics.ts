@@ -13,6 +13,7 @@ export interface Metrics {
   readonly degraded: Counter<'part'>;
   readonly roundTrips: Counter<'statement'>;
   readonly erasures: Counter<'scope'>;
+  readonly replayed: Counter<'outcome'>;
 }
 
 /** Prometheus metrics of one process. Labels are closed sets: channels, queues, codes, statement names. */
@@ -86,6 +87,7 @@ export function openMetrics(): Metrics {
       labelNames: ['scope'],
       registers,
     }),
+    replayed: replayedRecords(registry),
     roundTrips: new Counter({
       name: 'earshot_database_round_trips_total',
       help: 'Statements sent to Postgres.',
@@ -93,4 +95,13 @@ export function openMetrics(): Metrics {
       registers,
     }),
   };
+}
+
+function replayedRecords(registry: Registry): Counter<'outcome'> {
+  return new Counter({
+    name: 'earshot_replayed_records_total',
+    help: 'Records that a replay has gone through, by what came of it.',
+    labelNames: ['outcome'],
+    registers: [registry],
+  });
 }

@@ -1,9 +1,10 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client } from '@temporalio/client';
-import { RESIDUE_WORKFLOW, RETENTION_WORKFLOW } from '../domain/workflows.ts';
+import { RESIDUE_WORKFLOW, RETENTION_WORKFLOW, SUPERSEDED_WORKFLOW } from '../domain/workflows.ts';
 
 /** Ids of the schedules, one of each in a namespace. */
 export const RETENTION_SCHEDULE = 'retention';
 export const RESIDUE_SCHEDULE = 'residue-window';
+export const SUPERSEDED_SCHEDULE = 'drop-superseded';
 
 /**
  * Makes the schedules that the namespace lacks. Those that are there, and what an operator changed of them, stay. In the
@@ -12,6 +13,7 @@ export const RESIDUE_SCHEDULE = 'residue-window';
 export async function ensureSchedules(client: Client): Promise<void> {
   await ensureDaily(client, RETENTION_SCHEDULE, RETENTION_WORKFLOW, 3);
   await ensureDaily(client, RESIDUE_SCHEDULE, RESIDUE_WORKFLOW, 4);
+  await ensureDaily(client, SUPERSEDED_SCHEDULE, SUPERSEDED_WORKFLOW, 2);
 }
 
 async function ensureDaily(client: Client, scheduleId: string, workflowType: string, hour: number): Promise<void> {

@@ -143,7 +143,11 @@ function ofCustomer(table: TracedTable, subject: ErasedSubject, customerKey: str
 }
 
 /** Tables of the customer alone, and the column that says whether a row came after the erasure. */
-const MOMENTS: Readonly<Record<string, string>> = { retrieval: 'asked_at', legal_hold: 'placed_at' };
+const MOMENTS: Readonly<Record<string, string>> = {
+  retrieval: 'asked_at',
+  legal_hold: 'placed_at',
+  replay: 'created_at',
+};
 
 async function countOf(owner: OwnerConnection, { name }: TracedTable, { sql, values }: Condition): Promise<number> {
   const text = `select count(*)::integer as count from "${name}" where ${sql}`;

@@ -30,6 +30,7 @@ function artifactOf(interactionId: string): NewArtifact {
   return {
     ...{ tenant: 'default', interactionId, artifactId: randomUUID(), kind: 'transcript', piece: 0, state: 'active' },
     ...{ reason: null, content: [passage], redactions: {}, confidence: 1, model: 'm', modelVersion: '1' },
+    promptVersion: 'none',
     ...{ parameters: {}, redactorVersion: 'r', chunkerVersion: 'c', codeVersion: 't', modelMs: 1, sealedObject: null },
     ...{ activity: 'transcribePiece', workflowId: null, runId: null, eventTimes: [new Date(), new Date()] },
     chunks: [0, 1].map((ordinal) => ({ ...passage, ordinal, chunkId: randomUUID() })),

@@ -32,7 +32,14 @@ async function recordingOfPieces(): Promise<{ interactionId: string; chunkIds: s
   await ensureSubject(app, 'default', record.customerKey);
   await acceptInteraction(app, record, undefined);
   const chunkIds = Array.from({ length: PIECES }, () => randomUUID());
-  const made = { model: 'm', modelVersion: 'm', codeVersion: 't', workflowId: null, runId: null };
+  const made = {
+    model: 'm',
+    modelVersion: 'm',
+    promptVersion: 'none',
+    codeVersion: 't',
+    workflowId: null,
+    runId: null,
+  };
   for (const [piece, chunkId] of chunkIds.entries()) {
     const place = { kind: 'time', startMs: piece, endMs: piece + 1 } as const;
     const chunk = { chunkId, ordinal: 0, text: 'words', place, confidence: 1 };

@@ -216,6 +216,7 @@ export class CustomerInMotion {
         confidence: 1,
         model: 'm',
         modelVersion: 'm',
+        promptVersion: 'none',
         parameters: {},
         codeVersion: 'test',
         modelMs: 1,

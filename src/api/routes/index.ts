@@ -8,6 +8,7 @@ import { getRetrieval, postRetrieve } from './retrieval.ts';
 import { cancelErasure, getCertificates, getErasure, getErasures, postErasure, postVerification } from './erasures.ts';
 import { deleteHold, getHolds, putHold } from './legal-holds.ts';
 import { getSchema, getSchemas } from './schemas.ts';
+import { cancelReplay, getLogic, getReplay, getReplays, pauseReplay, postReplay, resumeReplay } from './replays.ts';
 import { postScreenshot } from './screenshots.ts';
 
 /** Every route that needs a key: what the server mounts, the OpenAPI document describes and the tests walk through. */
@@ -40,4 +41,11 @@ export const ROUTES: readonly RouteSpec[] = [
   getSchema,
   getInteractionLineage,
   getImpact,
+  getLogic,
+  postReplay,
+  getReplays,
+  getReplay,
+  pauseReplay,
+  resumeReplay,
+  cancelReplay,
 ];

@@ -1,0 +1,267 @@
+import { randomUUID } from 'node:crypto';
+import { z } from 'zod';
+import { currentLogic } from '../../current-logic.ts';
+import { countByLogic, type LogicCountRow } from '../../db/logic.ts';
+import { createReplay, deleteReplay, findReplay, listFailures, listReplays, type ReplayRow } from '../../db/replays.ts';
+import { EarshotError, invalidField } from '../../domain/errors.ts';
+import { replayIdOf } from '../../domain/ids.ts';
+import { fingerprintOf, LOGIC_PARTS, staleReasons, type CurrentLogic } from '../../domain/logic.ts';
+import { ARTIFACT_KINDS, REPLAY_SELECTIONS, REPLAY_STATES, type ReplayRef } from '../../domain/replay.ts';
+import {
+  CANCEL_REPLAY_SIGNAL,
+  PAUSE_REPLAY_SIGNAL,
+  replayWorkflowId,
+  RESUME_REPLAY_SIGNAL,
+} from '../../domain/workflows.ts';
+import { signalReplay, startReplay } from '../../temporal/start-replay.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { route } from '../route.ts';
+import { externalId, modality, time, uuid } from '../schemas.ts';
+
+const kind = z.enum(ARTIFACT_KINDS);
+const part = z.enum(LOGIC_PARTS);
+
+const logic = z
+  .object({
+    model: z.string(),
+    prompt: z.string(),
+    settings: z.record(z.string(), z.unknown()),
+    redactor: z.string(),
+    chunker: z.string(),
+  })
+  .openapi('Logic');
+
+export const getLogic = route({
+  method: 'get',
+  path: '/v1/logic',
+  scope: 'operator',
+  summary: 'See by what logic each kind of artifact is made now, and how many in service were made by another',
+  status: 200,
+  answer: z.object({
+    kinds: z.array(
+      z.object({
+        kind,
+        fingerprint: z.string(),
+        current: logic,
+        upToDate: z.int(),
+        stale: z.int(),
+        staleBy: z.array(
+          z.object({ fingerprint: z.string(), made: logic, reasons: z.array(part), artifacts: z.int() }),
+        ),
+      }),
+    ),
+  }),
+  handle: async ({ deps, caller: { tenant } }) => {
+    const rows = await countByLogic(deps.database.forTenant(tenant).reader, tenant);
+    const current = currentLogic(deps);
+    return { kinds: ARTIFACT_KINDS.map((each) => describeKind(each, current, rows)) };
+  },
+});
+
+function describeKind(each: (typeof ARTIFACT_KINDS)[number], logics: CurrentLogic, rows: readonly LogicCountRow[]) {
+  const current = logics[each];
+  const counts = rows
+    .filter((row) => row.kind === each)
+    .map(({ kind: _kind, artifacts, ...made }) => ({ made, artifacts, reasons: staleReasons(made, current) }));
+  const stale = counts.filter(({ reasons }) => reasons.length > 0);
+  const total = (some: typeof counts) => some.reduce((sum, { artifacts }) => sum + artifacts, 0);
+  return {
+    kind: each,
+    fingerprint: fingerprintOf(each, current),
+    current,
+    upToDate: total(counts) - total(stale),
+    stale: total(stale),
+    staleBy: stale.map((entry) => ({ fingerprint: fingerprintOf(each, entry.made), ...entry })),
+  };
+}
+
+const modelName = z.string().min(1).max(200);
+
+const replay = z
+  .object({
+    replayId: uuid,
+    workflowId: z.string(),
+    state: z.enum(REPLAY_STATES),
+    scope: z.object({
+      from: time.nullable(),
+      to: time,
+      customerKey: z.string().nullable(),
+      modalities: z.array(modality).nullable(),
+      kinds: z.array(kind).nullable(),
+      only: z.enum(REPLAY_SELECTIONS),
+      asrModel: z.string().nullable(),
+      visionModel: z.string().nullable(),
+      indexVersion: z.int().nullable(),
+    }),
+    records: z.object({
+      total: z.int().nullable(),
+      seen: z.int(),
+      remade: z.int(),
+      repaired: z.int(),
+      unchanged: z.int(),
+      heldBack: z.int(),
+      failed: z.int(),
+      erased: z.int(),
+    }),
+    requestedBy: z.string(),
+    createdAt: time,
+    updatedAt: time,
+    finishedAt: time.nullable(),
+    estimatedEnd: time.nullable(),
+  })
+  .openapi('Replay');
+
+export const postReplay = route({
+  method: 'post',
+  path: '/v1/replays',
+  scope: 'operator',
+  summary: 'Make derived data anew from what was captured, where other logic made it or it is not there',
+  body: z.strictObject({
+    from: time.optional(),
+    to: time.optional(),
+    customerId: externalId.optional(),
+    modalities: z.array(modality).min(1).optional(),
+    kinds: z.array(kind).min(1).optional(),
+    only: z.enum(REPLAY_SELECTIONS).default('all'),
+    asrModel: modelName.optional(),
+    visionModel: modelName.optional(),
+  }),
+  status: 202,
+  answer: z.object({ replayId: uuid, workflowId: z.string() }),
+  handle: async ({ deps, caller: { tenant, keyName }, body, idempotencyKey }) => {
+    const replayId = idempotencyKey === undefined ? randomUUID() : replayIdOf(tenant, idempotencyKey);
+    const { from, to, customerId } = body;
+    if (from !== undefined && to !== undefined && new Date(from) >= new Date(to)) {
+      throw invalidField('to', 'must be after from');
+    }
+    const ref = { tenant, replayId };
+    const { app } = deps.database.forTenant(tenant);
+    await createReplay(app, {
+      ...ref,
+      from: from === undefined ? null : new Date(from),
+      to: to === undefined ? new Date() : new Date(to),
+      customerKey: customerId === undefined ? null : deps.ids.customerKey(tenant, customerId),
+      modalities: body.modalities ?? null,
+      kinds: body.kinds ?? null,
+      selection: body.only,
+      asrModel: body.asrModel ?? null,
+      visionModel: body.visionModel ?? null,
+      forVersion: null,
+      requestedBy: keyName,
+    });
+    await startReplay(deps.temporal, ref, deps.dials.get('intake.ring_timeout_ms')).catch(async (error: unknown) => {
+      await deleteReplay(app, ref);
+      throw new EarshotError('overloaded', 'the replay could not be started; ask again', { cause: error });
+    });
+    return { replayId, workflowId: replayWorkflowId(replayId) };
+  },
+});
+
+export const getReplays = route({
+  method: 'get',
+  path: '/v1/replays',
+  scope: 'operator',
+  summary: 'List replays, newest first',
+  query: z.object({ limit: z.coerce.number().int().min(1).max(200).default(50) }),
+  status: 200,
+  answer: z.object({ replays: z.array(replay) }),
+  handle: async ({ deps, caller: { tenant }, query }) => {
+    const rows = await listReplays(deps.database.forTenant(tenant).reader, tenant, Number(query['limit']));
+    return { replays: rows.map(describe) };
+  },
+});
+
+const MAX_FAILURES = 1_000;
+const params = z.object({ replayId: uuid });
+
+export const getReplay = route({
+  method: 'get',
+  path: '/v1/replays/{replayId}',
+  scope: 'operator',
+  summary: 'See how far a replay is, and what could not be made anew',
+  params,
+  status: 200,
+  answer: replay.extend({
+    failures: z.array(z.object({ interactionId: uuid, kind: z.string(), code: z.string(), at: time })),
+  }),
+  handle: async ({ deps, caller: { tenant }, params: { replayId } }) => {
+    const row = await load(deps, { tenant, replayId });
+    const failures = await listFailures(deps.database.forTenant(tenant).reader, { tenant, replayId }, MAX_FAILURES);
+    return {
+      ...describe(row),
+      failures: failures.map(({ interaction_id: interactionId, kind: what, code, failed_at: at }) => {
+        return { interactionId, kind: what, code, at };
+      }),
+    };
+  },
+});
+
+async function load(deps: ApiDependencies, ref: ReplayRef): Promise<ReplayRow> {
+  const row = await findReplay(deps.database.forTenant(ref.tenant).reader, ref);
+  if (row === undefined) throw new EarshotError('not_found', 'there is no such replay');
+  return row;
+}
+
+const told = (word: 'pause' | 'resume' | 'cancel', signal: string, summary: string) =>
+  route({
+    method: 'post',
+    path: `/v1/replays/{replayId}/${word}`,
+    scope: 'operator',
+    summary,
+    params,
+    status: 202,
+    answer: z.object({ replayId: uuid }),
+    handle: async ({ deps, caller: { tenant }, params: { replayId } }) => {
+      const { state } = await load(deps, { tenant, replayId });
+      if (state === 'cancelled' && word === 'cancel') return { replayId };
+      if (state !== 'running' && state !== 'paused') throw new EarshotError('conflict', `the replay is ${state}`);
+      await signalReplay(deps.temporal, replayId, signal, deps.dials.get('intake.ring_timeout_ms'));
+      return { replayId };
+    },
+  });
+
+export const pauseReplay = told('pause', PAUSE_REPLAY_SIGNAL, 'Pause a replay before its next record');
+export const resumeReplay = told('resume', RESUME_REPLAY_SIGNAL, 'Go on with a paused replay');
+export const cancelReplay = told('cancel', CANCEL_REPLAY_SIGNAL, 'End a replay; what it has replaced stays');
+
+function describe(row: ReplayRow) {
+  return {
+    replayId: row.replay_id,
+    workflowId: replayWorkflowId(row.replay_id),
+    state: row.state,
+    scope: {
+      from: row.captured_from,
+      to: row.captured_to,
+      customerKey: row.customer_key,
+      modalities: row.modalities,
+      kinds: row.kinds,
+      only: row.only_records,
+      asrModel: row.asr_model,
+      visionModel: row.vision_model,
+      indexVersion: row.for_version,
+    },
+    records: {
+      total: row.records_total,
+      seen: row.seen,
+      remade: row.remade,
+      repaired: row.repaired,
+      unchanged: row.unchanged,
+      heldBack: row.held_back,
+      failed: row.failed,
+      erased: row.erased,
+    },
+    requestedBy: row.requested_by,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at,
+    finishedAt: row.finished_at,
+    estimatedEnd: estimatedEnd(row),
+  };
+}
+
+/** When it ends if it goes on at the pace that it has had since its beginning. */
+function estimatedEnd(row: ReplayRow): Date | null {
+  const { state, seen, records_total: total } = row;
+  if (state !== 'running' || seen === 0 || total === null) return null;
+  const begun = row.created_at.getTime();
+  return new Date(begun + ((row.updated_at.getTime() - begun) * Math.max(total, seen)) / seen);
+}

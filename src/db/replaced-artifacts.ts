@@ -1,0 +1,315 @@
+import type { ArtifactKind, Place } from '../domain/interaction.ts';
+import type { ArtifactState } from './artifacts.ts';
+import { only, run, type Queryable } from './pools.ts';
+import { servedBy } from './served.ts';
+
+/** An artifact as it was made, with what tells whether it would be made the same again. */
+export interface MadeArtifact {
+  readonly artifact_id: string;
+  readonly kind: ArtifactKind;
+  readonly piece: number;
+  readonly state: ArtifactState;
+  readonly reason: string | null;
+  readonly content: readonly { text: string; place: Place; confidence: number }[];
+  readonly redactions: Record<string, number>;
+  readonly confidence: number;
+  readonly model: string;
+  readonly model_version: string;
+  readonly prompt_version: string;
+  readonly parameters: Record<string, unknown>;
+  readonly redactor_version: string;
+  readonly chunker_version: string;
+  readonly code_version: string;
+  readonly model_ms: number;
+  readonly sealed_object: string | null;
+  readonly workflow_id: string | null;
+  readonly run_id: string | null;
+  readonly chunks: number;
+  /** The index version that alone serves it. */
+  readonly shown_in: number | null;
+}
+
+/** All artifacts of a record, of whatever state. */
+export async function artifactsOf(db: Queryable, tenant: string, interactionId: string): Promise<MadeArtifact[]> {
+  const statement = {
+    name: 'artifacts_of',
+    text: `
+      select
+        a.artifact_id, a.kind, a.piece, a.state, a.reason, a.content, a.redactions, a.confidence, a.model,
+        a.model_version, a.prompt_version, a.parameters, a.redactor_version, a.chunker_version, a.code_version,
+        a.model_ms, a.sealed_object, a.workflow_id, a.run_id, cut.chunks, cut.shown_in
+      from artifact a
+      cross join lateral (
+        select count(*)::integer as chunks, min(shown_in) as shown_in
+        from chunk c
+        where c.tenant = $1 and c.artifact_id = a.artifact_id
+      ) as cut
+      where a.tenant = $1 and a.interaction_id = $2::uuid
+      order by a.kind, a.piece, a.created_at`,
+  };
+  return run<MadeArtifact>(db, statement, [tenant, interactionId]);
+}
+
+/** A record's vectors that are to be made, each of a chunk. */
+export interface CopiedVectors {
+  readonly tenant: string;
+  readonly indexVersion: number;
+  readonly model: string;
+  readonly codeVersion: string;
+  readonly workflowId: string | null;
+  readonly runId: string | null;
+  readonly chunks: readonly { readonly chunkId: string; readonly embeddingId: string }[];
+}
+
+/**
+ * Gives chunks the vectors of equal texts of the same record in the same index version, unless the record was erased:
+ * a text that did not change asks no model.
+ */
+export async function copyVectors(db: Queryable, vectors: CopiedVectors): Promise<void> {
+  const statement = {
+    name: 'copy_vectors',
+    text: `
+      with given as materialized (
+        select g.chunk_id, g.embedding_id, c.customer_key, c.interaction_id, c.text
+        from unnest($2::uuid[], $3::uuid[]) as g (chunk_id, embedding_id)
+        join chunk c on c.tenant = $1 and c.chunk_id = g.chunk_id
+      ), fence as materialized (
+        select customer_key, erased_before, key_generation
+        from subject
+        where tenant = $1 and customer_key in (select customer_key from given)
+        order by customer_key
+        for share
+      ), known as materialized (
+        select distinct on (given.chunk_id)
+          given.chunk_id, given.embedding_id, given.customer_key, given.interaction_id, e.embedding, e.model_version,
+          e.embedded_at
+        from given
+        join fence using (customer_key)
+        join interaction i on i.tenant = $1 and i.interaction_id = given.interaction_id
+        join chunk twin on twin.tenant = $1 and twin.interaction_id = given.interaction_id and twin.text = given.text
+        join embedding e on e.index_version = $4::integer and e.tenant = $1 and e.chunk_id = twin.chunk_id
+        where i.captured_at > coalesce(fence.erased_before, '-infinity') and i.key_generation = fence.key_generation
+      ), written as (
+        insert into embedding (
+          index_version, tenant, chunk_id, customer_key, embedding, model_version, embedded_at, committed_at)
+        select $4, $1, chunk_id, customer_key, embedding, model_version, embedded_at, clock_timestamp()
+        from known
+        on conflict (index_version, tenant, chunk_id) do nothing
+      )
+      insert into lineage_edge (
+        tenant, from_id, to_id, from_kind, to_kind, interaction_id, customer_key, activity, model, model_version,
+        parameters, code_version, workflow_id, run_id)
+      select $1, chunk_id, embedding_id, 'chunk', 'embedding', interaction_id, customer_key, 'embed', $5, model_version,
+        jsonb_build_object('indexVersion', $4), $6, $7, $8
+      from known
+      on conflict do nothing`,
+  };
+  await run(db, statement, [
+    vectors.tenant,
+    vectors.chunks.map(({ chunkId }) => chunkId),
+    vectors.chunks.map(({ embeddingId }) => embeddingId),
+    vectors.indexVersion,
+    vectors.model,
+    vectors.codeVersion,
+    vectors.workflowId,
+    vectors.runId,
+  ]);
+}
+
+/** How many chunks of these artifacts have no usable vector in an index version, in the role of the readers. */
+export async function countUnindexed(
+  reader: Queryable,
+  tenant: string,
+  artifactIds: readonly string[],
+  indexVersion: number,
+): Promise<number> {
+  const statement = {
+    name: 'count_unindexed',
+    text: `
+      select count(*)::integer as chunks
+      from chunk c
+      left join embedding e on e.index_version = $3 and e.tenant = $1 and e.chunk_id = c.chunk_id
+      where c.tenant = $1 and c.artifact_id = any($2::uuid[])
+        and coalesce(abs(e.embedding <=> e.embedding), 1) >= 0.001`,
+  };
+  return only(await run<{ chunks: number }>(reader, statement, [tenant, artifactIds, indexVersion])).chunks;
+}
+
+/** How many chunks of these artifacts, where active, the read path of an index version does not serve. */
+export async function countUnserved(
+  reader: Queryable,
+  tenant: string,
+  artifactIds: readonly string[],
+  indexVersion: number,
+): Promise<number> {
+  const statement = {
+    name: 'count_unserved',
+    text: `
+      select count(*)::integer as chunks
+      from artifact a
+      join chunk c on c.tenant = $1 and c.artifact_id = a.artifact_id
+      left join embedding e on e.index_version = $3 and e.tenant = $1 and e.chunk_id = c.chunk_id
+      where a.tenant = $1 and a.artifact_id = any($2::uuid[]) and a.state = 'active'
+        and (not (${servedBy('$3')}) or e.reachable_at is null)`,
+  };
+  return only(await run<{ chunks: number }>(reader, statement, [tenant, artifactIds, indexVersion])).chunks;
+}
+
+/** What is put into the place of what a record has, by kind: all pieces of a kind at once. */
+export interface Replacement {
+  readonly tenant: string;
+  readonly interactionId: string;
+  readonly kinds: readonly ArtifactKind[];
+  /** All artifacts of these kinds from now on, also those that stay. */
+  readonly artifactIds: readonly string[];
+  /** Of these, those that come into service. */
+  readonly madeIds: readonly string[];
+  readonly redactor: string;
+}
+
+const FENCED = `
+  record as materialized (
+    select interaction_id, customer_key, captured_at, key_generation
+    from interaction
+    where tenant = $1 and interaction_id = $2::uuid
+  ), fence as materialized (
+    select erased_before, key_generation
+    from subject
+    where tenant = $1 and customer_key = (select customer_key from record)
+    for share
+  ), admitted as materialized (
+    select record.interaction_id
+    from record, fence
+    where record.captured_at > coalesce(fence.erased_before, '-infinity')
+      and record.key_generation = fence.key_generation
+  ), moment as materialized (
+    select clock_timestamp() as now from admitted
+  ), made as (
+    update artifact set state = 'active', superseded_at = null
+    from admitted
+    where tenant = $1 and artifact_id = any($5::uuid[]) and state in ('staged', 'superseded', 'failed')
+    returning artifact_id
+  )`;
+
+/**
+ * Replaces artifacts at one moment: whoever asks before it finds the old, whoever asks after it the new. What was made
+ * with another redactor does not stay for questions about the past, for it may show what must not be shown: the new
+ * takes its place there too, and in recorded answers; the rest stays as superseded. What an index version alone serves
+ * is left alone. Answers false when the fence refused.
+ */
+export async function replaceArtifacts(db: Queryable, replacement: Replacement): Promise<boolean> {
+  const statement = {
+    name: 'replace_artifacts',
+    text: `
+      with ${FENCED}, old as materialized (
+        select a.artifact_id, a.kind, a.piece, a.redactor_version not in ('none', $6) as rewritten
+        from artifact a, admitted
+        where a.tenant = $1 and a.interaction_id = $2 and a.kind = any($3::text[])
+          and not a.artifact_id = any($4::uuid[])
+          and (a.state in ('active', 'quarantined', 'failed')
+            or a.state = 'superseded' and a.redactor_version not in ('none', $6))
+          and not exists (
+            select from chunk c
+            where c.tenant = $1 and c.artifact_id = a.artifact_id and c.shown_in is not null)
+      ), old_chunk as materialized (
+        select old.*, c.chunk_id, c.ordinal, c.activated_at, c.hidden_in
+        from old
+        join chunk c on c.tenant = $1 and c.artifact_id = old.artifact_id
+      ), new_chunk as materialized (
+        select c.chunk_id, a.kind, a.piece, c.ordinal
+        from artifact a
+        join chunk c on c.tenant = $1 and c.artifact_id = a.artifact_id
+        where a.tenant = $1 and a.artifact_id = any($5)
+      ), inherited as materialized (
+        select kind, min(activated_at) filter (where rewritten) as since, max(hidden_in) as hidden_in
+        from old_chunk
+        group by kind
+      ), superseded as (
+        update artifact a set state = 'superseded', superseded_at = moment.now
+        from old, moment
+        where a.tenant = $1 and a.artifact_id = old.artifact_id and not old.rewritten
+      ), withdrawn as (
+        update chunk c set active = false, withdrawn_at = moment.now
+        from old_chunk, moment
+        where c.tenant = $1 and c.chunk_id = old_chunk.chunk_id and c.active and not old_chunk.rewritten
+      ), repeated as (
+        update retrieval_hit h set chunk_id = new_chunk.chunk_id
+        from old_chunk
+        join new_chunk using (kind, piece, ordinal)
+        where h.tenant = $1 and h.chunk_id = old_chunk.chunk_id and old_chunk.rewritten
+      ), forgotten as (
+        delete from artifact a
+        using old
+        where a.tenant = $1 and a.artifact_id = old.artifact_id and old.rewritten
+      ), untraced as (
+        delete from lineage_edge l
+        where l.tenant = $1 and l.interaction_id = $2 and (
+          l.from_id in (select artifact_id from old where rewritten)
+          or l.to_id in (select artifact_id from old where rewritten)
+          or l.from_id in (select chunk_id from old_chunk where rewritten))
+      ), served as (
+        update chunk c set
+          active = true,
+          activated_at = coalesce(inherited.since, moment.now),
+          withdrawn_at = null,
+          hidden_in = inherited.hidden_in
+        from moment, new_chunk
+        left join inherited using (kind)
+        where c.tenant = $1 and c.chunk_id = new_chunk.chunk_id and not c.active
+      )
+      select exists (select from admitted) as admitted`,
+  };
+  return only(await run<{ admitted: boolean }>(db, statement, replacementValues(replacement))).admitted;
+}
+
+const replacementValues = ({ tenant, interactionId, kinds, artifactIds, madeIds, redactor }: Replacement) => [
+  tenant,
+  interactionId,
+  kinds,
+  artifactIds,
+  madeIds,
+  redactor,
+];
+
+/**
+ * Has one index version serve what was made, and all others what there was. Answers false when the fence refused.
+ *
+ * @param indexVersion one that is being built.
+ */
+export async function showInVersion(db: Queryable, replacement: Replacement, indexVersion: number): Promise<boolean> {
+  const statement = {
+    name: 'show_in_version',
+    text: `
+      with ${FENCED}, shown as (
+        update chunk c set active = true, activated_at = moment.now, withdrawn_at = null, shown_in = $6
+        from moment
+        where c.tenant = $1 and c.artifact_id = any($5) and not c.active
+      ), hidden as (
+        update chunk c set hidden_in = $6
+        from artifact a, moment
+        where a.tenant = $1 and a.interaction_id = $2 and a.kind = any($3::text[]) and not a.artifact_id = any($4::uuid[])
+          and c.tenant = $1 and c.artifact_id = a.artifact_id and c.active and c.shown_in is null
+      )
+      select exists (select from admitted) as admitted`,
+  };
+  const values = [...replacementValues(replacement).slice(0, 5), indexVersion];
+  return only(await run<{ admitted: boolean }>(db, statement, values)).admitted;
+}
+
+/** Stamps the vectors of these artifacts as reachable in index versions. */
+export async function stampArtifacts(
+  db: Queryable,
+  tenant: string,
+  artifactIds: readonly string[],
+  indexVersions: readonly number[],
+): Promise<void> {
+  const statement = {
+    name: 'stamp_artifacts',
+    text: `
+      update embedding e set reachable_at = clock_timestamp()
+      from chunk c
+      where c.tenant = $1 and c.artifact_id = any($2::uuid[]) and e.index_version = any($3::integer[])
+        and e.tenant = $1 and e.chunk_id = c.chunk_id and e.reachable_at is null`,
+  };
+  await run(db, statement, [tenant, artifactIds, indexVersions]);
+}
