@@ -24,6 +24,8 @@ export interface ActivityDependencies {
   readonly log: Logger;
   readonly indexVersions: IndexVersions;
   readonly codeVersion: string;
+  /** Spoken here: transcripts in others are held back. ISO 639-1. */
+  readonly languages: readonly string[];
   readonly temporal: Client;
   /** Maintenance with the rights of the schema's owner. */
   readonly withOwner: WithOwner;

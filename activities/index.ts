@@ -2,6 +2,7 @@ import type {
   AudioActivities,
   EmbeddingActivities,
   IntakeActivities,
+  QualityActivities,
   VisionActivities,
 } from '../src/domain/activities.ts';
 import type { TaskQueue } from '../src/domain/task-queues.ts';
@@ -9,11 +10,13 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { batchActivities, type BatchActivities } from './erasure/index.ts';
 import { embeddingActivities } from './index-chunks.ts';
 import { intakeActivities } from './intake.ts';
+import { qualityActivities } from './quarantine.ts';
 import { visionActivities } from './read-screen.ts';
 import { remakeActivities, replayActivities } from './replay/index.ts';
 import { audioActivities } from './transcribe.ts';
 
-type Activities = AudioActivities | BatchActivities | EmbeddingActivities | IntakeActivities | VisionActivities;
+type Activities =
+  AudioActivities | (BatchActivities & QualityActivities) | EmbeddingActivities | IntakeActivities | VisionActivities;
 
 /** What the worker of each queue can do. */
 export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Activities {
@@ -27,6 +30,6 @@ export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Act
     case 'embedding':
       return { ...embeddingActivities(deps), ...remakeActivities(deps) };
     case 'batch':
-      return { ...batchActivities(deps), ...replayActivities(deps) };
+      return { ...batchActivities(deps), ...replayActivities(deps), ...qualityActivities(deps) };
   }
 }

@@ -41,8 +41,7 @@ export function screenReading(
     prompt: vision.prompts[kind],
     parameters: { ...settings },
     recognise: (_record, source) => readTiles(deps, source, settings, { kind, vision }, signal),
-    judge: (passages) => (passages.length === 0 ? 'no_screen_text' : undefined),
-    eventTime: (record) => record.captured_at,
+    soundMs: null,
   };
 }
 

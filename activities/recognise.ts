@@ -1,18 +1,19 @@
 import { chunkPassages, CHUNKER_VERSION } from '../src/domain/chunking.ts';
 import { EarshotError } from '../src/domain/errors.ts';
+import { eventTimeOf } from '../src/domain/event-time.ts';
 import { artifactIdOf, chunkIdOf, recognitionIdOf } from '../src/domain/ids.ts';
 import type { ArtifactKind } from '../src/domain/interaction.ts';
 import type { ArtifactResult } from '../src/domain/activities.ts';
 import { NO_PROMPT } from '../src/domain/logic.ts';
-import type { QuarantineReason } from '../src/domain/quality.ts';
 import { redactPassages } from '../src/domain/redact-passages.ts';
 import { REDACTOR_VERSION } from '../src/domain/redaction.ts';
-import { meanConfidence, type Passage } from '../src/domain/transcript.ts';
+import { meanConfidence } from '../src/domain/transcript.ts';
 import { findArtifact, findRecord, storeArtifact, type RecordRow } from '../src/db/artifacts.ts';
 import type { Recognition } from '../src/models/ports.ts';
 import { rawObjectKey } from '../src/raw-store/object-key.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { currentRun } from './heartbeat.ts';
+import { judgeRecognised } from './judge.ts';
 import { settleRecords } from './settle.ts';
 
 /** One recognition of one record by one model. */
@@ -29,8 +30,8 @@ export interface RecognitionStep {
   readonly parameters: Readonly<Record<string, unknown>>;
   /** Asks the model; places of the passages are those of the whole source. */
   recognise(record: RecordRow, source: Buffer): Promise<Recognition>;
-  judge(passages: readonly Passage[], confidence: number): QuarantineReason | undefined;
-  eventTime(record: RecordRow, passage: Pick<Passage, 'place'>): Date;
+  /** Of a piece of sound; null for pictures. */
+  readonly soundMs: number | null;
 }
 
 /** How a recognition comes into service. */
@@ -118,7 +119,9 @@ async function storeRecognition(
   const { tenant, interactionId } = step;
   const redacted = redactPassages(recognition.passages);
   const confidence = meanConfidence(redacted.passages);
-  const reason = step.judge(redacted.passages, confidence);
+  const { kind, soundMs } = step;
+  const evidence = { tenant, interactionId, kind, passages: redacted.passages, confidence, soundMs };
+  const reason = await judgeRecognised(deps, evidence);
   const state = reason === undefined ? 'active' : 'quarantined';
   const chunks = state === 'active' ? chunkPassages(redacted.passages) : [];
   const admitted = await storeArtifact(deps.database.forTenant(tenant).app, {
@@ -145,7 +148,7 @@ async function storeRecognition(
     lineageDepth: deps.dials.get('lineage.depth'),
     ...currentRun(),
     chunks: chunks.map((chunk) => ({ ...chunk, chunkId: chunkIdOf(artifactId, chunk.ordinal) })),
-    eventTimes: chunks.map((chunk) => step.eventTime(record, chunk)),
+    eventTimes: chunks.map(({ place }) => eventTimeOf(record, place)),
   });
   if (!admitted) {
     await deps.rawStore.delete(sealedObject, signal);

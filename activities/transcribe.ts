@@ -2,7 +2,6 @@ import type { AudioActivities, AudioPiece, InteractionRef, PieceRequest } from '
 import { loudness, splitAtPauses } from '../src/domain/audio-split.ts';
 import { EarshotError } from '../src/domain/errors.ts';
 import { NO_PROMPT } from '../src/domain/logic.ts';
-import { judgeTranscript } from '../src/domain/quality.ts';
 import type { Passage } from '../src/domain/transcript.ts';
 import { parseWav, sliceWav } from '../src/domain/wav.ts';
 import { findRecord, setPieces, type RecordRow } from '../src/db/artifacts.ts';
@@ -63,6 +62,7 @@ export function transcription(
     model: speech.model,
     prompt: NO_PROMPT,
     parameters: { startMs: piece.startMs, endMs: piece.endMs },
+    soundMs: piece.endMs - piece.startMs,
     recognise: async (record, source) => {
       const audio = whole ? source : sliceWav(parseWav(source), piece.startMs, piece.endMs);
       const extension = record.media_type.split('/')[1]?.replace(/^(x-|vnd\.)/, '') ?? 'wav';
@@ -70,14 +70,6 @@ export function transcription(
       deps.metrics.modelCalls.observe({ model: speech.model, kind: 'transcript' }, recognition.modelMs / 1000);
       const offset = piece.startMs + offsetInCall(record);
       return { ...recognition, passages: recognition.passages.map((passage) => shifted(passage, offset)) };
-    },
-    judge: (passages, confidence) => {
-      const text = passages.map((passage) => passage.text).join(' ');
-      return judgeTranscript(text, confidence, deps.dials.get('quality.min_speech_confidence'));
-    },
-    eventTime: (record, { place }) => {
-      const start = record.session_started_at ?? record.captured_at;
-      return place.kind === 'time' ? new Date(start.getTime() + place.endMs) : record.captured_at;
     },
   };
 }

@@ -40,6 +40,12 @@ const url = (protocols: string[]) =>
 
 const flag = z.enum(['true', 'false', '1', '0', '']).transform((value) => value === 'true' || value === '1');
 
+/** `*` allows all of them. */
+const languages = z
+  .string()
+  .regex(/^(\*|[a-z]{2}(,[a-z]{2})*)$/, 'must be two-letter language codes (ISO 639-1) with commas between, or *')
+  .transform((list): readonly string[] => (list === '*' ? [] : list.split(',')));
+
 /** Every environment variable that Earshot reads. `docker-compose.yml` and the README are tested against its keys. */
 export const SETTINGS = {
   TEMPORAL_ADDRESS: z.string().regex(/^[^\s:]+:\d+$/, 'must be host:port'),
@@ -62,6 +68,7 @@ export const SETTINGS = {
   EARSHOT_MASTER_KEY: hex32,
   EARSHOT_CUSTOMER_SECRET: hex32,
   EARSHOT_CODE_VERSION: z.string().min(1).default('dev'),
+  EARSHOT_LANGUAGES: languages.default(['en']),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65535).default(8787),

@@ -13,6 +13,7 @@ import { openModelEndpoint } from '../src/models/openai-client.ts';
 import { openAiSpeech } from '../src/models/speech.ts';
 import { openAiVision } from '../src/models/vision.ts';
 import { observeErasures } from '../src/observe/erasure-gauges.ts';
+import { observeQuality } from '../src/observe/quality-gauges.ts';
 import { openLog, type Logger } from '../src/observe/log.ts';
 import { openMetrics } from '../src/observe/metrics.ts';
 import { KeyRing, type KeyTable } from '../src/raw-store/key-ring.ts';
@@ -39,6 +40,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
   const indexVersions = await IndexVersionReader.open(database);
   warnOfOtherModel(log, config, indexVersions);
   observeErasures(metrics.registry, database, dials);
+  observeQuality(metrics.registry, database);
   return {
     log,
     metrics,
@@ -47,6 +49,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     dials,
     indexVersions,
     codeVersion: config.EARSHOT_CODE_VERSION,
+    languages: config.EARSHOT_LANGUAGES,
     temporal,
     withOwner: ownerOf(config.DATABASE_URL),
     certificates: certificateSigner(config.EARSHOT_MASTER_KEY),

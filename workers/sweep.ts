@@ -1,9 +1,12 @@
 import { claimErasuresToStart } from '../src/db/erasures.ts';
 import { claimOverdueSessions } from '../src/db/sessions.ts';
+import { claimDecisions } from '../src/db/quarantine.ts';
+import { findOpenReevaluation } from '../src/db/reevaluations.ts';
 import { listTenants } from '../src/db/subjects.ts';
 import { errorForLog } from '../src/observe/log.ts';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
 import { startErasure } from '../src/temporal/start-erasure.ts';
+import { startDecision, startReevaluation } from '../src/temporal/start-quality.ts';
 import type { Ring } from '../src/temporal/ring.ts';
 
 /** Sessions rung per round: more would start workflows faster than they close after a long outage. */
@@ -48,6 +51,7 @@ export async function sweepOnce(deps: ActivityDependencies, ring: Ring): Promise
       rung += 1;
     }
     rung += await startErasures(deps, tenant);
+    rung += await startDecisions(deps, tenant);
   }
   return rung;
 }
@@ -67,6 +71,28 @@ async function startErasures(
     }
   }
   return open.length;
+}
+
+/** Carries on with decisions and looks at the past that were written down and not started. */
+async function startDecisions(deps: ActivityDependencies, tenant: string): Promise<number> {
+  const { database, temporal, dials, log } = deps;
+  const { app } = database.forTenant(tenant);
+  const waitMs = dials.get('sweep.ring_after_ms');
+  const timeoutMs = dials.get('intake.ring_timeout_ms');
+  const due = await claimDecisions(app, tenant, waitMs, BATCH);
+  for (const { artifact_id: artifactId, interaction_id: interactionId, customer_key: customerKey } of due) {
+    try {
+      await startDecision(temporal, { tenant, interactionId, artifactId, customerKey }, timeoutMs);
+    } catch (error) {
+      log.warn({ interactionId, ...errorForLog(error) }, 'a decision could not be carried out');
+    }
+  }
+  const reevaluationId = await findOpenReevaluation(app, tenant, waitMs);
+  if (reevaluationId === undefined) return due.length;
+  await startReevaluation(temporal, { tenant, reevaluationId }, timeoutMs).catch((error: unknown) =>
+    log.warn({ tenant, ...errorForLog(error) }, 'a re-evaluation could not be started'),
+  );
+  return due.length;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

@@ -6,6 +6,7 @@ import type {
   IntakeActivities,
   RemakeActivities,
   ReplayActivities,
+  QualityActivities,
   ResidueActivities,
   RetentionActivities,
   SupersededActivities,
@@ -110,4 +111,9 @@ export function remaking(taskQueue: TaskQueue, summary: string): RemakeActivitie
 
 export function superseded(summary: string): SupersededActivities {
   return proxyActivities<SupersededActivities>({ ...batch, summary });
+}
+
+/** Short database steps that nobody waits for; a run over the windows of counts pages and heartbeats. */
+export function quality(summary: string): QualityActivities {
+  return proxyActivities<QualityActivities>({ ...batch, startToCloseTimeout: '10m', summary });
 }

@@ -6,13 +6,15 @@ import type { ArtifactResult } from '../../src/domain/activities.ts';
 import { isCut } from '../../src/domain/audio-split.ts';
 import { CHUNKER_VERSION } from '../../src/domain/chunking.ts';
 import { EarshotError } from '../../src/domain/errors.ts';
+import { eventTimeOf } from '../../src/domain/event-time.ts';
 import type { ArtifactKind, Modality } from '../../src/domain/interaction.ts';
 import { NO_PROMPT, TYPED_MODEL } from '../../src/domain/logic.ts';
 import { messageText } from '../../src/domain/message-text.ts';
-import { payloadContext, type CapturedPayload } from '../../src/domain/payload.ts';
+import { payloadContext } from '../../src/domain/payload.ts';
 import { REDACTOR_VERSION } from '../../src/domain/redaction.ts';
 import type { Passage } from '../../src/domain/transcript.ts';
 import type { SpeechModel, VisionModel } from '../../src/models/ports.ts';
+import { readPayload } from '../../src/schemas/payload.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { currentRun } from '../heartbeat.ts';
 import { screenReading } from '../read-screen.ts';
@@ -99,7 +101,7 @@ function recognisedPart(
   const { artifactId } = identityOf(step);
   const part: Part = {
     ...{ kind, piece, artifactId, model, prompt, parameters, activity },
-    eventTime: (passage) => step.eventTime(record, passage),
+    eventTime: ({ place }) => eventTimeOf(record, place),
     make: (made) => {
       const known = made.flatMap((row) => (isSameRecognition(row, part) ? (row.sealed_object ?? []) : []));
       // Answers were named by the artifact before they were named by the recognition.
@@ -113,7 +115,7 @@ function recognisedPart(
 async function messagePart(deps: ActivityDependencies, tenant: string, record: RecordRow): Promise<Part> {
   const { interaction_id: interactionId, customer_key: customerKey, sealed_payload: sealed } = record;
   const opened = await deps.keyRing.open(tenant, customerKey, sealed, payloadContext(tenant, interactionId));
-  const payload = JSON.parse(opened.toString()) as CapturedPayload;
+  const payload = readPayload(opened);
   if (payload.channel !== 'chat') throw new EarshotError('raw_object_corrupt', `record ${interactionId} is no message`);
   const text = messageText(interactionId, payload.text);
   return {

@@ -21,6 +21,7 @@ export interface CapturedRecord {
   readonly startedAt?: Date;
   readonly capturedAt: Date;
   readonly segmentIndex?: number;
+  readonly sequence?: number;
   readonly author?: Author;
   readonly media?: { readonly bytes: Buffer; readonly mediaType: string; readonly durationMs?: number };
   readonly sessionEndedAt?: Date;
@@ -50,19 +51,30 @@ export async function acceptRecord(deps: ApiDependencies, record: CapturedRecord
     const text =
       record.payload.channel === 'chat' ? messageText(interaction.interactionId, record.payload.text) : undefined;
     const db = deps.database.forTenant(record.tenant).app;
-    const { outcome, bodyHash, ring } = await acceptInteraction(db, interaction, text);
+    const { outcome, bodyHash, ring, heldBack } = await acceptInteraction(db, interaction, text);
     if (outcome === 'stale_key') {
       deps.keyRing.forget(record.tenant, identity.customerKey);
       await removeObject(deps, interaction);
       continue;
     }
-    if (outcome === 'accepted') deps.metrics.accepted.inc({ channel: interaction.channel });
+    if (outcome === 'accepted') count(deps, interaction, heldBack);
     if (outcome !== 'accepted') await refuseOrRepeat(deps, interaction, outcome, bodyHash);
     // A call's workflow stays open between segments and has to hear of each.
     if (outcome === 'accepted' && (ring || interaction.channel === 'call')) await ringNow(deps, interaction);
     return answer;
   }
   throw new EarshotError('overloaded', 'the data key of this customer is being replaced; send the record again');
+}
+
+/** A chat message has one check, in the statement that accepts it. */
+function count(
+  { metrics }: ApiDependencies,
+  { channel, modality, contentHash }: NewInteraction,
+  heldBack: boolean,
+): void {
+  metrics.accepted.inc({ channel });
+  if (channel !== 'chat' || contentHash === null) return;
+  metrics.qualityChecks.inc({ check: 'duplicate_content', outcome: heldBack ? 'held_back' : 'passed', modality });
 }
 
 interface Identity extends Accepted {
@@ -118,6 +130,9 @@ async function sealRecord(deps: ApiDependencies, record: CapturedRecord, identit
     ...identity,
     channel: payload.channel,
     modality: MODALITY_OF[payload.channel],
+    contentHash: contentHashOf(deps, record, customerKey),
+    sequence: record.sequence ?? null,
+    duplicateWindowMs: deps.dials.get('quality.duplicate_window_ms'),
     segmentIndex: record.segmentIndex ?? null,
     author: record.author ?? null,
     startedAt: record.startedAt ?? null,
@@ -134,6 +149,20 @@ async function sealRecord(deps: ApiDependencies, record: CapturedRecord, identit
     ringAfterMs: deps.dials.get('sweep.ring_after_ms'),
     lineageDepth: deps.dials.get('lineage.depth'),
   };
+}
+
+/** Of sound and pictures, and of what a customer wrote at length: agents and bots paste the same words every day. */
+function contentHashOf(
+  { ids, dials }: ApiDependencies,
+  { tenant, payload, media }: CapturedRecord,
+  customerKey: string,
+): string | null {
+  if (media !== undefined) return ids.contentHash(tenant, customerKey, media.bytes);
+  if (payload.channel !== 'chat' || payload.author !== 'customer') return null;
+  const text = payload.text.trim();
+  return text.length < dials.get('quality.duplicate_min_characters')
+    ? null
+    : ids.contentHash(tenant, customerKey, text);
 }
 
 /** Ends a request that added nothing: the same answer again, or why not. The bytes that it left behind are removed. */

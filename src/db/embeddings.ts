@@ -253,7 +253,7 @@ const SETTLE = {
       select
         interaction_id, kind, piece,
         bool_or(state = 'active') as active,
-        bool_or(state = 'quarantined') as quarantined,
+        bool_or(state in ('quarantined', 'discarded')) as quarantined,
         min(reason) as reason
       from artifact
       where tenant = $1 and interaction_id = any($3::uuid[]) and state not in ('superseded', 'staged')

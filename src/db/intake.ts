@@ -14,6 +14,11 @@ export interface NewInteraction {
   readonly segmentIndex: number | null;
   readonly author: Author | null;
   readonly bodyHash: string;
+  /** Null for what is never taken for a copy. */
+  readonly contentHash: string | null;
+  /** The message's place in its conversation as the channel counts it. */
+  readonly sequence: number | null;
+  readonly duplicateWindowMs: number;
   /** Of a recording or segment. */
   readonly startedAt: Date | null;
   readonly capturedAt: Date;
@@ -52,11 +57,13 @@ export interface AcceptResult {
   readonly bodyHash: string | null;
   /** Whether the session slept and must be rung. */
   readonly ring: boolean;
+  /** Whether a chat message was held back, because its customer has just sent the same. */
+  readonly heldBack: boolean;
 }
 
 /**
  * One statement, so one round trip and one transaction: the fence, the log row, the session's doorbell flag, the
- * stamps and, for a chat message, the searchable text with its lineage. The fence locks the subject row "for share":
+ * stamps and, for a chat message, the searchable text with its lineage, unless it was sent before under another id. The fence locks the subject row "for share":
  * an eraser that holds it makes this wait, and then the row is read again as the eraser left it.
  * A session that slept is recognised by `awake_since = now()`: only this transaction can have set it to its own time.
  */
@@ -72,6 +79,16 @@ const ACCEPT = {
       select from fence
       where key_generation = $12::integer and $11::timestamptz > coalesce(erased_before, '-infinity')
         and not exists (select from tombstone where tenant = $1 and interaction_id = $2::uuid)
+    ), twin as materialized (
+      select exists (
+        select
+        from interaction i
+        join freshness f on f.tenant = $1 and f.interaction_id = i.interaction_id
+        where i.tenant = $1 and i.customer_key = $5 and i.content_hash = $32 and $34::double precision > 0 and i.interaction_id <> $2::uuid
+          and i.captured_at between $11::timestamptz - $34::double precision * interval '1 ms'
+            and $11::timestamptz + $34::double precision * interval '1 ms'
+          and f.state in ('accepted', 'processing', 'reachable')
+      ) and $22::uuid is not null as found
     ), roused as (
       insert into session as s (
         tenant, session_id, channel, customer_key, workflow_id, awake_since, ring_after, ended_at)
@@ -90,27 +107,30 @@ const ACCEPT = {
       insert into interaction (
         tenant, interaction_id, session_id, customer_key, channel, modality, segment_index, author, body_hash,
         captured_at, accepted_at, key_generation, sealed_payload, raw_object, raw_bytes, media_type, duration_ms,
-        code_version, started_at)
+        code_version, started_at, content_hash, sequence)
       select $1, $2, session_id, $5, $6, $7, $8, $9, $10,
-        $11, clock_timestamp(), $12, $13, $14, $15, $16, $17, $18, $31
+        $11, clock_timestamp(), $12, $13, $14, $15, $16, $17, $18, $31, $32, $33
       from roused
       on conflict do nothing
       returning interaction_id, accepted_at
     ), stamped as (
       insert into freshness (
         tenant, interaction_id, session_id, customer_key, modality, pieces_total, captured_at, accepted_at,
-        text_reachable_at)
+        text_reachable_at, state, reason)
       select $1, interaction_id, $3, $5, $7, $19, $11, accepted_at,
-        case when $22::uuid is not null then accepted_at end
-      from logged
+        case when $22::uuid is not null and not twin.found then accepted_at end,
+        case when twin.found then 'quarantined' else 'accepted' end,
+        case when twin.found then 'duplicate_content' end
+      from logged, twin
     ), written as (
       insert into artifact (
-        tenant, artifact_id, interaction_id, customer_key, kind, state, content, redactions, confidence, model,
+        tenant, artifact_id, interaction_id, customer_key, kind, state, reason, content, redactions, confidence, model,
         model_version, redactor_version, chunker_version, code_version)
-      select $1, $22, interaction_id, $5, 'message', 'active', $23::jsonb, $24::jsonb, 1, 'typed', '1', $25, $26, $18
-      from logged
+      select $1, $22, interaction_id, $5, 'message', case when twin.found then 'quarantined' else 'active' end,
+        case when twin.found then 'duplicate_content' end, $23::jsonb, $24::jsonb, 1, 'typed', '1', $25, $26, $18
+      from logged, twin
       where $22 is not null
-      returning artifact_id, interaction_id
+      returning artifact_id, interaction_id, state
     ), cut as (
       insert into chunk (
         tenant, chunk_id, artifact_id, interaction_id, session_id, customer_key, modality, ordinal, author, text, place,
@@ -120,6 +140,7 @@ const ACCEPT = {
       from written
       cross join unnest($27::uuid[], $28::integer[], $29::text[], $30::jsonb[])
         as piece (chunk_id, ordinal, text, place)
+      where written.state = 'active'
       returning chunk_id, artifact_id, interaction_id
     ), traced as (
       insert into lineage_edge (
@@ -130,7 +151,7 @@ const ACCEPT = {
       union all
       select $1, artifact_id, chunk_id, 'artifact', 'chunk', interaction_id, $5, 'chunk', null, $26, $18
       from cut
-      where $32::boolean
+      where $35::boolean
     )
     select
       (select erased_before from fence) as erased_before,
@@ -139,6 +160,7 @@ const ACCEPT = {
       exists (select from logged) as accepted,
       exists (select from roused) as roused,
       coalesce((select ring from roused), false) as ring,
+      (select found from twin) as held_back,
       (select body_hash from interaction where tenant = $1 and interaction_id = $2) as body_hash`,
 };
 
@@ -149,6 +171,7 @@ interface AcceptRow {
   readonly accepted: boolean;
   readonly roused: boolean;
   readonly ring: boolean;
+  readonly held_back: boolean;
   readonly body_hash: string | null;
 }
 
@@ -162,21 +185,26 @@ export async function acceptInteraction(
       ...interactionValues(interaction),
       ...textValues(text),
       interaction.startedAt,
+      interaction.contentHash,
+      interaction.sequence,
+      interaction.duplicateWindowMs,
       tracesEveryStep(interaction.lineageDepth),
     ]),
   );
-  if (row.accepted) return { outcome: 'accepted', bodyHash: null, ring: row.ring };
-  if (row.body_hash !== null) return { outcome: 'duplicate', bodyHash: row.body_hash, ring: false };
+  const refused = { bodyHash: null, ring: false, heldBack: false };
+  if (row.accepted) return { outcome: 'accepted', bodyHash: null, ring: row.ring, heldBack: row.held_back };
+  if (row.body_hash !== null) return { ...refused, outcome: 'duplicate', bodyHash: row.body_hash };
   if (row.roused) return lostRace(db, interaction);
-  if (row.admitted) return { outcome: 'session_taken', bodyHash: null, ring: false };
+  if (row.admitted) return { ...refused, outcome: 'session_taken' };
   const erased = row.tombstoned || (row.erased_before !== null && interaction.capturedAt <= row.erased_before);
-  return { outcome: erased ? 'erased' : 'stale_key', bodyHash: null, ring: false };
+  return { ...refused, outcome: erased ? 'erased' : 'stale_key' };
 }
 
 /** Another connection inserted the same record, or the same segment, after this statement's snapshot was taken. */
 async function lostRace(db: Queryable, { tenant, interactionId }: NewInteraction): Promise<AcceptResult> {
   const bodyHash = await findBodyHash(db, tenant, interactionId);
-  return { outcome: bodyHash === undefined ? 'segment_taken' : 'duplicate', bodyHash: bodyHash ?? null, ring: true };
+  const outcome = bodyHash === undefined ? 'segment_taken' : 'duplicate';
+  return { outcome, bodyHash: bodyHash ?? null, ring: true, heldBack: false };
 }
 
 function interactionValues(interaction: NewInteraction): unknown[] {

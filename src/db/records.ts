@@ -73,6 +73,9 @@ export interface FreshnessRow {
   readonly modality: Modality;
   readonly count: number;
   readonly waiting: number;
+  /** Records that came late, or waited for an operator, and that the percentiles below leave out. */
+  readonly late: number;
+  readonly late_ingest: Percentiles;
   readonly oldest_waiting_ms: number | null;
   readonly ingest: Percentiles;
   readonly stream: Percentiles;
@@ -87,16 +90,27 @@ export type Percentiles = readonly [number, number, number] | null;
 
 const percentiles = (from: string, to: string, name: string): string => `
   percentile_cont(array[0.5, 0.95, 0.99]) within group (order by extract(epoch from ${to} - ${from}) * 1000)
-    filter (where state = 'reachable') as "${name}"`;
+    filter (where state = 'reachable' and not late) as "${name}"`;
 
-/** Freshness of what was accepted within a window, by modality. */
-export async function freshnessWithin(reader: Queryable, tenant: string, windowMs: number): Promise<FreshnessRow[]> {
+/**
+ * Freshness of what was accepted within a window, by modality. A record that its channel held for long, or that lay in
+ * quarantine, says nothing of how fast this system is: it is counted apart.
+ */
+export async function freshnessWithin(
+  reader: Queryable,
+  tenant: string,
+  windowMs: number,
+  lateAfterMs: number,
+): Promise<FreshnessRow[]> {
   const statement = {
     name: 'freshness_within',
     text: `
       select
         modality,
-        (count(*) filter (where state = 'reachable'))::integer as count,
+        (count(*) filter (where state = 'reachable' and not late))::integer as count,
+        (count(*) filter (where state = 'reachable' and late))::integer as late,
+        percentile_cont(array[0.5, 0.95, 0.99]) within group (order by extract(epoch from accepted_at - captured_at) * 1000)
+          filter (where state = 'reachable' and late) as late_ingest,
         (count(*) filter (where state in ('accepted', 'processing')))::integer as waiting,
         (extract(epoch from now() - min(accepted_at) filter (where state in ('accepted', 'processing'))) * 1000)::float8
           as oldest_waiting_ms,
@@ -106,10 +120,14 @@ export async function freshnessWithin(reader: Queryable, tenant: string, windowM
         ${percentiles('transformed_at', 'reachable_at', 'index')},
         ${percentiles('captured_at', 'reachable_at', 'total')},
         ${percentiles('accepted_at', 'text_reachable_at', 'text')}
-      from freshness
-      where tenant = $1 and accepted_at > now() - $2::double precision * interval '1 ms'
+      from (
+        select *, released_at is not null
+          or accepted_at - captured_at > $3::double precision * interval '1 ms' as late
+        from freshness
+        where tenant = $1 and accepted_at > now() - $2::double precision * interval '1 ms'
+      ) as seen
       group by modality
       order by modality`,
   };
-  return run<FreshnessRow>(reader, statement, [tenant, windowMs]);
+  return run<FreshnessRow>(reader, statement, [tenant, windowMs, lateAfterMs]);
 }

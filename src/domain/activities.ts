@@ -202,3 +202,54 @@ export interface SupersededActivities {
   /** Drops what was replaced longer ago than it is kept; answers how many artifacts. */
   dropSuperseded(): Promise<number>;
 }
+
+/** An artifact of which an operator has decided what becomes of it. */
+export interface QuarantineRef extends InteractionRef {
+  readonly artifactId: string;
+}
+
+export interface ReevaluationRef {
+  readonly tenant: string;
+  readonly reevaluationId: string;
+}
+
+/** What changed thresholds ask for, page by page, in the order in which artifacts were made. */
+export interface ReevaluationPage {
+  readonly moves: readonly (QuarantineRef & { readonly move: 'release' | 'hold_back' })[];
+  /** Where the next page begins; null after the last. */
+  readonly next: ReevaluationCursor | null;
+}
+
+export interface ReevaluationCursor {
+  /** Postgres' own text of a time, which is finer than a millisecond. */
+  readonly createdAt: string;
+  readonly artifactId: string;
+}
+
+export interface ReevaluationCounts {
+  readonly checked: number;
+  readonly released: number;
+  readonly heldBack: number;
+}
+
+/** What a run over the windows of counts did. */
+export interface RollupResult {
+  readonly windows: number;
+  readonly revised: number;
+  readonly corrections: number;
+  readonly alarms: number;
+}
+
+/** Letting go of what was held back, holding back what was let go, and the counts of both; each idempotent. */
+export interface QualityActivities {
+  /** Carries out an operator's decision; answers whether there is something to index. */
+  applyDecision(ref: QuarantineRef): Promise<boolean>;
+  closeDecision(ref: QuarantineRef): Promise<void>;
+  findMoves(ref: ReevaluationRef & { readonly after: ReevaluationCursor | null }): Promise<ReevaluationPage>;
+  /** Judges again and moves; answers whether there is something to index. */
+  applyMove(move: ReevaluationPage['moves'][number] & ReevaluationRef): Promise<'index' | 'held_back' | 'stays'>;
+  noteReevaluation(ref: ReevaluationRef & ReevaluationCounts & { readonly finished: boolean }): Promise<void>;
+  /** The vectors of what was let go could not be made reachable. */
+  recordUnindexed(failure: FailureRecord): Promise<void>;
+  rollUp(): Promise<RollupResult>;
+}

@@ -1,3 +1,5 @@
+import { QUALITY_DIALS } from './dials-quality.ts';
+
 /** One tuned constant. The unit is the end of its name; `reason` says what too little and too much would break. */
 export interface DialDefinition {
   readonly defaultValue: number;
@@ -113,12 +115,7 @@ export const DIALS = {
       'Longest side sent to the vision model; screens of more than twice as much are read in parts. Smaller blurs text ' +
       'or takes more calls, larger is scaled down by most models anyway.',
   },
-  'quality.min_speech_confidence': {
-    defaultValue: 0.15,
-    min: 0,
-    max: 1,
-    reason: 'Below it a transcript is quarantined: noise recognised as words misleads more than it tells.',
-  },
+  ...QUALITY_DIALS,
   'retrieval.candidates': {
     defaultValue: 50,
     min: 8,

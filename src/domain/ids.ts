@@ -37,6 +37,8 @@ export interface KeyedIds {
   interactionId(tenant: string, route: string, idempotencyKey: string): string;
   /** Fingerprint of a request body: equal bodies give equal hashes, and the hash reveals nothing of a short text. */
   bodyHash(parts: readonly (string | number | Uint8Array)[]): string;
+  /** Fingerprint of what one customer sent, whatever ids it came with. */
+  contentHash(tenant: string, customerKey: string, content: string | Uint8Array): string;
 }
 
 export function keyedIds(secret: Buffer): KeyedIds {
@@ -49,6 +51,8 @@ export function keyedIds(secret: Buffer): KeyedIds {
     sessionId: (tenant, channel, externalId) => uuidFrom(mac('session', [tenant, channel, externalId])),
     interactionId: (tenant, route, idempotencyKey) => uuidFrom(mac('interaction', [tenant, route, idempotencyKey])),
     bodyHash: (parts) => mac('body', parts.map(fingerprint)).toString('hex'),
+    contentHash: (tenant, customerKey, content) =>
+      mac('content', [tenant, customerKey, fingerprint(content)]).toString('hex'),
   };
 }
 

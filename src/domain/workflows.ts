@@ -37,3 +37,15 @@ export const CANCEL_ERASURE_UPDATE = 'cancel';
 export function erasureWorkflowId(erasureId: string): string {
   return `erase/${erasureId}`;
 }
+
+export const QUARANTINE_WORKFLOW = 'decideQuarantined';
+export const REEVALUATION_WORKFLOW = 'reevaluateQuality';
+export const ROLLUP_WORKFLOW = 'rollup';
+
+export function quarantineWorkflowId(artifactId: string): string {
+  return `quarantine/${artifactId}`;
+}
+
+export function reevaluationWorkflowId(reevaluationId: string): string {
+  return `reevaluate/${reevaluationId}`;
+}

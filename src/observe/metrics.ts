@@ -1,6 +1,7 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { qualityMetrics, type QualityMetrics } from './quality-metrics.ts';
 
-export interface Metrics {
+export interface Metrics extends QualityMetrics {
   readonly registry: Registry;
   readonly accepted: Counter<'channel'>;
   readonly refused: Counter<'route' | 'code'>;
@@ -88,6 +89,7 @@ export function openMetrics(): Metrics {
       registers,
     }),
     replayed: replayedRecords(registry),
+    ...qualityMetrics(registers),
     roundTrips: new Counter({
       name: 'earshot_database_round_trips_total',
       help: 'Statements sent to Postgres.',

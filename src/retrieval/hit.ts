@@ -2,6 +2,7 @@ import type { IndexVersionRow } from '../db/index-versions.ts';
 import type { CandidateRow } from '../db/retrieval.ts';
 import { EarshotError } from '../domain/errors.ts';
 import { stageTimes, type StageTimes } from '../domain/freshness.ts';
+import { latenessOf } from '../domain/late.ts';
 import type { Modality, Place } from '../domain/interaction.ts';
 import { externalIdOf, payloadContext, type CapturedPayload } from '../domain/payload.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
@@ -19,6 +20,10 @@ export interface Hit {
   readonly customerId: string;
   readonly author: string | null;
   readonly eventTime: Date;
+  readonly capturedAt: Date;
+  readonly acceptedAt: Date;
+  /** Whether it came later after its capture than the dial `late.after_ms` allows. */
+  readonly late: boolean;
   readonly place: Place;
   readonly confidence: number;
   readonly lineageId: string;
@@ -36,6 +41,7 @@ export async function describeHit(
   version: IndexVersionRow,
   row: CandidateRow,
   score: number,
+  lateAfterMs: number,
 ): Promise<Hit | undefined> {
   const payload = await openPayload(keyRing, tenant, row);
   if (payload === undefined) return undefined;
@@ -50,6 +56,9 @@ export async function describeHit(
     customerId: payload.customerId,
     author: row.author,
     eventTime: row.event_time,
+    capturedAt: row.captured_at,
+    acceptedAt: row.accepted_at,
+    late: latenessOf(row.captured_at, row.accepted_at, lateAfterMs).late,
     place: row.place,
     confidence: row.confidence,
     lineageId: row.chunk_id,

@@ -71,12 +71,13 @@ export async function retrieve(deps: RetrievalDependencies, question: Question):
   const { tenant, customerKey, mode } = question;
   const database = deps.database.forTenant(tenant);
   const version = await liveVersion(deps);
-  const [{ vector, degraded }, pending, newest] = await Promise.all([
-    queryVector(deps, version, question),
+  const [pending, newest] = await Promise.all([
     customerKey === null ? [] : listPending(database.reader, tenant, customerKey),
     newestEventTime(database.reader, tenant, customerKey),
   ]);
-  const results = await rankedHits(deps, database, version, question, vector);
+  // Of a customer without anything to search no model is asked: the honest answer is at hand.
+  const { results, degraded } =
+    newest === null ? { results: [], degraded: [] } : await search(deps, database, version, question);
   const answer: Answer = {
     results,
     newestEventTime: newest,
@@ -92,6 +93,16 @@ export async function retrieve(deps: RetrievalDependencies, question: Question):
     deps.log.error(errorForLog(error), 'a retrieval was not recorded'),
   );
   return answer;
+}
+
+async function search(
+  deps: RetrievalDependencies,
+  database: TenantDatabase,
+  version: IndexVersionRow,
+  question: Question,
+): Promise<Pick<Answer, 'results' | 'degraded'>> {
+  const { vector, degraded } = await queryVector(deps, version, question);
+  return { results: await rankedHits(deps, database, version, question, vector), degraded };
 }
 
 /** The live version, from the database: it may change while the process runs. */
@@ -153,7 +164,10 @@ async function rankedHits(
     rankConstant: deps.dials.get('retrieval.rank_constant'),
     recencyWeight: deps.dials.get('retrieval.recency_weight'),
   }).slice(0, k);
-  const hits = await Promise.all(best.map(({ row, score }) => describeHit(deps.keyRing, tenant, version, row, score)));
+  const lateAfterMs = deps.dials.get('late.after_ms');
+  const hits = await Promise.all(
+    best.map(({ row, score }) => describeHit(deps.keyRing, tenant, version, row, score, lateAfterMs)),
+  );
   return hits.filter((hit) => hit !== undefined);
 }
 

@@ -18,6 +18,14 @@ export function searchAttributes(tenant: string, channel: Channel, customerKey: 
   ]);
 }
 
+/** Of a run that is no session's and works on what one customer sent: an erasure finds it. */
+export function customerAttributes(tenant: string, customerKey: string): TypedSearchAttributes {
+  return new TypedSearchAttributes([
+    { key: TENANT, value: tenant },
+    { key: CUSTOMER_KEY, value: customerKey },
+  ]);
+}
+
 /** Of a run that belongs to no customer. */
 export function tenantAttribute(tenant: string): TypedSearchAttributes {
   return new TypedSearchAttributes([{ key: TENANT, value: tenant }]);

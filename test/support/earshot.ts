@@ -103,13 +103,16 @@ export interface EarshotOptions {
 
 export const API_KEY = 'test-key-of-all-scopes-0001';
 
+/** Tests send the same few sounds and pictures again and again. */
+const COPIES_WELCOME = { 'quality.duplicate_window_ms': 0 };
+
 /** Prepares an Earshot; `start()` runs its processes. */
 export async function prepareEarshot(options: EarshotOptions = {}): Promise<TestEarshot> {
   const stackEnv = options.stackEnv ?? inject('stackEnv');
   const database = await (options.stackEnv === undefined
     ? createDatabase()
     : migratedDatabase(stackEnv['DATABASE_URL']!));
-  for (const [name, value] of Object.entries(options.dials ?? {})) {
+  for (const [name, value] of Object.entries({ ...COPIES_WELCOME, ...options.dials })) {
     await database.query('insert into dial (name, value) values ($1, $2)', [name, value]);
   }
   const folder = await mkdtemp(join(tmpdir(), 'earshot-test-'));

@@ -20,7 +20,8 @@ export const postMessage = route({
     sentAt: time,
     author: z.enum(['customer', 'agent', 'bot']),
     text: z.string().refine((text) => text.trim() !== '', 'must not be empty'),
-    sequence: z.int().min(0).optional(),
+    /** Its place in the conversation, from 0 or 1: tells order and gaps where clocks do not. */
+    sequence: z.int32().min(0).optional(),
   }),
   status: 202,
   answer: accepted,
@@ -34,6 +35,7 @@ export const postMessage = route({
       sessionName: conversationId,
       payload: { channel: 'chat', conversationId, ...body },
       capturedAt: captureTime(deps, 'sentAt', body.sentAt),
+      ...(body.sequence === undefined ? {} : { sequence: body.sequence }),
       author: body.author,
       piecesTotal: 1,
     });

@@ -9,6 +9,16 @@ import { cancelErasure, getCertificates, getErasure, getErasures, postErasure, p
 import { deleteHold, getHolds, putHold } from './legal-holds.ts';
 import { getSchema, getSchemas } from './schemas.ts';
 import { cancelReplay, getLogic, getReplay, getReplays, pauseReplay, postReplay, resumeReplay } from './replays.ts';
+import { getQuality, getRollups } from './quality.ts';
+import {
+  discardQuarantined,
+  getQuarantine,
+  getQuarantinedContent,
+  getReevaluation,
+  reevaluate,
+  releaseQuarantined,
+} from './quarantine.ts';
+import { getCallTranscript, getChatTranscript } from './transcripts.ts';
 import { postScreenshot } from './screenshots.ts';
 
 /** Every route that needs a key: what the server mounts, the OpenAPI document describes and the tests walk through. */
@@ -48,4 +58,14 @@ export const ROUTES: readonly RouteSpec[] = [
   pauseReplay,
   resumeReplay,
   cancelReplay,
+  getChatTranscript,
+  getCallTranscript,
+  getQuarantine,
+  getQuarantinedContent,
+  releaseQuarantined,
+  discardQuarantined,
+  reevaluate,
+  getReevaluation,
+  getQuality,
+  getRollups,
 ];

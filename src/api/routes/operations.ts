@@ -7,6 +7,7 @@ import { findTombstone } from '../../db/tombstones.ts';
 import { DIALS, DIAL_NAMES, isDialName } from '../../domain/dials.ts';
 import { EarshotError, invalidField } from '../../domain/errors.ts';
 import { FRESHNESS_BUDGET_MS, stageTimes as stagesOf } from '../../domain/freshness.ts';
+import { latenessOf } from '../../domain/late.ts';
 import { route } from '../route.ts';
 import { modality, stageTimes, state, time, uuid } from '../schemas.ts';
 
@@ -25,6 +26,8 @@ export const getInteraction = route({
     reason: z.string().nullable(),
     degraded: z.array(z.string()),
     stamps: z.record(z.string(), time.nullable()),
+    late: z.boolean(),
+    lateByMs: z.number().nullable(),
     freshness: stageTimes,
     modelMs: z.number(),
     artifacts: z.array(z.looseObject({ artifactId: uuid, kind: z.string(), state: z.string() })),
@@ -50,6 +53,7 @@ export const getInteraction = route({
       reason: row.reason,
       degraded: row.degraded,
       stamps,
+      ...latenessOf(row.captured_at, row.accepted_at, deps.dials.get('late.after_ms')),
       freshness: stagesOf(stamps),
       modelMs: row.artifacts.reduce((sum, { modelMs }) => sum + modelMs, 0),
       artifacts: row.artifacts,
@@ -69,6 +73,8 @@ async function erasedInteraction(reader: Queryable, tenant: string, interactionI
     reason: `erasure ${tombstone.erasure_id}`,
     degraded: [],
     stamps: { erasedAt: tombstone.erased_at },
+    late: false,
+    lateByMs: null,
     freshness: { ingestMs: null, streamMs: null, transformMs: null, indexMs: null, totalMs: null },
     modelMs: 0,
     artifacts: [],
@@ -97,6 +103,7 @@ export const getFreshness = route({
         modality,
         count: z.int(),
         waiting: z.int(),
+        late: z.object({ count: z.int(), ingest: percentiles }),
         oldestWaitingMs: z.number().nullable(),
         budgetMs: z.number(),
         withinBudget: z.boolean().nullable(),
@@ -110,7 +117,12 @@ export const getFreshness = route({
   handle: async ({ deps, caller: { tenant }, query }) => {
     const window = String(query['window']);
     const windowMs = Number(window.slice(0, -1)) * UNITS[window.slice(-1)]!;
-    const rows = await freshnessWithin(deps.database.forTenant(tenant).reader, tenant, windowMs);
+    const rows = await freshnessWithin(
+      deps.database.forTenant(tenant).reader,
+      tenant,
+      windowMs,
+      deps.dials.get('late.after_ms'),
+    );
     const medians = rows.flatMap(({ total }) => total?.[0] ?? []);
     return {
       window,
@@ -129,6 +141,7 @@ function describeFreshness(row: FreshnessRow) {
     modality: row.modality,
     count: row.count,
     waiting: row.waiting,
+    late: { count: row.late, ingest: named(row.late_ingest) },
     oldestWaitingMs: row.oldest_waiting_ms,
     budgetMs,
     withinBudget: row.total === null ? null : row.total[2] <= budgetMs,

@@ -1,0 +1,14 @@
+import type { Place } from './interaction.ts';
+
+/** What the times of a record's passages count from. */
+export interface TimeOrigin {
+  readonly captured_at: Date;
+  /** When the call of a recording began; null for others. */
+  readonly session_started_at: Date | null;
+}
+
+/** When something was said or shown: the end of its passage in a call, else the time of capture. */
+export function eventTimeOf({ captured_at, session_started_at }: TimeOrigin, place: Place): Date {
+  if (place.kind !== 'time') return captured_at;
+  return new Date((session_started_at ?? captured_at).getTime() + place.endMs);
+}

@@ -1,0 +1,14 @@
+import type { QuarantineRef } from '../src/domain/activities.ts';
+import { indexReleased } from './index-released.ts';
+import { quality } from './proxies.ts';
+
+/**
+ * Carries out an operator's decision on what was held back: puts it into service and makes it reachable, or puts it
+ * aside for good. What it needs to know is in the database.
+ */
+export async function decideQuarantined(ref: QuarantineRef): Promise<{ readonly served: boolean }> {
+  const toIndex = await quality('carry out the decision').applyDecision(ref);
+  const served = toIndex && (await indexReleased(ref));
+  await quality('close').closeDecision(ref);
+  return { served };
+}
