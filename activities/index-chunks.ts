@@ -38,7 +38,13 @@ async function indexArtifacts(
   const db = deps.database.forTenant(tenant).app;
   const version = deps.indexVersions.live();
   const chunks = await chunksToEmbed(db, tenant, artifactIds, version.index_version);
-  const { written } = await embedAndStore(deps, tenant, version, chunks, null, signal);
+  const { written, rejected } = await embedAndStore(deps, tenant, version, chunks, null, signal);
+  if (rejected.length > 0) {
+    throw new EarshotError(
+      'model_rejected',
+      `${rejected.length} of ${chunks.length} chunks of record ${interactionId}`,
+    );
+  }
   if (chunks.length > 0 && written.length === 0) {
     throw new EarshotError('erased', `record ${interactionId} was captured before its customer's erasure`);
   }

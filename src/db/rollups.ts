@@ -159,7 +159,7 @@ export async function writeWindow(db: Queryable, window: ComputedWindow): Promis
       update rollup_hour set
         counts = coalesce($4::jsonb, counts),
         revision = revision + ($4 is not null)::integer,
-        computed_at = clock_timestamp(),
+        computed_at = case when $4 is null then computed_at else clock_timestamp() end,
         closed_at = case when $5 then coalesce(closed_at, clock_timestamp()) end,
         dirtied_at = case when $6 and dirtied_at is not distinct from $8::timestamptz then null else dirtied_at end
       where tenant = $1 and modality = $2 and hour = $3 and revision = $7`,

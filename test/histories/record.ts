@@ -2,7 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { RESIDUE_WORKFLOW, RETENTION_WORKFLOW } from '../../src/domain/workflows.ts';
+import { RESIDUE_WORKFLOW, RETENTION_WORKFLOW, ROLLUP_WORKFLOW } from '../../src/domain/workflows.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, erase, requestErasure } from '../support/erasures.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
@@ -114,6 +114,41 @@ it('records an erasure, one that is cancelled, one that a hold refuses at its en
   await keep('retention/one', run.workflowId);
   const night = await earshot.temporal.start(RESIDUE_WORKFLOW, { workflowId: 'night', taskQueue: 'batch', args: [] });
   await keep('residue-window/closed', night.workflowId);
+});
+
+it('records a release, a discard, a release that the model refuses, a look at the past and a run over the windows', async () => {
+  const held = async (callId: string) => {
+    const change = (answer: { segments: object[] }) => ({
+      ...answer,
+      segments: answer.segments.map((segment) => ({ ...segment, avg_logprob: -3 })),
+    });
+    models.fail('transcriptions', { kind: 'change', change });
+    const sound = tone(3, [1], 8_000 + callId.length);
+    const { body } = await earshot.upload('/v1/calls', 'audio', sound, { callId, customerId: callId, startedAt });
+    const settled = await earshot.settled(body.interactionId, 'quarantined');
+    return (settled.artifacts[0] as unknown as { artifactId: string }).artifactId;
+  };
+  const decide = async (artifactId: string, decision: string) =>
+    (await earshot.request<{ workflowId: string }>('POST', `/v1/quarantine/${artifactId}/${decision}`)).body.workflowId;
+  await keep('decide-quarantined/released', await decide(await held('to-release'), 'release'));
+  await keep('decide-quarantined/discarded', await decide(await held('to-discard'), 'discard'));
+  const refused = await held('to-refuse');
+  models.failAlways('embeddings', { kind: 'status', status: 400 });
+  models.transcript = 'words that no model has seen';
+  await earshot.database.query(`update artifact set content = jsonb_set(content, '{0,text}', '"unseen words"') where artifact_id = $1`, [refused]);
+  await keep('decide-quarantined/refused', await decide(refused, 'release'));
+  models.heal();
+  await held('to-let-go');
+  const sure = await call('sure', 4);
+  await earshot.settled(sure.body.interactionId, 'reachable');
+  const reevaluate = async () =>
+    (await earshot.request<{ workflowId: string }>('POST', '/v1/quarantine/reevaluate', {})).body.workflowId;
+  await setDial('quality.min_speech_confidence', 0.9);
+  await keep('reevaluate-quality/held-back', await reevaluate());
+  await setDial('quality.min_speech_confidence', 0);
+  await keep('reevaluate-quality/released', await reevaluate());
+  const run = await earshot.temporal.start(ROLLUP_WORKFLOW, { workflowId: 'rollup', taskQueue: 'batch', args: [] });
+  await keep('rollup/one', run.workflowId);
 });
 
 async function setDial(name: string, value: number): Promise<void> {

@@ -21,9 +21,12 @@ describe('a recorded history replays with the workflow code of today', () => {
       new Set([
         'call',
         'conversation',
+        'decide-quarantined',
         'erase-customer',
+        'reevaluate-quality',
         'residue-window',
         'retention',
+        'rollup',
         'screenshot',
         'verify-erasure',
       ]),
