@@ -1,5 +1,6 @@
 import { findRecordFacts } from '../src/db/quality.ts';
 import { checkQuality, type Evidence, type QuarantineReason, type Thresholds } from '../src/domain/quality.ts';
+import { leastConfidence, thresholdsOf } from '../src/domain/quality-thresholds.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
 /** What is judged: a recognition, before its record's facts are looked up. */
@@ -30,29 +31,9 @@ export async function judgeAgain(
 async function outcomes(
   deps: ActivityDependencies,
   { tenant, interactionId, ...evidence }: Recognised,
-  minConfidence: Thresholds['minConfidence'] = leastConfidence(deps),
+  minConfidence: Thresholds['minConfidence'] = leastConfidence(deps.dials),
 ) {
   const window = deps.dials.get('quality.duplicate_window_ms');
   const record = await findRecordFacts(deps.database.forTenant(tenant).app, tenant, interactionId, window);
-  return checkQuality({ ...evidence, record }, { ...thresholds(deps), minConfidence });
-}
-
-/** τ by what is recognised, as the dials stand. */
-export function leastConfidence({ dials }: Pick<ActivityDependencies, 'dials'>): Thresholds['minConfidence'] {
-  return {
-    transcript: dials.get('quality.min_speech_confidence'),
-    screen_text: dials.get('quality.min_screen_text_confidence'),
-    caption: dials.get('quality.min_caption_confidence'),
-  };
-}
-
-function thresholds({ dials, languages }: ActivityDependencies): Omit<Thresholds, 'minConfidence'> {
-  return {
-    languages,
-    languageMinCharacters: dials.get('quality.language_min_characters'),
-    maxWordsPerSecond: dials.get('quality.max_words_per_second'),
-    durationExcessMaxMs: dials.get('quality.duration_excess_max_ms'),
-    recordedShareMin: dials.get('quality.recorded_share_min'),
-    clockSkewMaxMs: dials.get('quality.clock_skew_max_ms'),
-  };
+  return checkQuality({ ...evidence, record }, { ...thresholdsOf(deps.dials, deps.languages), minConfidence });
 }

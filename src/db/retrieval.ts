@@ -32,6 +32,8 @@ export interface CandidateRow {
   readonly sealed_payload: Buffer;
   readonly author: string | null;
   readonly event_time: Date;
+  /** When the call of a segment began, as far as is known; null for others. */
+  readonly session_started_at: Date | null;
   readonly place: Place;
   readonly confidence: number;
   readonly artifact_id: string;
@@ -78,7 +80,10 @@ const fusedRows = (version: number): string => `
     (rank() over (order by c.event_time desc))::integer as recency_rank,
     c.modality, c.interaction_id, c.customer_key, i.sealed_payload, c.author, c.event_time, c.place, c.confidence,
     c.artifact_id, a.kind, a.model, a.model_version, a.redactor_version, c.chunker_version, f.degraded,
-    f.captured_at, f.accepted_at, f.picked_up_at, f.text_reachable_at, e.embedded_at, e.reachable_at
+    f.captured_at, f.accepted_at, f.picked_up_at, f.text_reachable_at, e.embedded_at, e.reachable_at,
+    case when i.segment_index is not null then (
+      select min(o.started_at) from interaction o where o.tenant = $1 and o.session_id = i.session_id
+    ) end as session_started_at
   from candidate
   join chunk c on c.tenant = $1 and c.chunk_id = candidate.chunk_id
   join artifact a on a.tenant = $1 and a.artifact_id = c.artifact_id

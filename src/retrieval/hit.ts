@@ -2,6 +2,7 @@ import type { IndexVersionRow } from '../db/index-versions.ts';
 import type { CandidateRow } from '../db/retrieval.ts';
 import { EarshotError } from '../domain/errors.ts';
 import { stageTimes, type StageTimes } from '../domain/freshness.ts';
+import { placeInCall } from '../domain/event-time.ts';
 import { latenessOf } from '../domain/late.ts';
 import type { Modality, Place } from '../domain/interaction.ts';
 import { externalIdOf, payloadContext, type CapturedPayload } from '../domain/payload.ts';
@@ -59,7 +60,7 @@ export async function describeHit(
     capturedAt: row.captured_at,
     acceptedAt: row.accepted_at,
     late: latenessOf(row.captured_at, row.accepted_at, lateAfterMs).late,
-    place: row.place,
+    place: placeInCall(row.place, row.event_time, row.session_started_at),
     confidence: row.confidence,
     lineageId: row.chunk_id,
     models: {

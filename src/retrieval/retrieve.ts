@@ -71,13 +71,16 @@ export async function retrieve(deps: RetrievalDependencies, question: Question):
   const { tenant, customerKey, mode } = question;
   const database = deps.database.forTenant(tenant);
   const version = await liveVersion(deps);
-  const [pending, newest] = await Promise.all([
+  const history = Promise.all([
     customerKey === null ? [] : listPending(database.reader, tenant, customerKey),
     newestEventTime(database.reader, tenant, customerKey),
   ]);
   // Of a customer without anything to search no model is asked: the honest answer is at hand.
-  const { results, degraded } =
-    newest === null ? { results: [], degraded: [] } : await search(deps, database, version, question);
+  const searched = customerKey === null || (await history)[1] !== null;
+  const [[pending, newest], { results, degraded }] = await Promise.all([
+    history,
+    searched ? search(deps, database, version, question) : { results: [], degraded: [] },
+  ]);
   const answer: Answer = {
     results,
     newestEventTime: newest,

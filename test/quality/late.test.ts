@@ -148,6 +148,8 @@ it('the order of a call is that of its sound, with the second of each segment an
     ['This is segment 0.', 0],
     ['This is segment 2.', 60_000],
   ]);
+  const { results } = await earshot.retrieve({ query: 'This is segment 2', customerId: 'caller', k: 1 });
+  expect(results[0]!.place).toEqual(parts.passages[1]!.place);
   expect(parts.gaps).toEqual([
     { of: 'segment', from: 1, to: 1 },
     { of: 'segment', from: 3, to: 3 },

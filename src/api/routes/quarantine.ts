@@ -4,6 +4,7 @@ import { decide, findContent, listHeldBack, type Decision, type HeldBackRow } fr
 import { countMoves, findReevaluation, openReevaluation, type ReevaluationRow } from '../../db/reevaluations.ts';
 import { EarshotError, invalidField } from '../../domain/errors.ts';
 import { QUALITY_CHECKS } from '../../domain/quality.ts';
+import { leastConfidence } from '../../domain/quality-thresholds.ts';
 import { quarantineWorkflowId, reevaluationWorkflowId } from '../../domain/workflows.ts';
 import { errorForLog } from '../../observe/log.ts';
 import { startDecision, startReevaluation } from '../../temporal/start-quality.ts';
@@ -201,7 +202,7 @@ export const reevaluate = route({
   status: 202,
   answer: z.union([reevaluation, dryRunAnswer]),
   handle: async ({ deps, caller: { tenant, keyName }, body: { modality: only = null, dryRun } }) => {
-    const thresholds = leastConfidence(deps);
+    const thresholds = leastConfidence(deps.dials);
     const { app, reader } = deps.database.forTenant(tenant);
     if (dryRun) {
       const { checked, release, hold_back: holdBack } = await countMoves(reader, tenant, thresholds, only);
@@ -216,14 +217,6 @@ export const reevaluate = route({
     return describeReevaluation(opened);
   },
 });
-
-function leastConfidence({ dials }: ApiDependencies) {
-  return {
-    transcript: dials.get('quality.min_speech_confidence'),
-    screen_text: dials.get('quality.min_screen_text_confidence'),
-    caption: dials.get('quality.min_caption_confidence'),
-  };
-}
 
 export const getReevaluation = route({
   method: 'get',

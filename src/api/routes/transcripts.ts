@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { readTranscript, transcriptState, type TranscriptRow } from '../../db/transcripts.ts';
 import { EarshotError } from '../../domain/errors.ts';
-import type { Channel, Place } from '../../domain/interaction.ts';
+import { placeInCall } from '../../domain/event-time.ts';
+import type { Channel } from '../../domain/interaction.ts';
 import { latenessOf } from '../../domain/late.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { route } from '../route.ts';
@@ -107,7 +108,7 @@ function describe(row: TranscriptRow, lateAfterMs: number) {
     modality: row.modality,
     author: row.author,
     text: row.text,
-    place: placeInCall(row),
+    place: placeInCall(row.place, row.event_time, row.session_started_at),
     confidence: row.confidence,
     sequence: row.sequence,
     segmentIndex: row.segment_index,
@@ -117,14 +118,4 @@ function describe(row: TranscriptRow, lateAfterMs: number) {
     searchableAt: row.text_reachable_at,
     ...latenessOf(row.captured_at, row.accepted_at, lateAfterMs),
   };
-}
-
-/**
- * A segment that came before an earlier one was placed when the beginning of its call was not known: its time within
- * the call is told from its event time, which is its end, and from the beginning as it is known now.
- */
-function placeInCall({ place: kept, event_time: eventTime, session_started_at: begun }: TranscriptRow): Place {
-  if (kept.kind !== 'time' || begun === null) return kept;
-  const endMs = eventTime.getTime() - begun.getTime();
-  return { kind: 'time', startMs: endMs - (kept.endMs - kept.startMs), endMs };
 }
