@@ -102,7 +102,7 @@ export function remaking(taskQueue: TaskQueue, summary: string): RemakeActivitie
   return proxyActivities<RemakeActivities>({
     taskQueue,
     startToCloseTimeout: '12h',
-    heartbeatTimeout: '30s',
+    heartbeatTimeout: '15s',
     retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m', maximumAttempts: REMAKE_ATTEMPTS },
     priority: LAST,
     summary,
