@@ -92,7 +92,8 @@ async function collectBatch(
   const db = deps.database.forTenant(tenant).app;
   const limit = deps.dials.get('chat.batch_max_messages');
   const windowMs = deps.dials.get('chat.batch_window_ms');
-  const take = () => takeMessages(db, tenant, sessionId, limit);
+  const version = deps.indexVersions.live().index_version;
+  const take = () => takeMessages(db, tenant, sessionId, limit, version);
   const batch = await take();
   if (batch !== undefined && batch.waiting >= limit) return { batch, closedBy: 'size' };
   if (first || batch === undefined || batch.waiting === 0) return { batch, closedBy: first ? 'first' : 'time' };
@@ -118,8 +119,11 @@ export async function embedAndStore(
   pickedUpAt: Date | null,
   signal: AbortSignal,
 ): Promise<Embedded> {
-  const { embedded, rejected } = await embedEach(deps.embeddings.of(version), chunks, signal);
-  if (embedded.length === 0) return { written: [], rejected };
+  const known = chunks.flatMap((chunk) => (chunk.known_vector === null ? [] : [{ chunk, vector: chunk.known_vector }]));
+  deps.metrics.modelCallsSpared.inc({ kind: 'embedding' }, known.length);
+  const unknown = chunks.filter(({ known_vector }) => known_vector === null);
+  const { embedded, rejected } = await embedEach(deps.embeddings.of(version), tenant, unknown, signal);
+  if (embedded.length + known.length === 0) return { written: [], rejected };
   const written = await storeEmbeddings(deps.database.forTenant(tenant).app, {
     tenant,
     indexVersion: version.index_version,
@@ -129,7 +133,7 @@ export async function embedAndStore(
     lineageDepth: deps.dials.get('lineage.depth'),
     ...currentRun(),
     pickedUpAt,
-    rows: embedded.map(({ chunk, vector }) => ({
+    rows: [...known, ...embedded].map(({ chunk, vector }) => ({
       chunkId: chunk.chunk_id,
       embeddingId: embeddingIdOf(chunk.chunk_id, version.index_version),
       vector,
@@ -139,7 +143,7 @@ export async function embedAndStore(
 }
 
 /** One request for all; when the endpoint refuses it, one for each, so that one bad text fails alone. */
-async function embedEach(model: EmbeddingModel, chunks: readonly ChunkToEmbed[], signal: AbortSignal) {
+async function embedEach(model: EmbeddingModel, tenant: string, chunks: readonly ChunkToEmbed[], signal: AbortSignal) {
   const embedded: { chunk: ChunkToEmbed; vector: readonly number[] }[] = [];
   const rejected: ChunkToEmbed[] = [];
   const embedAll = async (some: readonly ChunkToEmbed[]): Promise<void> => {
@@ -148,6 +152,7 @@ async function embedEach(model: EmbeddingModel, chunks: readonly ChunkToEmbed[],
       const vectors = await model.embed(
         some.map(({ text }) => text),
         signal,
+        `${tenant}/${some[0]!.customer_key}`,
       );
       some.forEach((chunk, index) => embedded.push({ chunk, vector: vectors[index]! }));
     } catch (error) {

@@ -14,6 +14,7 @@ import { rawObjectKey } from '../src/raw-store/object-key.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { currentRun } from './heartbeat.ts';
 import { judgeRecognised } from './judge.ts';
+import { answerForSameContent } from './same-content.ts';
 import { settleRecords } from './settle.ts';
 
 /** One recognition of one record by one model. */
@@ -94,8 +95,15 @@ export async function recogniseStep(
   }
   const record = await loadRecord(deps, tenant, interactionId);
   const paidFor = { name: objectOf(tenant, record, objectName), earlier: making.kept };
-  const { recognition, sealedObject } = await paidOnce(deps, tenant, record, paidFor, signal, async () =>
-    step.recognise(record, await loadSource(deps, tenant, record, signal)),
+  const { recognition, sealedObject } = await paidOnce(
+    deps,
+    tenant,
+    record,
+    paidFor,
+    signal,
+    async () =>
+      (await answerForSameContent(deps, step, record, signal)) ??
+      step.recognise(record, await loadSource(deps, tenant, record, signal)),
   );
   const made = { record, artifactId, sealedObject, parameters, recognition };
   return storeRecognition(deps, step, made, making, signal);

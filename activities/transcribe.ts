@@ -2,12 +2,13 @@ import type { AudioActivities, AudioPiece, InteractionRef, PieceRequest } from '
 import { loudness, splitAtPauses } from '../src/domain/audio-split.ts';
 import { EarshotError } from '../src/domain/errors.ts';
 import { NO_PROMPT } from '../src/domain/logic.ts';
-import type { Passage } from '../src/domain/transcript.ts';
+import { movedBy } from '../src/domain/transcript.ts';
 import { parseWav, sliceWav } from '../src/domain/wav.ts';
 import { findRecord, setPieces, type RecordRow } from '../src/db/artifacts.ts';
 import type { SpeechModel } from '../src/models/ports.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { withHeartbeat } from './heartbeat.ts';
+import { offsetInCall } from './offset-in-call.ts';
 import { loadSource, recogniseStep, type RecognitionStep } from './recognise.ts';
 
 /** Speech recognition, on its own queue. */
@@ -68,22 +69,11 @@ export function transcription(
       const extension = record.media_type.split('/')[1]?.replace(/^(x-|vnd\.)/, '') ?? 'wav';
       const recognition = await speech.transcribe(audio, `piece.${EXTENSIONS[extension] ?? extension}`, signal);
       deps.metrics.modelCalls.observe({ model: speech.model, kind: 'transcript' }, recognition.modelMs / 1000);
-      const offset = piece.startMs + offsetInCall(record);
-      return { ...recognition, passages: recognition.passages.map((passage) => shifted(passage, offset)) };
+      const originMs = offsetInCall(record);
+      return { ...movedBy(recognition, piece.startMs + originMs), originMs };
     },
   };
 }
 
 /** File extensions by which transcription endpoints know formats whose media subtype differs. */
 const EXTENSIONS: Readonly<Record<string, string>> = { wave: 'wav', mpeg: 'mp3', opus: 'ogg', m4a: 'm4a', mp4: 'm4a' };
-
-/** A segment's places count from the start of its call. */
-function offsetInCall({ started_at, session_started_at }: RecordRow): number {
-  return started_at === null || session_started_at === null ? 0 : started_at.getTime() - session_started_at.getTime();
-}
-
-function shifted(passage: Passage, offsetMs: number): Passage {
-  const { place } = passage;
-  if (place.kind !== 'time') return passage;
-  return { ...passage, place: { kind: 'time', startMs: place.startMs + offsetMs, endMs: place.endMs + offsetMs } };
-}

@@ -1,15 +1,13 @@
 import { chunksToEmbed } from '../../src/db/embeddings.ts';
 import type { IndexVersionRow } from '../../src/db/index-versions.ts';
-import { copyVectors, countUnindexed } from '../../src/db/replaced-artifacts.ts';
+import { countUnindexed } from '../../src/db/replaced-artifacts.ts';
 import { EarshotError } from '../../src/domain/errors.ts';
-import { embeddingIdOf } from '../../src/domain/ids.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
-import { currentRun } from '../heartbeat.ts';
 import { embedAndStore } from '../index-chunks.ts';
 
 /**
- * Gives the chunks of artifacts a vector in an index version where they have none: that of an equal text of the record,
- * else one from the model; then asks the readers whether all can be searched. Answers how many were given.
+ * Gives the chunks of artifacts a vector in an index version where they have none: that of an equal text of the
+ * customer, else one from the model; then asks the readers whether all can be searched. Answers how many were given.
  *
  * @throws EarshotError `erased`, `model_rejected`, `not_reachable`.
  */
@@ -21,17 +19,12 @@ export async function giveVectors(
   signal: AbortSignal,
 ): Promise<number> {
   const { app, reader } = deps.database.forTenant(tenant);
-  const { index_version: indexVersion, model } = version;
+  const { index_version: indexVersion } = version;
   const lacking = await chunksToEmbed(app, tenant, artifactIds, indexVersion);
   if (lacking.length === 0) return 0;
-  await copyVectors(app, {
-    ...{ tenant, indexVersion, model, codeVersion: deps.codeVersion, ...currentRun() },
-    chunks: lacking.map(({ chunk_id: chunkId }) => ({ chunkId, embeddingId: embeddingIdOf(chunkId, indexVersion) })),
-  });
-  const unknown = await chunksToEmbed(app, tenant, artifactIds, indexVersion);
-  const { written, rejected } = await embedAndStore(deps, tenant, version, unknown, null, signal);
+  const { written, rejected } = await embedAndStore(deps, tenant, version, lacking, null, signal);
   if (rejected.length > 0) throw new EarshotError('model_rejected', `${rejected.length} chunks cannot be embedded`);
-  if (unknown.length > written.length) throw new EarshotError('erased', 'the fence refused the vectors of a record');
+  if (lacking.length > written.length) throw new EarshotError('erased', 'the fence refused the vectors of a record');
   const unindexed = await countUnindexed(reader, tenant, artifactIds, indexVersion);
   if (unindexed > 0) throw new EarshotError('not_reachable', `${unindexed} chunks were given no usable vector`);
   return lacking.length;

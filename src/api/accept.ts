@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { acceptInteraction, findBodyHash, findRawObject, type NewInteraction } from '../db/intake.ts';
 import { EarshotError } from '../domain/errors.ts';
 import { workflowIdOf } from '../domain/ids.ts';
@@ -82,22 +83,27 @@ interface Identity extends Accepted {
   readonly sessionId: string;
   readonly customerKey: string;
   readonly bodyHash: string;
+  readonly contentHash: string | null;
 }
 
-function identify({ ids }: ApiDependencies, record: CapturedRecord): Identity {
-  const { tenant, payload, kind } = record;
+function identify(deps: ApiDependencies, record: CapturedRecord): Identity {
+  const { ids } = deps;
+  const { tenant, payload, kind, media } = record;
+  const customerKey = ids.customerKey(tenant, payload.customerId);
+  const sha256 = media === undefined ? undefined : createHash('sha256').update(media.bytes).digest('hex');
   const sessionId = ids.sessionId(tenant, payload.channel, record.sessionName);
   return {
     tenant,
     sessionId,
     workflowId: workflowIdOf(payload.channel, sessionId),
-    customerKey: ids.customerKey(tenant, payload.customerId),
+    customerKey,
     interactionId: ids.interactionId(tenant, kind, record.idempotencyKey),
     bodyHash: ids.bodyHash([
       JSON.stringify(payload),
       record.segmentIndex ?? '',
-      ...(record.media === undefined ? [] : [record.media.bytes]),
+      ...(sha256 === undefined ? [] : [sha256]),
     ]),
+    contentHash: contentHashOf(deps, record, customerKey, sha256),
   };
 }
 
@@ -130,7 +136,6 @@ async function sealRecord(deps: ApiDependencies, record: CapturedRecord, identit
     ...identity,
     channel: payload.channel,
     modality: MODALITY_OF[payload.channel],
-    contentHash: contentHashOf(deps, record, customerKey),
     sequence: record.sequence ?? null,
     duplicateWindowMs: deps.dials.get('quality.duplicate_window_ms'),
     segmentIndex: record.segmentIndex ?? null,
@@ -154,10 +159,11 @@ async function sealRecord(deps: ApiDependencies, record: CapturedRecord, identit
 /** Of sound and pictures, and of what a customer wrote at length: agents and bots paste the same words every day. */
 function contentHashOf(
   { ids, dials }: ApiDependencies,
-  { tenant, payload, media }: CapturedRecord,
+  { tenant, payload }: CapturedRecord,
   customerKey: string,
+  sha256: string | undefined,
 ): string | null {
-  if (media !== undefined) return ids.contentHash(tenant, customerKey, media.bytes);
+  if (sha256 !== undefined) return ids.contentHash(tenant, customerKey, sha256);
   if (payload.channel !== 'chat' || payload.author !== 'customer') return null;
   const text = payload.text.trim();
   return text.length < dials.get('quality.duplicate_min_characters')

@@ -179,6 +179,8 @@ export interface RecordRow {
   readonly sealed_payload: Buffer;
   readonly raw_object: string | null;
   readonly raw_bytes: number | null;
+  /** Equal for records of one customer with the same uploaded bytes; null without bytes. */
+  readonly content_hash: string | null;
   readonly media_type: string;
   readonly duration_ms: number | null;
   readonly segment_index: number | null;
@@ -191,8 +193,8 @@ export async function findRecord(db: Queryable, tenant: string, interactionId: s
   const statement = {
     name: 'find_record',
     text: `
-      select interaction_id, customer_key, modality, captured_at, key_generation, sealed_payload, raw_object, raw_bytes::integer,
-        media_type, duration_ms, segment_index, started_at,
+      select interaction_id, customer_key, modality, captured_at, key_generation, sealed_payload, raw_object,
+        raw_bytes::integer, content_hash, media_type, duration_ms, segment_index, started_at,
         (select min(started_at) from interaction s where s.tenant = i.tenant and s.session_id = i.session_id)
           as session_started_at
       from interaction i

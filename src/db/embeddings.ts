@@ -1,12 +1,16 @@
 import { tracesEveryStep } from './lineage.ts';
 import { only, run, type Queryable } from './pools.ts';
+import { knownVector } from './known-vector.ts';
 import { servedBy } from './served.ts';
 
 /** A chunk that has no vector in an index version yet. */
 export interface ChunkToEmbed {
   readonly chunk_id: string;
   readonly interaction_id: string;
+  readonly customer_key: string;
   readonly text: string;
+  /** The vector, in pgvector's text form, that the version has of the same text of the same customer; else null. */
+  readonly known_vector: string | null;
 }
 
 /** Chunks of the given artifacts that lack a vector, in reading order. */
@@ -19,8 +23,9 @@ export async function chunksToEmbed(
   const statement = {
     name: 'chunks_to_embed',
     text: `
-      select c.chunk_id, c.interaction_id, c.text
+      select c.chunk_id, c.interaction_id, c.customer_key, c.text, known.vector as known_vector
       from chunk c
+      ${knownVector('$3')}
       where c.tenant = $1 and c.artifact_id = any($2::uuid[])
         and not exists (
           select from embedding e
@@ -52,6 +57,7 @@ interface MessageBatchRow {
   readonly interaction_id: string | null;
   readonly chunk_id: string | null;
   readonly text: string | null;
+  readonly known_vector: string | null;
 }
 
 /**
@@ -63,6 +69,7 @@ export async function takeMessages(
   tenant: string,
   sessionId: string,
   limit: number,
+  indexVersion: number,
 ): Promise<MessageBatch | undefined> {
   const statement = {
     name: 'take_messages',
@@ -79,14 +86,15 @@ export async function takeMessages(
         (select count(*)::integer from waiting) as waiting,
         (select extract(epoch from clock_timestamp() - min(accepted_at)) * 1000 from waiting)::float8 as oldest_ms,
         clock_timestamp() as picked_up_at,
-        batch.interaction_id, c.chunk_id, c.text
+        batch.interaction_id, c.chunk_id, c.text, known.vector as known_vector
       from session s
       left join batch on true
       left join chunk c on c.tenant = $1 and c.interaction_id = batch.interaction_id
+      ${knownVector('$4')}
       where s.tenant = $1 and s.session_id = $2::uuid
       order by batch.captured_at, batch.interaction_id, c.ordinal`,
   };
-  const rows = await run<MessageBatchRow>(db, statement, [tenant, sessionId, limit]);
+  const rows = await run<MessageBatchRow>(db, statement, [tenant, sessionId, limit, indexVersion]);
   const [first] = rows;
   if (first === undefined) return undefined;
   return {
@@ -116,7 +124,8 @@ export interface NewEmbeddings {
   readonly rows: readonly {
     readonly chunkId: string;
     readonly embeddingId: string;
-    readonly vector: readonly number[];
+    /** Numbers, or pgvector's text form of them. */
+    readonly vector: readonly number[] | string;
   }[];
 }
 
@@ -188,8 +197,8 @@ export async function storeEmbeddings(db: Queryable, embeddings: NewEmbeddings):
 }
 
 /** pgvector's text form. */
-export function vectorLiteral(vector: readonly number[]): string {
-  return `[${vector.join(',')}]`;
+export function vectorLiteral(vector: readonly number[] | string): string {
+  return typeof vector === 'string' ? vector : `[${vector.join(',')}]`;
 }
 
 /** A session to put to sleep once its batch is settled, if nothing arrived since. */

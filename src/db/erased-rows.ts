@@ -18,6 +18,8 @@ const RECORD_TABLES = {
   artifact: 'delete from artifact where tenant = $1 and interaction_id = any($2::uuid[])',
   lineage_edge: 'delete from lineage_edge where tenant = $1 and interaction_id = any($2::uuid[])',
   replay_failure: 'delete from replay_failure where tenant = $1 and interaction_id = any($2::uuid[])',
+  media_view: 'delete from media_view where tenant = $1 and interaction_id = any($2::uuid[])',
+  redacted_media: 'delete from redacted_media where tenant = $1 and interaction_id = any($2::uuid[])',
   freshness: 'delete from freshness where tenant = $1 and interaction_id = any($2::uuid[])',
   interaction: 'delete from interaction where tenant = $1 and interaction_id = any($2::uuid[])',
 } as const;

@@ -20,6 +20,8 @@ const VACUUMED_TABLES = [
   'retrieval',
   'retrieval_hit',
   'data_key',
+  'redacted_media',
+  'media_view',
 ];
 
 export interface Residue extends ResidueReport {

@@ -4,6 +4,8 @@ export interface RetrievalRecord {
   readonly tenant: string;
   readonly retrievalId: string;
   readonly customerKey: string | null;
+  /** Name of the API key that asked. */
+  readonly askedBy: string;
   readonly sealedQuery: Uint8Array | null;
   /** Of the data key that sealed the query; null without one. */
   readonly keyGeneration: number | null;
@@ -36,8 +38,8 @@ export async function recordRetrieval(db: Queryable, record: RetrievalRecord): P
         select key_generation from subject where tenant = $1 and customer_key = $3 for share
       ), asked as (
         insert into retrieval (
-          tenant, retrieval_id, customer_key, sealed_query, mode, filters, index_version, degraded, took_ms)
-        select $1, $2::uuid, $3, $4, $5, $6::jsonb, $7::integer, $8::text[], $9::real
+          tenant, retrieval_id, customer_key, sealed_query, mode, filters, index_version, degraded, took_ms, asked_by)
+        select $1, $2::uuid, $3, $4, $5, $6::jsonb, $7::integer, $8::text[], $9::real, $16
         where $15::integer is null or $15 = (select key_generation from fence)
         on conflict do nothing
         returning retrieval_id
@@ -69,6 +71,7 @@ export async function recordRetrieval(db: Queryable, record: RetrievalRecord): P
     hits.map(({ vectorRank }) => vectorRank),
     hits.map(({ reachableAt }) => reachableAt),
     record.keyGeneration,
+    record.askedBy,
   ];
   return only(await run<{ kept: boolean }>(db, statement, values)).kept;
 }

@@ -36,9 +36,12 @@ export interface KeyedIds {
   sessionId(tenant: string, channel: Channel, externalId: string): string;
   interactionId(tenant: string, route: string, idempotencyKey: string): string;
   /** Fingerprint of a request body: equal bodies give equal hashes, and the hash reveals nothing of a short text. */
-  bodyHash(parts: readonly (string | number | Uint8Array)[]): string;
-  /** Fingerprint of what one customer sent, whatever ids it came with. */
-  contentHash(tenant: string, customerKey: string, content: string | Uint8Array): string;
+  bodyHash(parts: readonly (string | number)[]): string;
+  /**
+   * Fingerprint of what one customer sent, whatever ids it came with: a text, or the SHA-256 of an upload. That of two
+   * customers gives two hashes.
+   */
+  contentHash(tenant: string, customerKey: string, content: string): string;
 }
 
 export function keyedIds(secret: Buffer): KeyedIds {
@@ -50,14 +53,9 @@ export function keyedIds(secret: Buffer): KeyedIds {
     customerKey: (tenant, customerId) => mac('customer', [tenant, customerId]).toString('hex').slice(0, 32),
     sessionId: (tenant, channel, externalId) => uuidFrom(mac('session', [tenant, channel, externalId])),
     interactionId: (tenant, route, idempotencyKey) => uuidFrom(mac('interaction', [tenant, route, idempotencyKey])),
-    bodyHash: (parts) => mac('body', parts.map(fingerprint)).toString('hex'),
-    contentHash: (tenant, customerKey, content) =>
-      mac('content', [tenant, customerKey, fingerprint(content)]).toString('hex'),
+    bodyHash: (parts) => mac('body', parts).toString('hex'),
+    contentHash: (tenant, customerKey, content) => mac('content', [tenant, customerKey, content]).toString('hex'),
   };
-}
-
-function fingerprint(part: string | number | Uint8Array): string | number {
-  return part instanceof Uint8Array ? createHash('sha256').update(part).digest('hex') : part;
 }
 
 /** `chat/<session>`, `call/<session>` or `screenshot/<session>`. */

@@ -10,6 +10,32 @@ export interface Passage {
   readonly confidence: number;
 }
 
+/** A word as a speech model heard it, in milliseconds of the call. It is never stored but sealed. */
+export interface SpokenWord {
+  readonly text: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** The same, with all times later by `ms`. */
+export function movedBy<T extends { readonly passages: readonly Passage[]; readonly words?: readonly SpokenWord[] }>(
+  heard: T,
+  ms: number,
+): T {
+  const at = <S extends { readonly startMs: number; readonly endMs: number }>(span: S): S => ({
+    ...span,
+    startMs: span.startMs + ms,
+    endMs: span.endMs + ms,
+  });
+  return {
+    ...heard,
+    passages: heard.passages.map((passage) =>
+      passage.place.kind === 'time' ? { ...passage, place: at(passage.place) } : passage,
+    ),
+    ...(heard.words === undefined ? {} : { words: heard.words.map(at) }),
+  };
+}
+
 /**
  * Probability-like confidence of a speech segment: the geometric mean of its token probabilities (`exp(avg_logprob)`,
  * as Whisper reports it), lowered by the chance that there was no speech at all.

@@ -8,16 +8,21 @@ const ENTRIES = 5_000;
 const KEPT_MS = 10 * 60_000;
 
 /**
- * Remembers vectors by the hash of their text: a step that failed to store them does not pay for them again, and the
- * same query asked twice costs one model call. Equal texts of one request are embedded once.
+ * Remembers vectors by the hash of their text and whose it is: a step that failed to store them does not pay for them
+ * again, and the same query about a customer asked twice costs one model call. Equal texts of one request are embedded
+ * once. Nobody learns, by how fast an answer comes, what was said to somebody else.
  */
 export function rememberVectors(model: EmbeddingModel): EmbeddingModel {
   const vectors = new LRUCache<string, number[]>({ max: ENTRIES, ttl: KEPT_MS });
   return {
     model: model.model,
     dimensions: model.dimensions,
-    embed: async (texts, signal) => {
-      const names = texts.map((text) => createHash('sha256').update(text).digest('base64'));
+    embed: async (texts, signal, owner = '') => {
+      const names = texts.map((text) =>
+        createHash('sha256')
+          .update(JSON.stringify([owner, text]))
+          .digest('base64'),
+      );
       const known = new Map(names.map((name) => [name, vectors.get(name)]));
       const missing = new Map(
         texts.map((text, index) => [names[index]!, text]).filter(([name]) => !known.get(name!)) as [string, string][],

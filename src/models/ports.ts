@@ -1,8 +1,12 @@
-import type { Passage } from '../domain/transcript.ts';
+import type { Passage, SpokenWord } from '../domain/transcript.ts';
 
 /** What a model answered, and with what it did: every derived row names it. */
 export interface Recognition {
   readonly passages: readonly Passage[];
+  /** Of speech, where the endpoint tells them: when each word of the passages was said. */
+  readonly words?: readonly SpokenWord[];
+  /** Of speech: how much later than the recording its call began, which all times include, in milliseconds. */
+  readonly originMs?: number;
   readonly model: string;
   readonly modelVersion: string;
   /** Wall time of the call, in milliseconds. */
@@ -38,6 +42,10 @@ export interface EmbeddingModels {
 export interface EmbeddingModel {
   readonly model: string;
   readonly dimensions: number;
-  /** One vector per text, in the order of the texts, each of `dimensions` finite numbers and a norm near 1. */
-  embed(texts: readonly string[], signal: AbortSignal): Promise<readonly number[][]>;
+  /**
+   * One vector per text, in the order of the texts, each of `dimensions` finite numbers and a norm near 1.
+   *
+   * @param owner for whom vectors may be remembered: what was embedded for one is not known to another.
+   */
+  embed(texts: readonly string[], signal: AbortSignal, owner?: string): Promise<readonly number[][]>;
 }

@@ -9,6 +9,7 @@ export interface Metrics extends QualityMetrics {
   readonly ringFailed: Counter<'channel'>;
   readonly batches: Histogram<'closed_by'>;
   readonly modelCalls: Histogram<'model' | 'kind'>;
+  readonly modelCallsSpared: Counter<'kind'>;
   readonly activityFailures: Counter<'activity' | 'code'>;
   readonly retrieval: Histogram<'mode'>;
   readonly degraded: Counter<'part'>;
@@ -63,6 +64,7 @@ export function openMetrics(): Metrics {
       buckets: seconds,
       registers,
     }),
+    modelCallsSpared: sparedCalls(registry),
     activityFailures: new Counter({
       name: 'earshot_activity_failures_total',
       help: 'Failed activity attempts.',
@@ -104,6 +106,15 @@ function replayedRecords(registry: Registry): Counter<'outcome'> {
     name: 'earshot_replayed_records_total',
     help: 'Records that a replay has gone through, by what came of it.',
     labelNames: ['outcome'],
+    registers: [registry],
+  });
+}
+
+function sparedCalls(registry: Registry): Counter<'kind'> {
+  return new Counter({
+    name: 'earshot_model_calls_spared_total',
+    help: 'Answers taken from what a model had given for the same content of the same customer.',
+    labelNames: ['kind'],
     registers: [registry],
   });
 }

@@ -16,7 +16,7 @@ export async function recordAnswer(
   question: Question,
   answer: Answer,
 ): Promise<void> {
-  const { tenant, customerKey, query, mode, k, minConfidence, modalities, from, to } = question;
+  const { tenant, customerKey, askedBy, query, mode, k, minConfidence, modalities, from, to } = question;
   const { retrievalId } = answer;
   // A customer nobody knows gets no data key from a mere question.
   const sealedQuery =
@@ -27,6 +27,7 @@ export async function recordAnswer(
     tenant,
     retrievalId,
     customerKey,
+    askedBy,
     sealedQuery,
     keyGeneration: sealedQuery === null ? null : sealedGeneration(sealedQuery),
     mode,

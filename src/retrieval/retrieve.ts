@@ -19,6 +19,8 @@ export interface Question {
   readonly tenant: string;
   readonly query: string;
   readonly customerKey: string | null;
+  /** Name of the API key that asks. */
+  readonly askedBy: string;
   readonly modalities: readonly Modality[] | null;
   readonly from: Date | null;
   readonly to: Date | null;
@@ -119,11 +121,12 @@ async function liveVersion(deps: RetrievalDependencies): Promise<IndexVersionRow
 async function queryVector(
   deps: RetrievalDependencies,
   version: IndexVersionRow,
-  { query, mode }: Question,
+  { tenant, customerKey, query, mode }: Question,
 ): Promise<{ vector: readonly number[] | null; degraded: string[] }> {
   if (mode === 'text') return { vector: null, degraded: [] };
   try {
-    const [vector] = await deps.embeddings.of(version).embed([query], AbortSignal.timeout(EMBEDDING_DEADLINE_MS));
+    const deadline = AbortSignal.timeout(EMBEDDING_DEADLINE_MS);
+    const [vector] = await deps.embeddings.of(version).embed([query], deadline, `${tenant}/${customerKey ?? ''}`);
     return { vector: vector ?? null, degraded: [] };
   } catch (error) {
     if (mode === 'vector') throw asModelError(error);

@@ -114,7 +114,7 @@ describe('the doorbell', () => {
     const accept = () => acceptInteraction(tenant.app, interactionOf({ customerKey, sessionId }), textOf('hello'));
     expect((await accept()).ring).toBe(true);
     expect((await accept()).ring).toBe(false);
-    const seen = await takeMessages(tenant.app, 'default', sessionId, 10);
+    const seen = await takeMessages(tenant.app, 'default', sessionId, 10, 1);
     expect(seen?.waiting).toBe(2);
     await accept();
     expect(await sleepUnlessRung(tenant.app, 'default', sessionId, seen!.arrivals)).toBe(false);

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { chunksToEmbed } from '../../src/db/embeddings.ts';
 import { openDatabase, type Database, type Queryable } from '../../src/db/pools.ts';
 import { retrieveCandidates } from '../../src/db/retrieval.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -83,5 +84,41 @@ describe('the plan of a retrieval', () => {
     const plan = await planOf(null);
     expect(plan).toContain('embedding_v1_hnsw');
     expect(plan).toContain('chunk_words');
+  });
+});
+
+describe('the vector of a text that a customer has sent before', () => {
+  const known = async (indexVersion: number) => {
+    const [chunk] = await owner.query<{ artifact_id: string }>('select artifact_id from chunk limit 1');
+    await owner.query(
+      `insert into chunk (tenant, chunk_id, artifact_id, interaction_id, session_id, customer_key, modality, ordinal,
+         text, place, confidence, event_time, chunker_version)
+       select tenant, gen_random_uuid(), artifact_id, interaction_id, session_id, customer_key, modality, 1, text, place,
+         1, now(), 'c'
+       from chunk where artifact_id = $1 limit 1`,
+      [chunk!.artifact_id],
+    );
+    const rows = await chunksToEmbed(app(), 'default', [chunk!.artifact_id], indexVersion);
+    return rows.map(({ known_vector }) => known_vector !== null);
+  };
+  const app = () => database.forTenant('default').app;
+
+  it('is taken from the same index version alone: a fault that a new version mends is not inherited', async () => {
+    expect(await known(1)).toContain(true);
+    expect(await known(2)).not.toContain(true);
+  });
+
+  it('is found by an index, for the processes, which are bound by row-level security', async () => {
+    let plan = '';
+    const explaining: Queryable = {
+      query: async ({ text, values }) => {
+        const { rows } = await app().query({ name: 'explain', text: `explain ${text}`, values });
+        plan = (rows as Record<string, string>[]).map((row) => row['QUERY PLAN']).join('\n');
+        return { rows: [] };
+      },
+    };
+    await chunksToEmbed(explaining, 'default', [], 1);
+    expect(plan).toMatch(/chunk_by_text on chunk k?/);
+    expect(plan).toContain('hashtextextended(');
   });
 });

@@ -130,6 +130,7 @@ export class CustomerInMotion {
       ...{ tenant: TENANT, retrievalId: randomUUID(), customerKey: this.customerKey, keyGeneration, hits },
       ...{
         sealedQuery: sealedUnder(keyGeneration),
+        askedBy: 'test',
         mode: 'hybrid',
         filters: {},
         indexVersion: 1,
@@ -146,6 +147,7 @@ export class CustomerInMotion {
       ...{
         tenant: TENANT,
         erasureId: randomUUID(),
+        askedBy: 'test',
         customerKey: this.customerKey,
         sealedReason: Buffer.from('sealed'),
       },

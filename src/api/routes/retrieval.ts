@@ -71,9 +71,10 @@ export const postRetrieve = route({
     retrievalId: uuid,
     tookMs: z.number(),
   }),
-  handle: ({ deps, caller: { tenant }, body }) =>
+  handle: ({ deps, caller: { tenant, keyName }, body }) =>
     retrieve(deps, {
       tenant,
+      askedBy: keyName,
       query: body.query,
       customerKey: body.customerId === undefined ? null : deps.ids.customerKey(tenant, body.customerId),
       modalities: body.modalities ?? null,
