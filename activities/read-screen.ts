@@ -8,6 +8,7 @@ import type { Recognition, VisionModel } from '../src/models/ports.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { recogniseStep, type RecognitionStep } from './recognise.ts';
+import { redactMedia } from './redact-media.ts';
 
 /** The two things that are recognised of a screen. */
 export type ScreenKind = 'screen_text' | 'caption';
@@ -19,6 +20,7 @@ export function visionActivities(deps: ActivityDependencies): VisionActivities {
   return {
     readScreenText: (screenshot) => read(screenshot, 'screen_text'),
     captionScreen: (screenshot) => read(screenshot, 'caption'),
+    redactPicture: (screenshot) => redactMedia(deps, screenshot),
   };
 }
 

@@ -10,11 +10,13 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { withHeartbeat } from './heartbeat.ts';
 import { offsetInCall } from './offset-in-call.ts';
 import { loadSource, recogniseStep, type RecognitionStep } from './recognise.ts';
+import { redactMedia } from './redact-media.ts';
 
 /** Speech recognition, on its own queue. */
 export function audioActivities(deps: ActivityDependencies): AudioActivities {
   return {
     planPieces: (recording) => withHeartbeat((signal) => planPieces(deps, recording, signal)),
+    redactSound: (recording) => redactMedia(deps, recording),
     transcribePiece: (request) => withHeartbeat((signal) => transcribePiece(deps, request, signal)),
   };
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { EarshotError } from './domain/errors.ts';
 
-export const SCOPES = ['channel', 'copilot', 'operator'] as const;
+export const SCOPES = ['channel', 'copilot', 'operator', 'auditor'] as const;
 export type Scope = (typeof SCOPES)[number];
 
 /** An API key as given by the operator; the process keeps only its hash. */

@@ -2,6 +2,7 @@ import { condition } from '@temporalio/workflow';
 import type { AudioPiece, AudioWorkItem, CallWork, FailureRecord } from '../src/domain/activities.ts';
 import { failureReason } from './failure.ts';
 import { audio, embedding, intake } from './proxies.ts';
+import { makeRedactedCopy } from './redacted-copy.ts';
 
 export interface CallProgress {
   readonly recordings: number;
@@ -62,6 +63,8 @@ export class CallRun {
     const pieces = await this.#plan(item);
     this.#progress = { ...this.#progress, pieces: this.#progress.pieces + pieces.length };
     await Promise.all(pieces.map((piece) => this.#piece(item, piece)));
+    const record = { tenant: this.#tenant, interactionId: item.interactionId };
+    await makeRedactedCopy(() => audio('silence what was redacted').redactSound(record));
   }
 
   async #plan({ interactionId, cut, durationMs }: AudioWorkItem): Promise<readonly AudioPiece[]> {

@@ -4,6 +4,7 @@ import { PROGRESS_QUERY, type SessionRef } from '../src/domain/workflows.ts';
 import { listenForRings } from './doorbell.ts';
 import { failureReason } from './failure.ts';
 import { embedding, intake, vision } from './proxies.ts';
+import { makeRedactedCopy } from './redacted-copy.ts';
 
 export interface ScreenshotProgress {
   readonly artifacts: number;
@@ -49,6 +50,7 @@ async function processScreenshot(record: InteractionRef): Promise<number> {
     await intake.recordFailure({ ...record, kind: 'index', piece: 0, reason: failureReason(error) });
     return 0;
   }
+  await makeRedactedCopy(() => vision('mask what was redacted').redactPicture(record));
   return artifactIds.length;
 }
 

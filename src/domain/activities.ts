@@ -80,14 +80,23 @@ export interface ArtifactResult {
   readonly confidence: number;
 }
 
+/** Whether a redacted copy of a record's media is there now; if not, none can be made of it as it is. */
+export interface RedactionResult {
+  readonly made: boolean;
+}
+
 export interface AudioActivities {
   planPieces(recording: InteractionRef): Promise<readonly AudioPiece[]>;
   transcribePiece(request: PieceRequest): Promise<ArtifactResult>;
+  /** Once all pieces are done: a copy that is silent where redaction removed something. */
+  redactSound(recording: InteractionRef): Promise<RedactionResult>;
 }
 
 export interface VisionActivities {
   readScreenText(screenshot: InteractionRef): Promise<ArtifactResult>;
   captionScreen(screenshot: InteractionRef): Promise<ArtifactResult>;
+  /** Once the text is read: a copy with what redaction removed masked. */
+  redactPicture(screenshot: InteractionRef): Promise<RedactionResult>;
 }
 
 export interface IndexArtifactsRequest extends InteractionRef {

@@ -230,6 +230,24 @@ export const DIALS = {
     max: 36_500,
     reason: 'Age at which screenshots are erased; 0 keeps them.',
   },
+  'redaction.sound_margin_ms': {
+    defaultValue: 250,
+    min: 0,
+    max: 5 * SECOND,
+    reason: 'Silence before and after a redacted word: speech models tell times of words to about a fifth of a second.',
+  },
+  'redaction.picture_margin_percent': {
+    defaultValue: 50,
+    min: 0,
+    max: 500,
+    reason: 'Of a line’s height, on either side of a masked value: where letters stand in a line is estimated.',
+  },
+  'redaction.whole_line_below_confidence': {
+    defaultValue: 0.8,
+    min: 0,
+    max: 1,
+    reason: 'A line that was read with less has its whole box masked: what was misread may stand elsewhere in it.',
+  },
   'retention.retrieval_days': {
     defaultValue: 0,
     min: 0,

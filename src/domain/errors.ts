@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'conflict'
   | 'erased'
   | 'legal_hold'
+  | 'no_redacted_copy'
   | 'not_verified'
   | 'too_large'
   | 'unsupported_format'
@@ -46,6 +47,7 @@ export const ERROR_POLICIES: Readonly<Record<ErrorCode, ErrorPolicy>> = {
   conflict: { status: 409, retryable: false, title: 'The same idempotency key came with another body' },
   erased: { status: 410, retryable: false, title: 'The record was captured before its customer was erased' },
   legal_hold: { status: 409, retryable: false, title: 'A legal hold forbids it' },
+  no_redacted_copy: { status: 409, retryable: false, title: 'There is no redacted copy, and the original is locked' },
   not_verified: { status: 503, retryable: true, title: 'What should be gone is still there' },
   too_large: { status: 413, retryable: false, title: 'The body is larger than the limit' },
   unsupported_format: { status: 415, retryable: false, title: 'The format is not supported' },

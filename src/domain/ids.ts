@@ -98,6 +98,11 @@ export function retentionErasureId(tenant: string, runId: string): string {
   return derivedId('retention', tenant, runId);
 }
 
+/** A redacted copy, by what decides how it comes out. */
+export function redactedMediaIdOf(interactionId: string, parameters: string): string {
+  return derivedId('redacted-media', interactionId, parameters);
+}
+
 /** The lineage node of one chunk's vector in one index version. */
 export function embeddingIdOf(chunkId: string, indexVersion: number): string {
   return derivedId('embedding', chunkId, indexVersion);

@@ -80,7 +80,42 @@ function formOf(format: DataView, bitsPerSample: number): SampleForm {
 /** The sound from `startMs` to `endMs` as a file of its own. */
 export function sliceWav(wav: Wav, startMs: number, endMs: number): Uint8Array {
   const at = (ms: number) => Math.min(Math.round((ms / 1000) * wav.sampleRate) * wav.frameBytes, wav.data.length);
-  const data = wav.data.subarray(at(startMs), at(endMs));
+  return wavFile(wav, wav.data.subarray(at(startMs), at(endMs)));
+}
+
+/** A stretch of time, in milliseconds. */
+export interface TimeSpan {
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/**
+ * The recording with each of the spans silent and all else as it was, sample by sample. Other chunks of the file, which
+ * may name somebody, are left out.
+ */
+export function silenceWav(wav: Wav, spans: readonly TimeSpan[]): Uint8Array {
+  const data = wav.data.slice();
+  const frames = data.length / wav.frameBytes;
+  const at = (frame: number) => Math.min(Math.max(frame, 0), frames) * wav.frameBytes;
+  for (const { startMs, endMs } of spans) {
+    const start = at(Math.floor((startMs / 1000) * wav.sampleRate));
+    data.fill(SILENCE[wav.form], start, at(Math.ceil((endMs / 1000) * wav.sampleRate)));
+  }
+  return wavFile(wav, data);
+}
+
+/** The byte that a silent sample is made of. ITU-T G.711: positive zero, as it is sent. */
+const SILENCE: Readonly<Record<SampleForm, number>> = {
+  'pcm-8': 0x80,
+  'pcm-16': 0,
+  'pcm-24': 0,
+  'pcm-32': 0,
+  'float-32': 0,
+  'mu-law': 0xff,
+  'a-law': 0xd5,
+};
+
+function wavFile(wav: Wav, data: Uint8Array): Uint8Array {
   const padding = data.length % 2;
   const file = new Uint8Array(12 + wav.format.length + 8 + data.length + padding);
   const view = new DataView(file.buffer);

@@ -21,7 +21,7 @@ import { readPayload } from '../schemas/payload.ts';
 import { everyRow } from './every-row.ts';
 import { chunkLine, lineageLine, recordLine, retrievalLine } from './lines.ts';
 import { Manifest, type ExportedKind } from './manifest.ts';
-import { extensionOf } from './media-extension.ts';
+import { extensionOf } from '../media/media-extension.ts';
 import { inPieces, joined } from './pieces.ts';
 import { unlessUnreadable, unsealedObject } from './unsealed.ts';
 import { writeZip, type ZipWriter } from './zip.ts';

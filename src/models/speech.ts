@@ -2,7 +2,7 @@ import type OpenAI from 'openai';
 import { toFile } from 'openai';
 import { z } from 'zod';
 import { EarshotError } from '../domain/errors.ts';
-import { speechConfidence, type Passage } from '../domain/transcript.ts';
+import { speechConfidence, type Passage, type SpokenWord } from '../domain/transcript.ts';
 import { callModel } from './openai-client.ts';
 import type { SpeechModel } from './ports.ts';
 
@@ -28,7 +28,14 @@ const answerShape = z.object({
   ),
 });
 
-/** Transcription of an OpenAI-compatible endpoint, in `verbose_json` with log-probabilities per segment. */
+const wordsShape = z.object({
+  words: z.array(z.object({ word: z.string(), start: z.number(), end: z.number() })).min(1),
+});
+
+/**
+ * Transcription of an OpenAI-compatible endpoint, in `verbose_json` with log-probabilities per segment, and the times of
+ * words where the endpoint tells them.
+ */
 export function openAiSpeech(client: OpenAI, model: string): SpeechModel {
   return {
     model,
@@ -39,11 +46,24 @@ export function openAiSpeech(client: OpenAI, model: string): SpeechModel {
         signal,
         async (combined) =>
           client.audio.transcriptions.create(
-            { model, file: await toFile(audio, fileName), response_format: 'verbose_json', temperature: 0 },
+            {
+              model,
+              file: await toFile(audio, fileName),
+              response_format: 'verbose_json',
+              timestamp_granularities: ['segment', 'word'],
+              temperature: 0,
+            },
             { signal: combined },
           ),
       );
-      return { passages: checkTranscript(answer), model, modelVersion: model, modelMs };
+      const words = wordsOf(answer);
+      return {
+        passages: checkTranscript(answer),
+        ...(words === undefined ? {} : { words }),
+        model,
+        modelVersion: model,
+        modelMs,
+      };
     },
   };
 }
@@ -73,6 +93,23 @@ export function checkTranscript(answer: unknown): Passage[] {
       place: { kind: 'time', startMs: Math.round(start * 1000), endMs: Math.round(end * 1000) },
       confidence: speechConfidence(avg_logprob, no_speech_prob),
     }));
+}
+
+/**
+ * When each word was said; undefined when the endpoint does not tell, or tells times that run backwards. A redacted
+ * recording is then silent for the whole segment around a value.
+ */
+export function wordsOf(answer: unknown): SpokenWord[] | undefined {
+  const parsed = wordsShape.safeParse(answer);
+  if (!parsed.success) return undefined;
+  const { words } = parsed.data;
+  const runsForward = words.every(({ start, end }, index) => start >= (words[index - 1]?.start ?? 0) && end >= start);
+  if (!runsForward) return undefined;
+  return words.map(({ word, start, end }) => ({
+    text: word,
+    startMs: Math.floor(start * 1000),
+    endMs: Math.ceil(end * 1000),
+  }));
 }
 
 /** Postgres refuses NUL in text, and no one says control characters. */

@@ -208,7 +208,7 @@ async function settingsFor(
     RAW_STORE_URL: pathToFileURL(join(folder, 'raw')).href,
     EARSHOT_MASTER_KEY: own.masterKey,
     EARSHOT_CUSTOMER_SECRET: own.customerSecret,
-    EARSHOT_API_KEYS: `${own.apiKey}:channel+copilot+operator`,
+    EARSHOT_API_KEYS: `${own.apiKey}:channel+copilot+operator+auditor`,
     PORT: env['PORT'] ?? String(await freePort(8_787)),
   };
   if (states.temporal !== undefined) {

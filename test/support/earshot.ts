@@ -124,7 +124,7 @@ export async function prepareEarshot(options: EarshotOptions = {}): Promise<Test
     DATABASE_URL: database.url,
     TEMPORAL_NAMESPACE: namespace,
     RAW_STORE_URL: pathToFileURL(join(folder, 'raw')).href,
-    EARSHOT_API_KEYS: `${API_KEY}:channel+copilot+operator`,
+    EARSHOT_API_KEYS: `${API_KEY}:channel+copilot+operator+auditor`,
     PORT: String(await freePort(0)),
     ...(options.models === undefined ? {} : { OPENAI_BASE_URL: options.models.url }),
     ...options.env,

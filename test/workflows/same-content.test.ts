@@ -60,7 +60,7 @@ async function found(customerId: string, query: string): Promise<string[]> {
 
 const vectorOf = async (interactionId: string) => {
   const rows = await earshot.database.query<{ embedding: string }>(
-    'select e.embedding::text as embedding from embedding e join chunk using (chunk_id) where interaction_id = $1',
+    'select md5(e.embedding::text) as embedding from embedding e join chunk using (chunk_id) where interaction_id = $1 order by 1',
     [interactionId],
   );
   return rows.map(({ embedding }) => embedding);
