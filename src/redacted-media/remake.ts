@@ -78,7 +78,7 @@ export async function remakeRedactedMedia(
     await deps.rawStore.delete(sealedObject, signal);
     throw new EarshotError('erased', `record ${interactionId} was captured before its customer's erasure`);
   }
-  for (const key of replaced) await deps.rawStore.delete(key, signal);
+  for (const key of replaced) if (key !== sealedObject) await deps.rawStore.delete(key, signal);
   const { media_type, customer_key } = record;
   return { media_id: mediaId, sealed_object: sealedObject, media_type, bytes: made.bytes.length, customer_key };
 }

@@ -2,6 +2,7 @@ import type { RouteSpec } from '../route.ts';
 import { postCall, postCallEnd, postSegment } from './calls.ts';
 import { endChat, postMessage } from './chats.ts';
 import { getExport } from './customers.ts';
+import { getExposures } from './exposures.ts';
 import { getMedia, getViews, postOriginalMedia, postOriginalText } from './media.ts';
 import { getDials, getFreshness, getIndexVersions, getInteraction, putDial } from './operations.ts';
 import { getImpact, getInteractionLineage, getLineage } from './lineage.ts';
@@ -73,4 +74,5 @@ export const ROUTES: readonly RouteSpec[] = [
   postOriginalMedia,
   postOriginalText,
   getViews,
+  getExposures,
 ];
