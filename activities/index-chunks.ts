@@ -39,12 +39,7 @@ async function indexArtifacts(
   const version = deps.indexVersions.live();
   const chunks = await chunksToEmbed(db, tenant, artifactIds, version.index_version);
   const { written, rejected } = await embedAndStore(deps, tenant, version, chunks, null, signal);
-  if (rejected.length > 0) {
-    throw new EarshotError(
-      'model_rejected',
-      `${rejected.length} of ${chunks.length} chunks of record ${interactionId}`,
-    );
-  }
+  if (rejected.length > 0) throw new EarshotError('model_rejected', rejected[0]!.detail);
   if (chunks.length > 0 && written.length === 0) {
     throw new EarshotError('erased', `record ${interactionId} was captured before its customer's erasure`);
   }
@@ -107,7 +102,12 @@ async function collectBatch(
 export interface Embedded {
   readonly written: readonly string[];
   /** Chunks that the model refuses, each on its own. */
-  readonly rejected: readonly ChunkToEmbed[];
+  readonly rejected: readonly RejectedChunk[];
+}
+
+interface RejectedChunk extends ChunkToEmbed {
+  /** What the endpoint answered, in words that quote nothing. */
+  readonly detail: string;
 }
 
 /** Embeds chunks by the model of an index version and stores the vectors, as far as the fence lets them. */
@@ -145,7 +145,7 @@ export async function embedAndStore(
 /** One request for all; when the endpoint refuses it, one for each, so that one bad text fails alone. */
 async function embedEach(model: EmbeddingModel, tenant: string, chunks: readonly ChunkToEmbed[], signal: AbortSignal) {
   const embedded: { chunk: ChunkToEmbed; vector: readonly number[] }[] = [];
-  const rejected: ChunkToEmbed[] = [];
+  const rejected: RejectedChunk[] = [];
   const embedAll = async (some: readonly ChunkToEmbed[]): Promise<void> => {
     if (some.length === 0) return;
     try {
@@ -157,7 +157,7 @@ async function embedEach(model: EmbeddingModel, tenant: string, chunks: readonly
       some.forEach((chunk, index) => embedded.push({ chunk, vector: vectors[index]! }));
     } catch (error) {
       if (!(error instanceof EarshotError) || error.code !== 'model_rejected') throw error;
-      if (some.length === 1) rejected.push(...some);
+      if (some.length === 1) rejected.push({ ...some[0]!, detail: error.message });
       else for (const chunk of some) await embedAll([chunk]);
     }
   };
@@ -165,10 +165,10 @@ async function embedEach(model: EmbeddingModel, tenant: string, chunks: readonly
   return { embedded, rejected };
 }
 
-async function recordRejected(deps: ActivityDependencies, tenant: string, rejected: readonly ChunkToEmbed[]) {
+async function recordRejected(deps: ActivityDependencies, tenant: string, rejected: readonly RejectedChunk[]) {
   const { database, codeVersion } = deps;
   const indexVersion = deps.indexVersions.live().index_version;
-  for (const interactionId of new Set(rejected.map(({ interaction_id }) => interaction_id))) {
+  for (const [interactionId, detail] of new Map(rejected.map((chunk) => [chunk.interaction_id, chunk.detail]))) {
     await recordFailedPiece(database.forTenant(tenant).app, {
       tenant,
       interactionId,
@@ -176,6 +176,7 @@ async function recordRejected(deps: ActivityDependencies, tenant: string, reject
       kind: 'index',
       piece: 0,
       reason: 'model_rejected',
+      detail,
       indexVersion,
       codeVersion,
     });

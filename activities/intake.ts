@@ -5,6 +5,7 @@ import { artifactIdOf } from '../src/domain/ids.ts';
 import { isCut } from '../src/domain/audio-split.ts';
 import type { SessionRef } from '../src/domain/workflows.ts';
 import type { ActivityDependencies } from './dependencies.ts';
+import { currentRun } from './heartbeat.ts';
 import { settleErased, settleRecords } from './settle.ts';
 
 /** Short database steps of workflows. */
@@ -27,14 +28,15 @@ export function intakeActivities(deps: ActivityDependencies): IntakeActivities {
 async function takeCallWork(deps: ActivityDependencies, { tenant, sessionId }: SessionRef): Promise<CallWork> {
   const rows = await takeWork(deps.database.forTenant(tenant).app, tenant, sessionId);
   const target = deps.dials.get('call.piece_target_ms');
-  const items = rows.flatMap(({ interaction_id, duration_ms, media_type }) =>
+  const items = rows.flatMap(({ interaction_id, duration_ms, media_type, piece_target_ms, attempts }) =>
     interaction_id === null || duration_ms === null
       ? []
       : [
           {
             interactionId: interaction_id,
             durationMs: duration_ms,
-            cut: isCut(media_type, duration_ms, target),
+            cut: isCut(media_type, duration_ms, piece_target_ms ?? target),
+            ...(attempts === null || attempts === 0 ? {} : { attempt: attempts }),
           },
         ],
   );
@@ -50,14 +52,15 @@ async function takeCallWork(deps: ActivityDependencies, { tenant, sessionId }: S
 }
 
 async function recordFailure(deps: ActivityDependencies, failure: FailureRecord): Promise<void> {
-  const { tenant, interactionId, kind, piece, reason } = failure;
+  const { tenant, interactionId, kind, piece, reason, detail } = failure;
   if (reason === 'erased' || reason === 'data_key_destroyed') return settleErased(deps, tenant, [interactionId]);
   const db = deps.database.forTenant(tenant).app;
   const { codeVersion } = deps;
   const indexVersion = deps.indexVersions.live().index_version;
   const identity = { interactionId, kind: kind === 'index' ? ('transcript' as const) : kind, piece };
   const artifactId = artifactIdOf({ ...identity, model: 'none', modelVersion: reason, parameters: kind });
-  await recordFailedPiece(db, { tenant, interactionId, artifactId, kind, piece, reason, indexVersion, codeVersion });
+  const record = { tenant, interactionId, artifactId, kind, piece, reason, indexVersion, codeVersion };
+  await recordFailedPiece(db, { ...record, detail: detail ?? null, ...currentRun() });
   if (kind === 'caption' || kind === 'screen_text') deps.metrics.degraded.inc({ part: kind });
   await settleRecords(deps, tenant, [interactionId], []);
 }

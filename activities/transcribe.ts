@@ -4,7 +4,7 @@ import { EarshotError } from '../src/domain/errors.ts';
 import { NO_PROMPT } from '../src/domain/logic.ts';
 import { movedBy } from '../src/domain/transcript.ts';
 import { parseWav, sliceWav } from '../src/domain/wav.ts';
-import { findRecord, setPieces, type RecordRow } from '../src/db/artifacts.ts';
+import { findRecord, keepPieceTarget, setPieces, type RecordRow } from '../src/db/artifacts.ts';
 import type { SpeechModel } from '../src/models/ports.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { withHeartbeat } from './heartbeat.ts';
@@ -29,7 +29,8 @@ async function planPieces(
   const db = deps.database.forTenant(tenant).app;
   const record = await findRecord(db, tenant, interactionId);
   if (record === undefined) throw new EarshotError('erased', `record ${interactionId} is not in the log`);
-  const pieces = await cutAtPauses(deps, tenant, record, signal);
+  const target = await keepPieceTarget(db, tenant, interactionId, deps.dials.get('call.piece_target_ms'));
+  const pieces = await cutAtPauses(deps, tenant, record, target, signal);
   await setPieces(db, tenant, interactionId, pieces.length);
   return pieces;
 }
@@ -39,10 +40,11 @@ export async function cutAtPauses(
   deps: ActivityDependencies,
   tenant: string,
   record: RecordRow,
+  targetMs: number,
   signal: AbortSignal,
 ): Promise<readonly AudioPiece[]> {
   const wav = parseWav(await loadSource(deps, tenant, record, signal));
-  return splitAtPauses(loudness(wav), wav.durationMs, deps.dials.get('call.piece_target_ms'));
+  return splitAtPauses(loudness(wav), wav.durationMs, targetMs);
 }
 
 function transcribePiece(deps: ActivityDependencies, request: PieceRequest, signal: AbortSignal) {

@@ -1,5 +1,5 @@
 import { claimErasuresToStart } from '../src/db/erasures.ts';
-import { claimOverdueSessions } from '../src/db/sessions.ts';
+import { claimOverdueSessions, wakeStuckSessions } from '../src/db/sessions.ts';
 import { claimDecisions } from '../src/db/quarantine.ts';
 import { findOpenReevaluation } from '../src/db/reevaluations.ts';
 import { listTenants } from '../src/db/subjects.ts';
@@ -23,7 +23,12 @@ export interface Sweep {
 export function startSweep(deps: ActivityDependencies, ring: Ring): Sweep {
   const stopping = new AbortController();
   const running = (async () => {
+    let lookAt = 0;
     while (!stopping.signal.aborted) {
+      if (Date.now() >= lookAt) {
+        await wakeStuck(deps).catch((error: unknown) => deps.log.warn(errorForLog(error), 'sweep failed'));
+        lookAt = Date.now() + deps.dials.get('sweep.stuck_after_ms');
+      }
       await sweepOnce(deps, ring).catch((error: unknown) => deps.log.warn(errorForLog(error), 'sweep failed'));
       await pause(deps.dials.get('sweep.interval_ms'), stopping.signal);
     }
@@ -54,6 +59,14 @@ export async function sweepOnce(deps: ActivityDependencies, ring: Ring): Promise
     rung += await startDecisions(deps, tenant);
   }
   return rung;
+}
+
+/** Wakes sessions that sleep with work left, which a run that ended in the middle of it leaves behind. */
+async function wakeStuck({ database, dials, log }: ActivityDependencies): Promise<void> {
+  for (const tenant of await listTenants(database.deployment)) {
+    const woken = await wakeStuckSessions(database.forTenant(tenant).app, tenant, dials.get('sweep.stuck_after_ms'));
+    if (woken > 0) log.warn({ tenant, rung: woken }, 'woke sessions that slept with work left');
+  }
 }
 
 /** Starts the workflows of erasures that were written down and not started, or whose workflow was ended from outside. */

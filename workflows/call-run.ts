@@ -1,6 +1,6 @@
 import { condition } from '@temporalio/workflow';
 import type { AudioPiece, AudioWorkItem, CallWork, FailureRecord } from '../src/domain/activities.ts';
-import { failureReason } from './failure.ts';
+import { failureOf } from './failure.ts';
 import { audio, embedding, intake } from './proxies.ts';
 import { makeRedactedCopy } from './redacted-copy.ts';
 
@@ -40,12 +40,12 @@ export class CallRun {
     return `${piecesDone} of ${pieces} pieces of ${recordings} recordings done, ${failures} failed, ${missingSegments} missing`;
   }
 
-  /** Begins what this run has not begun yet. */
+  /** Begins what this run has not begun yet, and what an operator has had run again since. */
   begin(work: CallWork): void {
     this.#piecesInParallel = work.piecesInParallel;
     this.#progress = { ...this.#progress, missingSegments: work.missingSegments };
-    for (const item of work.items.filter(({ interactionId }) => !this.#begun.has(interactionId))) {
-      this.#begun.add(item.interactionId);
+    for (const item of work.items.filter((each) => !this.#begun.has(attemptOf(each)))) {
+      this.#begun.add(attemptOf(item));
       this.#recordingsActive += 1;
       this.#progress = { ...this.#progress, recordings: this.#progress.recordings + 1 };
       this.#recording(item)
@@ -97,8 +97,12 @@ export class CallRun {
   }
 
   async #failed(interactionId: string, kind: FailureRecord['kind'], piece: number, error: unknown): Promise<void> {
-    const reason = failureReason(error);
+    const why = failureOf(error);
     this.#progress = { ...this.#progress, failures: this.#progress.failures + 1 };
-    await intake.recordFailure({ tenant: this.#tenant, interactionId, kind, piece, reason });
+    await intake.recordFailure({ tenant: this.#tenant, interactionId, kind, piece, ...why });
   }
+}
+
+function attemptOf({ interactionId, attempt = 0 }: AudioWorkItem): string {
+  return `${interactionId}/${attempt}`;
 }

@@ -2,7 +2,7 @@ import { continueAsNew, defineQuery, setCurrentDetails, setHandler, workflowInfo
 import type { ArtifactResult, FailureRecord, InteractionRef } from '../src/domain/activities.ts';
 import { PROGRESS_QUERY, type SessionRef } from '../src/domain/workflows.ts';
 import { listenForRings } from './doorbell.ts';
-import { failureReason } from './failure.ts';
+import { failureOf } from './failure.ts';
 import { embedding, intake, vision } from './proxies.ts';
 import { makeRedactedCopy } from './redacted-copy.ts';
 
@@ -47,7 +47,7 @@ async function processScreenshot(record: InteractionRef): Promise<number> {
   try {
     await embedding('index').indexArtifacts({ ...record, artifactIds });
   } catch (error) {
-    await intake.recordFailure({ ...record, kind: 'index', piece: 0, reason: failureReason(error) });
+    await intake.recordFailure({ ...record, kind: 'index', piece: 0, ...failureOf(error) });
     return 0;
   }
   await makeRedactedCopy(() => vision('mask what was redacted').redactPicture(record));
@@ -62,7 +62,7 @@ async function recognise(
   try {
     return (await step).artifactId;
   } catch (error) {
-    await intake.recordFailure({ ...record, kind, piece: 0, reason: failureReason(error) });
+    await intake.recordFailure({ ...record, kind, piece: 0, ...failureOf(error) });
     return undefined;
   }
 }

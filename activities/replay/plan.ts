@@ -85,10 +85,11 @@ export async function partsOf(
 async function cutsOf(deps: ActivityDependencies, tenant: string, record: RecordRow, signal: AbortSignal) {
   const { duration_ms: durationMs, media_type: mediaType } = record;
   if (durationMs === null) throw new EarshotError('malformed_media', `record ${record.interaction_id} has no length`);
-  if (!isCut(mediaType, durationMs, deps.dials.get('call.piece_target_ms'))) {
+  const targetMs = deps.dials.get('call.piece_target_ms');
+  if (!isCut(mediaType, durationMs, targetMs)) {
     return { pieces: [{ index: 0, startMs: 0, endMs: durationMs }], whole: true };
   }
-  return { pieces: await cutAtPauses(deps, tenant, record, signal), whole: false };
+  return { pieces: await cutAtPauses(deps, tenant, record, targetMs, signal), whole: false };
 }
 
 function recognisedPart(

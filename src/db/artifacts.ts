@@ -214,16 +214,37 @@ export async function setPieces(db: Queryable, tenant: string, interactionId: st
 }
 
 /**
- * Gives up on a step: notes the failed piece, or, for `index`, takes the artifacts whose vectors never became reachable
- * out of service. What was made of other pieces stays.
+ * Keeps at which length a recording is cut, once: when it is run again after the dial was moved, its pieces must be
+ * those that are stored already. Answers the length that is kept.
+ */
+export async function keepPieceTarget(
+  db: Queryable,
+  tenant: string,
+  interactionId: string,
+  targetMs: number,
+): Promise<number> {
+  const statement = {
+    name: 'keep_piece_target',
+    text: `
+      update freshness set piece_target_ms = coalesce(piece_target_ms, $3)
+      where tenant = $1 and interaction_id = $2::uuid
+      returning piece_target_ms`,
+  };
+  const rows = await run<{ piece_target_ms: number }>(db, statement, [tenant, interactionId, targetMs]);
+  return rows[0]?.piece_target_ms ?? targetMs;
+}
+
+/**
+ * Gives up on a step: notes the failed piece, or, for `index`, takes the piece's artifacts whose vectors never became
+ * reachable out of service. What was made of other pieces stays.
  */
 export async function recordFailedPiece(db: Queryable, failure: FailedPiece): Promise<void> {
   const statement = {
     name: 'record_failed_piece',
     text: `
       with unreachable as (
-        update artifact a set state = 'failed', reason = $6
-        where a.tenant = $1 and a.interaction_id = $2::uuid and a.state = 'active' and $4 = 'index'
+        update artifact a set state = 'failed', reason = $6, detail = $9, failed_at = clock_timestamp()
+        where a.tenant = $1 and a.interaction_id = $2::uuid and a.state = 'active' and $4 = 'index' and a.piece = $5
           and exists (
             select
             from chunk c
@@ -233,11 +254,17 @@ export async function recordFailedPiece(db: Queryable, failure: FailedPiece): Pr
       ), withdrawn as (
         update chunk set active = false, withdrawn_at = clock_timestamp()
         where tenant = $1 and artifact_id in (select artifact_id from unreachable)
+      ), noted as (
+        update freshness set
+          first_failed_at = coalesce(first_failed_at, clock_timestamp()),
+          last_failed_at = clock_timestamp()
+        where tenant = $1 and interaction_id = $2
       )
       insert into artifact (
         tenant, artifact_id, interaction_id, customer_key, kind, piece, state, reason, confidence, model,
-        model_version, redactor_version, code_version)
-      select tenant, $3::uuid, interaction_id, customer_key, $4, $5, 'failed', $6, 0, 'none', 'none', 'none', $8
+        model_version, redactor_version, code_version, detail, workflow_id, run_id, failed_at)
+      select tenant, $3::uuid, interaction_id, customer_key, $4, $5, 'failed', $6, 0, 'none', 'none', 'none', $8,
+        $9, $10, $11, clock_timestamp()
       from interaction
       where tenant = $1 and interaction_id = $2::uuid and $4 <> 'index'
       on conflict (tenant, artifact_id) do nothing`,
@@ -251,6 +278,9 @@ export async function recordFailedPiece(db: Queryable, failure: FailedPiece): Pr
     failure.reason,
     failure.indexVersion,
     failure.codeVersion,
+    failure.detail ?? null,
+    failure.workflowId ?? null,
+    failure.runId ?? null,
   ]);
 }
 
@@ -261,6 +291,10 @@ export interface FailedPiece {
   readonly kind: ArtifactKind | 'index';
   readonly piece: number;
   readonly reason: string;
+  /** The error in words; never what was being processed. */
+  readonly detail?: string | null;
   readonly indexVersion: number;
   readonly codeVersion: string;
+  readonly workflowId?: string | null;
+  readonly runId?: string | null;
 }

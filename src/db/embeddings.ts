@@ -3,7 +3,7 @@ import { only, run, type Queryable } from './pools.ts';
 import { knownVector } from './known-vector.ts';
 import { servedBy } from './served.ts';
 
-/** A chunk that has no vector in an index version yet. */
+/** A chunk that has no reachable vector in an index version yet. */
 export interface ChunkToEmbed {
   readonly chunk_id: string;
   readonly interaction_id: string;
@@ -13,7 +13,10 @@ export interface ChunkToEmbed {
   readonly known_vector: string | null;
 }
 
-/** Chunks of the given artifacts that lack a vector, in reading order. */
+/**
+ * Chunks of the given artifacts that lack a reachable vector, in reading order. One whose vector is there and was never
+ * seen by a probe is among them: the step that wrote it ended in between.
+ */
 export async function chunksToEmbed(
   db: Queryable,
   tenant: string,
@@ -29,7 +32,7 @@ export async function chunksToEmbed(
       where c.tenant = $1 and c.artifact_id = any($2::uuid[])
         and not exists (
           select from embedding e
-          where e.index_version = $3 and e.tenant = $1 and e.chunk_id = c.chunk_id)
+          where e.index_version = $3 and e.tenant = $1 and e.chunk_id = c.chunk_id and e.reachable_at is not null)
       order by c.event_time, c.artifact_id, c.ordinal`,
   };
   return run<ChunkToEmbed>(db, statement, [tenant, artifactIds, indexVersion]);

@@ -120,6 +120,31 @@ export async function claimOverdueSessions(
   return run<SessionRow>(db, statement, [tenant, ringAfterMs, limit]);
 }
 
+/**
+ * Wakes sessions that sleep although a record of theirs waits: a step ended without settling it. The ring is left to
+ * the next round; one that was rung for lately is left alone, so that a record which cannot settle costs little.
+ */
+export async function wakeStuckSessions(db: Queryable, tenant: string, waitedMs: number): Promise<number> {
+  const statement = {
+    name: 'wake_stuck_sessions',
+    text: `
+      with stuck as (
+        select distinct session_id
+        from freshness
+        where tenant = $1 and state in ('accepted', 'processing')
+          and accepted_at < now() - $2::double precision * interval '1 ms'
+      ), woken as (
+        update session s set awake_since = now(), ring_after = now(), arrivals = arrivals + 1
+        from stuck
+        where s.tenant = $1 and s.session_id = stuck.session_id and s.awake_since is null
+          and s.ring_after < now() - $2 * interval '1 ms'
+        returning s.session_id
+      )
+      select count(*)::integer as woken from woken`,
+  };
+  return only(await run<{ woken: number }>(db, statement, [tenant, waitedMs])).woken;
+}
+
 export interface CallWorkRow {
   readonly arrivals: number;
   readonly ended: boolean;
@@ -127,6 +152,10 @@ export interface CallWorkRow {
   readonly interaction_id: string | null;
   readonly duration_ms: number | null;
   readonly media_type: string | null;
+  /** At which length it was cut before, if it was. */
+  readonly piece_target_ms: number | null;
+  /** How often an operator has had it run again. */
+  readonly attempts: number | null;
 }
 
 /**
@@ -152,14 +181,14 @@ export async function takeWork(db: Queryable, tenant: string, sessionId: string)
           state = 'processing',
           picked_up_at = coalesce(picked_up_at, clock_timestamp())
         where tenant = $1 and session_id = $2::uuid and state in ('accepted', 'processing')
-        returning interaction_id, captured_at
+        returning interaction_id, captured_at, piece_target_ms, attempts
       ), put_off as (
         update session set ring_after = greatest(ring_after, now() + interval '10 minutes')
         where tenant = $1 and session_id = $2::uuid
       )
       select
         state.arrivals::integer, state.ended, state.missing_segments,
-        i.interaction_id, i.duration_ms, i.media_type
+        i.interaction_id, i.duration_ms, i.media_type, taken.piece_target_ms, taken.attempts
       from state
       left join (
         taken

@@ -24,6 +24,8 @@ export interface AudioWorkItem {
   /** Whether the recording is long enough to be cut; else it is one piece. */
   readonly cut: boolean;
   readonly durationMs: number;
+  /** How often an operator has had it run again: each time it is begun anew. Absent in old histories. */
+  readonly attempt?: number;
 }
 
 export interface CallWork {
@@ -55,6 +57,8 @@ export interface FailureRecord extends InteractionRef {
   readonly piece: number;
   /** An error code of src/domain/errors.ts or a Temporal timeout, never a message. */
   readonly reason: string;
+  /** The failure's message, which quotes nobody (activities/interceptor.ts). Absent in old histories. */
+  readonly detail?: string;
 }
 
 /** Short database steps, run as local activities beside the workflow. */

@@ -146,6 +146,24 @@ export const DIALS = {
     max: 60 * MINUTE,
     reason: 'How long a record may wait before the sweep rings for it. Shorter rings twice for what is only slow.',
   },
+  'sweep.stuck_after_ms': {
+    defaultValue: MINUTE,
+    min: 100,
+    max: 24 * 60 * MINUTE,
+    reason: 'How long a record may wait in a session that sleeps before it is woken, and how often that is looked for.',
+  },
+  'import.max_records_per_second': {
+    defaultValue: 50,
+    min: 0.1,
+    max: 10_000,
+    reason: 'How fast history is read in. Faster is done sooner and takes more of the models from live records.',
+  },
+  'import.max_waiting_records': {
+    defaultValue: 1_000,
+    min: 1,
+    max: 1_000_000,
+    reason: 'Records that may wait in all before an import pauses. More hides an import from live records for longer.',
+  },
   'erasure.grace_ms': {
     defaultValue: 0,
     min: 0,

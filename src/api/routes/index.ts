@@ -22,6 +22,7 @@ import {
 } from './quarantine.ts';
 import { getCallTranscript, getChatTranscript } from './transcripts.ts';
 import { postScreenshot } from './screenshots.ts';
+import { getFailures, resolveFailure, resolveFailures } from './failures.ts';
 
 /** Every route that needs a key: what the server mounts, the OpenAPI document describes and the tests walk through. */
 export const ROUTES: readonly RouteSpec[] = [
@@ -75,4 +76,7 @@ export const ROUTES: readonly RouteSpec[] = [
   postOriginalText,
   getViews,
   getExposures,
+  getFailures,
+  resolveFailures,
+  resolveFailure,
 ];
