@@ -2,7 +2,7 @@ import type { Modality, Place } from '../domain/interaction.ts';
 import { vectorLiteral } from './embeddings.ts';
 import type { IndexVersionRow } from './index-versions.ts';
 import { run, type Queryable } from './pools.ts';
-import { servedBy } from './served.ts';
+import { servedAt, servedBy } from './served.ts';
 
 export interface RetrievalQuery {
   readonly tenant: string;
@@ -17,6 +17,8 @@ export interface RetrievalQuery {
   readonly minConfidence: number;
   /** Rows taken from each ranking. */
   readonly candidates: number;
+  /** What was reachable at this moment; absent or null: now. */
+  readonly asOf?: Date | null;
 }
 
 /** A candidate with its rank in each list, and all that an answer says of it. */
@@ -51,9 +53,26 @@ export interface CandidateRow {
   readonly reachable_at: Date | null;
 }
 
+/** What of a version is searched: what is reachable now, or what was at the moment `$10`. */
+interface Moment {
+  /** Ends the name of a statement. */
+  readonly name: string;
+  /** The condition on a chunk `c`. */
+  served(version: number): string;
+  /** A further condition on the vector `e` of a chunk. */
+  readonly vector: string;
+}
+
+const NOW: Moment = { name: '', served: servedBy, vector: '' };
+const THEN: Moment = {
+  name: '_as_of',
+  served: (version) => servedAt(version, '$10::timestamptz'),
+  vector: 'and e.reachable_at <= $10::timestamptz',
+};
+
 /** Filters that both rankings share. */
-const filters = (version: number): string => `
-  c.tenant = $1 and ${servedBy(version)}
+const filters = (version: number, moment: Moment): string => `
+  c.tenant = $1 and ${moment.served(version)}
   and ($5::text[] is null or c.modality = any($5))
   and ($6::timestamptz is null or c.event_time >= $6)
   and ($7::timestamptz is null or c.event_time < $7)
@@ -65,7 +84,7 @@ const filters = (version: number): string => `
  * Ranks are shared by near-ties, which the recency rank then orders: vectors within 0.01 of cosine distance, texts of
  * the same score to three digits.
  */
-const fusedRows = (version: number): string => `
+const fusedRows = (version: number, moment: Moment): string => `
   , text_ranked as (
     select chunk_id, rank() over (order by round(score::numeric, 3) desc)::integer as text_rank from text_hits
   ), vector_ranked as (
@@ -90,7 +109,7 @@ const fusedRows = (version: number): string => `
   join interaction i on i.tenant = $1 and i.interaction_id = c.interaction_id
   join freshness f on f.tenant = $1 and f.interaction_id = c.interaction_id
   join subject s on s.tenant = $1 and s.customer_key = c.customer_key
-  left join embedding e on e.index_version = ${version} and e.tenant = $1 and e.chunk_id = c.chunk_id
+  left join embedding e on e.index_version = ${version} and e.tenant = $1 and e.chunk_id = c.chunk_id ${moment.vector}
   where i.key_generation = s.key_generation and i.captured_at > coalesce(s.erased_before, '-infinity')`;
 
 /**
@@ -103,14 +122,15 @@ const ANY_WORD = `(select nullif(replace(plainto_tsquery('english', $3)::text, '
  * Within a customer: exact. The customer's rows are read once, by B-tree, and materialized so that no approximate index
  * is used; both rankings are made over them.
  */
-const withinCustomer = ({ index_version: version }: IndexVersionRow) => ({
-  name: `retrieve_customer_v${version}`,
+const withinCustomer = ({ index_version: version }: IndexVersionRow, moment: Moment) => ({
+  name: `retrieve_customer_v${version}${moment.name}`,
   text: `
     with own as materialized (
       select c.chunk_id, c.words, e.embedding
       from chunk c
       left join embedding e on e.index_version = ${version} and e.tenant = c.tenant and e.chunk_id = c.chunk_id
-      where c.customer_key = $2 and ${filters(version)}
+        ${moment.vector}
+      where c.customer_key = $2 and ${filters(version, moment)}
     ), text_hits as (
       select chunk_id, ts_rank(words, query, 1) as score
       from own, ${ANY_WORD} as wanted (query)
@@ -123,31 +143,32 @@ const withinCustomer = ({ index_version: version }: IndexVersionRow) => ({
       where embedding is not null and $4 is not null
       order by distance
       limit $9
-    )${fusedRows(version)}`,
+    )${fusedRows(version, moment)}`,
 });
 
 /**
  * Over all customers: full text by GIN, vectors by HNSW with iterative scan, which goes on until enough rows pass the
  * filters. The cast must be that of the version's index, or the index is not used; and words are searched in the view
- * `tenant_chunk`, because row-level security keeps GIN from being used on the table.
+ * `tenant_chunk`, because row-level security keeps GIN from being used on the table. A version that was dropped has no
+ * partition any more, and no vectors.
  */
-const overAll = ({ index_version: version, dimensions }: IndexVersionRow) => ({
-  name: `retrieve_all_v${version}`,
+const overAll = ({ index_version: version, dimensions, state }: IndexVersionRow, moment: Moment) => ({
+  name: `retrieve_all_v${version}${moment.name}${state === 'dropped' ? '_dropped' : ''}`,
   text: `
     with text_hits as (
       select c.chunk_id, ts_rank(c.words, query, 1) as score
       from tenant_chunk c, ${ANY_WORD} as wanted (query)
-      where c.words @@ query and $2::text is null and ${filters(version)}
+      where c.words @@ query and $2::text is null and ${filters(version, moment)}
       order by score desc
       limit $9
     ), vector_hits as (
       select e.chunk_id, e.embedding::vector(${dimensions}) <=> $4::vector(${dimensions}) as distance
-      from embedding_v${version} e
+      from ${state === 'dropped' ? '(select * from embedding limit 0)' : `embedding_v${version}`} e
       join chunk c on c.tenant = e.tenant and c.chunk_id = e.chunk_id
-      where $4 is not null and e.tenant = $1 and ${filters(version)}
+      where $4 is not null and e.tenant = $1 and ${filters(version, moment)} ${moment.vector}
       order by e.embedding::vector(${dimensions}) <=> $4::vector(${dimensions})
       limit $9
-    )${fusedRows(version)}`,
+    )${fusedRows(version, moment)}`,
 });
 
 /** Candidates of both rankings in one round trip; src/domain/rank-fusion.ts orders them. */
@@ -156,7 +177,8 @@ export async function retrieveCandidates(
   version: IndexVersionRow,
   query: RetrievalQuery,
 ): Promise<CandidateRow[]> {
-  const statement = query.customerKey === null ? overAll(version) : withinCustomer(version);
+  const moment = (query.asOf ?? null) === null ? NOW : THEN;
+  const statement = query.customerKey === null ? overAll(version, moment) : withinCustomer(version, moment);
   return run<CandidateRow>(reader, statement, [
     query.tenant,
     query.customerKey,
@@ -167,6 +189,7 @@ export async function retrieveCandidates(
     query.to,
     query.minConfidence,
     query.candidates,
+    ...(moment === NOW ? [] : [query.asOf]),
   ]);
 }
 

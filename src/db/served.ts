@@ -5,3 +5,9 @@
 export function servedBy(version: number | string): string {
   return `c.active and (c.shown_in is null or c.shown_in = ${version}) and c.hidden_in is distinct from ${version}`;
 }
+
+/** The same at a moment: the chunk was in service then. `moment` is a parameter. */
+export function servedAt(version: number | string, moment: string): string {
+  return `c.activated_at <= ${moment} and (c.withdrawn_at is null or c.withdrawn_at > ${moment})
+    and (c.shown_in is null or c.shown_in = ${version}) and c.hidden_in is distinct from ${version}`;
+}

@@ -16,7 +16,7 @@ export async function recordAnswer(
   question: Question,
   answer: Answer,
 ): Promise<void> {
-  const { tenant, customerKey, askedBy, query, mode, k, minConfidence, modalities, from, to } = question;
+  const { tenant, customerKey, askedBy, query, mode, k, minConfidence, modalities, from, to, asOf } = question;
   const { retrievalId } = answer;
   // A customer nobody knows gets no data key from a mere question.
   const sealedQuery =
@@ -31,7 +31,7 @@ export async function recordAnswer(
     sealedQuery,
     keyGeneration: sealedQuery === null ? null : sealedGeneration(sealedQuery),
     mode,
-    filters: { k, minConfidence, modalities, from, to },
+    filters: { k, minConfidence, modalities, from, to, asOf },
     indexVersion,
     degraded: answer.degraded,
     tookMs: answer.tookMs,

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { listIndexVersions, type IndexVersionRow } from '../db/index-versions.ts';
+import type { IndexVersionRow } from '../db/index-versions.ts';
 import type { Database, TenantDatabase } from '../db/pools.ts';
-import { listPending, newestEventTime, retrieveCandidates, type PendingRow } from '../db/retrieval.ts';
+import { retrieveCandidates, type PendingRow } from '../db/retrieval.ts';
 import type { DialReader } from '../dial-reader.ts';
-import { EarshotError } from '../domain/errors.ts';
+import { EarshotError, invalidField } from '../domain/errors.ts';
 import type { Modality } from '../domain/interaction.ts';
 import { fuse } from '../domain/rank-fusion.ts';
 import type { EmbeddingModels } from '../models/ports.ts';
@@ -11,6 +11,7 @@ import { errorForLog, type Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
 import { describeHit, type Hit } from './hit.ts';
+import { surroundings, versionFor, type AsOf } from './moment.ts';
 import { recordAnswer } from './record-answer.ts';
 
 export type RetrievalMode = 'hybrid' | 'vector' | 'text';
@@ -27,6 +28,8 @@ export interface Question {
   readonly minConfidence: number;
   readonly k: number;
   readonly mode: RetrievalMode;
+  /** Asks for what was reachable at this moment; null: now. */
+  readonly asOf: Date | null;
 }
 
 export interface Answer {
@@ -36,6 +39,8 @@ export interface Answer {
   readonly pending: readonly Pending[];
   /** Parts that this answer had to do without. */
   readonly degraded: readonly string[];
+  /** Of an answer about the past; null otherwise. */
+  readonly asOf: AsOf | null;
   readonly retrievalId: string;
   readonly tookMs: number;
 }
@@ -64,23 +69,20 @@ const EMBEDDING_DEADLINE_MS = 3_000;
 
 /**
  * Answers a copilot's question from what is reachable, and says what is not yet. Without a vector, because the model
- * does not answer, words alone are searched and `degraded` says so.
+ * does not answer or the vectors of the moment asked for are dropped, words alone are searched and `degraded` says so.
  *
  * @throws EarshotError `model_unavailable` and its like when only vectors were asked for.
  */
 export async function retrieve(deps: RetrievalDependencies, question: Question): Promise<Answer> {
   const started = performance.now();
-  const { tenant, customerKey, mode } = question;
+  const { tenant, mode, asOf } = question;
   const database = deps.database.forTenant(tenant);
-  const version = await liveVersion(deps);
-  const history = Promise.all([
-    customerKey === null ? [] : listPending(database.reader, tenant, customerKey),
-    newestEventTime(database.reader, tenant, customerKey),
-  ]);
+  const version = await versionFor(deps.database, asOf);
+  const around = surroundings(database.reader, version, question);
   // Of a customer without anything to search no model is asked: the honest answer is at hand.
-  const searched = customerKey === null || (await history)[1] !== null;
-  const [[pending, newest], { results, degraded }] = await Promise.all([
-    history,
+  const searched = question.customerKey === null || (await around).newest !== null;
+  const [{ newest, pending, asOf: past }, { results, degraded }] = await Promise.all([
+    around,
     searched ? search(deps, database, version, question) : { results: [], degraded: [] },
   ]);
   const answer: Answer = {
@@ -89,6 +91,7 @@ export async function retrieve(deps: RetrievalDependencies, question: Question):
     history: newest === null && pending.length === 0 ? 'none' : 'some',
     pending: pending.map(pendingOf),
     degraded,
+    asOf: past,
     retrievalId: randomUUID(),
     tookMs: Math.round((performance.now() - started) * 10) / 10,
   };
@@ -110,20 +113,17 @@ async function search(
   return { results: await rankedHits(deps, database, version, question, vector), degraded };
 }
 
-/** The live version, from the database: it may change while the process runs. */
-async function liveVersion(deps: RetrievalDependencies): Promise<IndexVersionRow> {
-  const versions = await listIndexVersions(deps.database.deployment);
-  const live = versions.find(({ state }) => state === 'live');
-  if (live === undefined) throw new EarshotError('misconfigured', 'there is no live index version');
-  return live;
-}
-
-async function queryVector(
+/** The question's vector by the model of a version; null, with the reason in `degraded`, where there can be none. */
+export async function queryVector(
   deps: RetrievalDependencies,
   version: IndexVersionRow,
-  { tenant, customerKey, query, mode }: Question,
+  { tenant, customerKey, query, mode }: Pick<Question, 'tenant' | 'customerKey' | 'query' | 'mode'>,
 ): Promise<{ vector: readonly number[] | null; degraded: string[] }> {
   if (mode === 'text') return { vector: null, degraded: [] };
+  if (version.state === 'dropped') {
+    if (mode === 'vector') throw invalidField('asOf', 'the vectors of that time were dropped; ask by words');
+    return { vector: null, degraded: ['vector'] };
+  }
   try {
     const deadline = AbortSignal.timeout(EMBEDDING_DEADLINE_MS);
     const [vector] = await deps.embeddings.of(version).embed([query], deadline, `${tenant}/${customerKey ?? ''}`);
@@ -148,7 +148,7 @@ async function rankedHits(
   question: Question,
   vector: readonly number[] | null,
 ): Promise<Hit[]> {
-  const { tenant, customerKey, modalities, from, to, minConfidence, mode, query, k } = question;
+  const { tenant, customerKey, modalities, from, to, minConfidence, mode, query, k, asOf } = question;
   const rows = await retrieveCandidates(database.reader, version, {
     tenant,
     customerKey,
@@ -159,6 +159,7 @@ async function rankedHits(
     to,
     minConfidence,
     candidates: Math.max(k, deps.dials.get('retrieval.candidates')),
+    asOf,
   });
   const candidates = rows.map((row) => ({
     row,

@@ -40,9 +40,10 @@ beforeAll(async () => {
       'word' || (random() * 1000)::integer, '{"kind":"message"}', 1, now(), 'c'
     from interaction`);
   await owner.query(`
-    insert into embedding (index_version, tenant, chunk_id, customer_key, embedding, model_version, embedded_at, committed_at)
+    insert into embedding (index_version, tenant, chunk_id, customer_key, embedding, model_version, embedded_at,
+      committed_at, reachable_at)
     select 1, tenant, chunk_id, customer_key,
-      (select array_agg(random() - 0.5 + 0 * n) from generate_series(1, 384) n where length(chunk_id::text) > 0)::vector, 'm', now(), now()
+      (select array_agg(random() - 0.5 + 0 * n) from generate_series(1, 384) n where length(chunk_id::text) > 0)::vector, 'm', now(), now(), now()
     from chunk`);
   await owner.query('analyze');
 });
@@ -52,12 +53,16 @@ afterAll(async () => {
 });
 
 /** Explains what is sent instead of running it. */
-async function planOf(customerKey: string | null): Promise<string> {
+async function planOf(customerKey: string | null, asOf: Date | null = null): Promise<string> {
   const { reader } = database.forTenant('default');
   let plan = '';
   const explaining: Queryable = {
     query: async ({ text, values }) => {
-      const { rows } = await reader.query({ name: `explain ${customerKey}`, text: `explain ${text}`, values });
+      const { rows } = await reader.query({
+        name: `explain ${customerKey} ${asOf?.toISOString()}`,
+        text: `explain ${text}`,
+        values,
+      });
       plan = (rows as Record<string, string>[]).map((row) => row['QUERY PLAN']).join('\n');
       return { rows: [] };
     },
@@ -68,6 +73,7 @@ async function planOf(customerKey: string | null): Promise<string> {
     customerKey,
     words: 'word7',
     vector: fakeVector('word7'),
+    asOf,
     ...filters,
   });
   return plan;
@@ -84,6 +90,15 @@ describe('the plan of a retrieval', () => {
     const plan = await planOf(null);
     expect(plan).toContain('embedding_v1_hnsw');
     expect(plan).toContain('chunk_words');
+  });
+
+  it('about the past goes the same ways', async () => {
+    const within = await planOf('c4ca4238a0b923820dcc509a6f75849b', new Date());
+    expect(within).toContain('chunk_by_customer');
+    expect(within).not.toContain('hnsw');
+    const all = await planOf(null, new Date());
+    expect(all).toContain('embedding_v1_hnsw');
+    expect(all).toContain('chunk_words');
   });
 });
 

@@ -3,6 +3,7 @@ import { findRetrieval } from '../../db/retrieval-log.ts';
 import { EarshotError } from '../../domain/errors.ts';
 import { queryContext } from '../../retrieval/record-answer.ts';
 import { retrieve } from '../../retrieval/retrieve.ts';
+import { pastTime } from '../past-time.ts';
 import { route } from '../route.ts';
 import { externalId, modality, place, stageTimes, time, uuid } from '../schemas.ts';
 
@@ -43,6 +44,10 @@ const pending = z
   })
   .openapi('Pending');
 
+const asOf = z
+  .object({ at: time, indexVersion: z.int(), model: z.string(), erased: z.int(), note: z.string() })
+  .openapi('AsOf');
+
 export const postRetrieve = route({
   method: 'post',
   path: '/v1/retrieve',
@@ -60,6 +65,7 @@ export const postRetrieve = route({
     minConfidence: z.number().min(0).max(1).default(0),
     k: z.int().min(1).max(50).default(8),
     mode: z.enum(['hybrid', 'vector', 'text']).default('hybrid'),
+    asOf: time.optional(),
   }),
   status: 200,
   answer: z.object({
@@ -68,6 +74,7 @@ export const postRetrieve = route({
     history: z.enum(['none', 'some']),
     pending: z.array(pending),
     degraded: z.array(z.string()),
+    asOf: asOf.nullable(),
     retrievalId: uuid,
     tookMs: z.number(),
   }),
@@ -83,6 +90,7 @@ export const postRetrieve = route({
       minConfidence: body.minConfidence,
       k: body.k,
       mode: body.mode,
+      asOf: body.asOf === undefined ? null : pastTime('asOf', body.asOf),
     }),
 });
 

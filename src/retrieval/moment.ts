@@ -1,0 +1,70 @@
+import { countErasedSince, indexVersionAt, listPendingAt, newestEventTimeAt, type ErasedSince } from '../db/as-of.ts';
+import { listIndexVersions, type IndexVersionRow } from '../db/index-versions.ts';
+import type { Database, Queryable } from '../db/pools.ts';
+import { listPending, newestEventTime, type PendingRow } from '../db/retrieval.ts';
+import { EarshotError } from '../domain/errors.ts';
+
+/** What an answer about the past says of itself. */
+export interface AsOf {
+  readonly at: Date;
+  /** The index version that answered then, and its model. */
+  readonly indexVersion: number;
+  readonly model: string;
+  /** Records erased since, at most that many of which could have been found then. They stay out. */
+  readonly erased: number;
+  readonly note: string;
+}
+
+/** The version that answers: the live one, from the database because it may change while the process runs; or that of then. */
+export async function versionFor(database: Database, asOf: Date | null): Promise<IndexVersionRow> {
+  const version =
+    asOf === null
+      ? (await listIndexVersions(database.deployment)).find(({ state }) => state === 'live')
+      : await indexVersionAt(database.deployment, asOf);
+  if (version === undefined) throw new EarshotError('misconfigured', 'there is no live index version');
+  return version;
+}
+
+/** What is around the results, now or at a moment. */
+export interface Surroundings {
+  readonly newest: Date | null;
+  readonly pending: readonly PendingRow[];
+  readonly asOf: AsOf | null;
+}
+
+export async function surroundings(
+  reader: Queryable,
+  version: IndexVersionRow,
+  { tenant, customerKey, asOf }: { tenant: string; customerKey: string | null; asOf: Date | null },
+): Promise<Surroundings> {
+  if (asOf === null) {
+    const [newest, pending] = await Promise.all([
+      newestEventTime(reader, tenant, customerKey),
+      customerKey === null ? [] : listPending(reader, tenant, customerKey),
+    ]);
+    return { newest, pending, asOf: null };
+  }
+  const [newest, pending, erased] = await Promise.all([
+    newestEventTimeAt(reader, tenant, customerKey, version.index_version, asOf),
+    customerKey === null ? [] : listPendingAt(reader, tenant, customerKey, asOf),
+    countErasedSince(reader, tenant, customerKey, asOf),
+  ]);
+  return { newest, pending, asOf: describe(asOf, version, erased) };
+}
+
+function describe(at: Date, version: IndexVersionRow, { erased, by_age: byAge }: ErasedSince): AsOf {
+  const sentences = [
+    erased === 0
+      ? 'Nothing was erased on request since.'
+      : `${records(erased)} erased on request since and left out; which of them could be found then is not known any more.`,
+    ...(byAge === 0 ? [] : [`${records(byAge)} of the whole memory erased by age since and left out.`]),
+    ...(version.state === 'dropped'
+      ? [`The vectors of index version ${version.index_version} were dropped since: only words were searched.`]
+      : []),
+  ];
+  return { at, indexVersion: version.index_version, model: version.model, erased, note: sentences.join(' ') };
+}
+
+function records(count: number): string {
+  return count === 1 ? '1 record was' : `${count} records were`;
+}
