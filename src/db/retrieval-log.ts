@@ -91,6 +91,7 @@ export interface RetrievalRow {
   readonly customer_key: string | null;
   readonly sealed_query: Buffer | null;
   readonly mode: string;
+  readonly filters: Readonly<Record<string, unknown>>;
   readonly index_version: number;
   readonly degraded: string[];
   readonly took_ms: number;
@@ -114,8 +115,8 @@ export async function findRetrieval(
     name: 'find_retrieval',
     text: `
       select
-        r.retrieval_id, r.customer_key, r.sealed_query, r.mode, r.index_version, r.degraded, r.took_ms, r.asked_at,
-        ${HITS_OF_RETRIEVAL} as hits
+        r.retrieval_id, r.customer_key, r.sealed_query, r.mode, r.filters, r.index_version, r.degraded, r.took_ms,
+        r.asked_at, ${HITS_OF_RETRIEVAL} as hits
       from retrieval r
       where r.tenant = $1 and r.retrieval_id = $2::uuid`,
   };

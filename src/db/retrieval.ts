@@ -116,7 +116,7 @@ const fusedRows = (version: number, moment: Moment): string => `
  * Any word may match, so that a question finds what shares only some of its words: the parser's "and" is turned into
  * "or". A query of stop words alone becomes null and matches nothing.
  */
-const ANY_WORD = `(select nullif(replace(plainto_tsquery('english', $3)::text, '&', '|'), '')::tsquery)`;
+export const ANY_WORD = `(select nullif(replace(plainto_tsquery('english', $3)::text, '&', '|'), '')::tsquery)`;
 
 /**
  * Within a customer: exact. The customer's rows are read once, by B-tree, and materialized so that no approximate index

@@ -22,6 +22,7 @@ import {
 } from './quarantine.ts';
 import { getCallTranscript, getChatTranscript } from './transcripts.ts';
 import { postScreenshot } from './screenshots.ts';
+import { postExplain } from './explain.ts';
 import { getFailures, resolveFailure, resolveFailures } from './failures.ts';
 
 /** Every route that needs a key: what the server mounts, the OpenAPI document describes and the tests walk through. */
@@ -76,6 +77,7 @@ export const ROUTES: readonly RouteSpec[] = [
   postOriginalText,
   getViews,
   getExposures,
+  postExplain,
   getFailures,
   resolveFailures,
   resolveFailure,
