@@ -173,6 +173,35 @@ describe('why the copilot did not know of one record', () => {
   });
 });
 
+describe('the records of a customer', () => {
+  it('are listed with the stage of each, newest first, page by page, and summed up', async () => {
+    const first = await reachable('leo', 'The first of two.');
+    const held = holdRoute(models, 'embeddings');
+    const { body } = await earshot.message({ customerId: 'leo', text: 'The second waits.' });
+    await held.arrived();
+    interface Records {
+      records: { interactionId: string; state: string; stage: string; stages: { totalMs: number | null } }[];
+      nextCursor: string | null;
+      corpus: { records: number; waiting: number; lastCapturedAt: string; lastReachableAt: string };
+    }
+    const list = async (query = '') =>
+      (await earshot.request<Records>('GET', `/v1/customers/leo/records?${query}`)).body;
+    const { records, corpus } = await list();
+    expect(records).toMatchObject([
+      { interactionId: body.interactionId, stage: 'indexing', stages: { totalMs: null } },
+      { interactionId: first, state: 'reachable', stage: 'done' },
+    ]);
+    expect(corpus).toMatchObject({ records: 2, waiting: 1 });
+    expect(corpus.lastCapturedAt > corpus.lastReachableAt).toBe(true);
+    const page = await list('limit=1');
+    expect([...page.records, ...(await list(`limit=1&cursor=${page.nextCursor}`)).records]).toEqual(records);
+    const forged = await earshot.request('GET', '/v1/customers/leo/records?cursor=forged');
+    expect(forged.status).toBe(400);
+    held.release();
+    await earshot.settled(body.interactionId, 'reachable');
+  });
+});
+
 describe('why an answer of the past did not know', () => {
   const recorded = async (body: Record<string, unknown>) => {
     const { retrievalId } = await earshot.retrieve(body);

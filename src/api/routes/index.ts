@@ -22,6 +22,7 @@ import {
 } from './quarantine.ts';
 import { getCallTranscript, getChatTranscript } from './transcripts.ts';
 import { postScreenshot } from './screenshots.ts';
+import { getCustomerRecords } from './customer-records.ts';
 import { postExplain } from './explain.ts';
 import { getFailures, resolveFailure, resolveFailures } from './failures.ts';
 
@@ -78,6 +79,7 @@ export const ROUTES: readonly RouteSpec[] = [
   getViews,
   getExposures,
   postExplain,
+  getCustomerRecords,
   getFailures,
   resolveFailures,
   resolveFailure,
