@@ -122,17 +122,21 @@ export async function claimOverdueSessions(
 
 /**
  * Wakes sessions that sleep although a record of theirs waits: a step ended without settling it. The ring is left to
- * the next round; one that was rung for lately is left alone, so that a record which cannot settle costs little.
+ * the next round; one that was rung for lately is left alone, so that a record which cannot settle costs little. What
+ * lies behind the fence of an erasure wakes nobody.
  */
 export async function wakeStuckSessions(db: Queryable, tenant: string, waitedMs: number): Promise<number> {
   const statement = {
     name: 'wake_stuck_sessions',
     text: `
       with stuck as (
-        select distinct session_id
-        from freshness
-        where tenant = $1 and state in ('accepted', 'processing')
-          and accepted_at < now() - $2::double precision * interval '1 ms'
+        select distinct f.session_id
+        from freshness f
+        join interaction i on i.tenant = $1 and i.interaction_id = f.interaction_id
+        join subject owner on owner.tenant = $1 and owner.customer_key = f.customer_key
+        where f.tenant = $1 and f.state in ('accepted', 'processing')
+          and f.accepted_at < now() - $2::double precision * interval '1 ms'
+          and i.key_generation = owner.key_generation and i.captured_at > coalesce(owner.erased_before, '-infinity')
       ), woken as (
         update session s set awake_since = now(), ring_after = now(), arrivals = arrivals + 1
         from stuck

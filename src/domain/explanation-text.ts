@@ -31,7 +31,7 @@ export function sentenceOf({ verdict, details }: Explanation): string {
     case 'failed':
       return `It could not be processed: ${given('code')} (${given('detail')}).`;
     case 'superseded':
-      return `Its text was taken out of service at ${given('withdrawnAt')} and another stands for it.`;
+      return `Its text was taken out of service at ${given('withdrawnAt')}.`;
     case 'erased':
       return 'It was erased.';
     case 'not_captured':
