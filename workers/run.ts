@@ -72,7 +72,8 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   await deps.close();
 }
 
-function apiDependencies(
+/** What routes use, over what workers use. */
+export function apiDependencies(
   config: Config,
   deps: Dependencies,
   ring: Ring,

@@ -71,9 +71,9 @@ export async function runRoute(
   caller: Caller,
   request: Request,
 ): Promise<unknown> {
-  const params = parse(spec.params ?? z.object({}), request.params, '');
-  const query = parse(spec.query ?? z.object({}), request.query, '');
-  const headers = parse(headerShape, { 'Idempotency-Key': request.get('idempotency-key') }, '');
+  const params = parseFields(spec.params ?? z.object({}), request.params, '');
+  const query = parseFields(spec.query ?? z.object({}), request.query, '');
+  const headers = parseFields(headerShape, { 'Idempotency-Key': request.get('idempotency-key') }, '');
   const input = { deps, caller, params, query, idempotencyKey: headers['Idempotency-Key'] };
   const { upload } = spec;
   if (upload === undefined) return spec.handle({ ...input, body: jsonBody(spec, request), file: Buffer.alloc(0) });
@@ -85,18 +85,18 @@ export async function runRoute(
       maxFileBytes: maxBytes,
       maxMetadataBytes: deps.dials.get('intake.metadata_max_bytes'),
     });
-    return spec.handle({ ...input, body: parse(spec.body ?? z.unknown(), metadata, 'metadata.'), file });
+    return spec.handle({ ...input, body: parseFields(spec.body ?? z.unknown(), metadata, 'metadata.'), file });
   });
 }
 
 function jsonBody(spec: RouteSpec, request: Request): unknown {
   if (spec.body === undefined) return {};
   if (request.body === undefined) throw new EarshotError('unsupported_format', 'the body must be application/json');
-  return parse(spec.body, request.body, '');
+  return parseFields(spec.body, request.body, '');
 }
 
 /** @throws EarshotError `invalid_request` with each field at fault; values are not repeated. */
-function parse<T>(schema: z.ZodType<T>, value: unknown, prefix: string): T {
+export function parseFields<T>(schema: z.ZodType<T>, value: unknown, prefix: string): T {
   const result = schema.safeParse(value);
   if (result.success) return result.data;
   const fields = result.error.issues.flatMap((issue): FieldError[] => {

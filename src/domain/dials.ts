@@ -164,6 +164,13 @@ export const DIALS = {
     max: 1_000_000,
     reason: 'Records that may wait in all before an import pauses. More hides an import from live records for longer.',
   },
+  'import.max_late_records': {
+    defaultValue: 10,
+    min: 1,
+    max: 1_000_000,
+    reason:
+      'Records that may have used up half their budget before an import pauses. A few that fail must not stop it.',
+  },
   'erasure.grace_ms': {
     defaultValue: 0,
     min: 0,

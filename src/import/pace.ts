@@ -1,0 +1,53 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { countWaiting } from '../db/waiting.ts';
+import type { Database } from '../db/pools.ts';
+import type { DialReader } from '../dial-reader.ts';
+import { FRESHNESS_BUDGET_MS } from '../domain/freshness.ts';
+
+/** How often the backlog is looked at. */
+const LOOK_MS = 1_000;
+
+/**
+ * How fast history may come in. Live records share the models with it and must keep their budget: an import is held to
+ * a rate, and stops for as long as much waits, or some of it for long, whoever sent it.
+ */
+export class Pace {
+  readonly #database: Database;
+  readonly #dials: DialReader;
+  readonly #tenant: string;
+  readonly #onPause: (waiting: number, late: number) => void;
+  #nextAt = 0;
+  #lookedAt = 0;
+
+  constructor(
+    { database, dials }: { database: Database; dials: DialReader },
+    tenant: string,
+    onPause: (waiting: number, late: number) => void,
+  ) {
+    this.#database = database;
+    this.#dials = dials;
+    this.#tenant = tenant;
+    this.#onPause = onPause;
+  }
+
+  /** Waits for the turn of the next record. */
+  async turn(): Promise<void> {
+    await this.#untilThereIsRoom();
+    const now = performance.now();
+    this.#nextAt = Math.max(this.#nextAt, now) + 1_000 / this.#dials.get('import.max_records_per_second');
+    if (this.#nextAt > now) await delay(this.#nextAt - now);
+  }
+
+  async #untilThereIsRoom(): Promise<void> {
+    if (performance.now() < this.#lookedAt + LOOK_MS) return;
+    for (let told = false; ; told = true) {
+      const db = this.#database.forTenant(this.#tenant).reader;
+      const { waiting, late } = await countWaiting(db, this.#tenant, FRESHNESS_BUDGET_MS);
+      this.#lookedAt = performance.now();
+      const full = waiting >= this.#dials.get('import.max_waiting_records');
+      if (!full && late < this.#dials.get('import.max_late_records')) return;
+      if (!told) this.#onPause(waiting, late);
+      await delay(LOOK_MS);
+    }
+  }
+}

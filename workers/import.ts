@@ -1,0 +1,48 @@
+import { parseArgs } from 'node:util';
+import { Client } from '@temporalio/client';
+import { readConfig } from '../src/config.ts';
+import { migrate } from '../src/db/migrate.ts';
+import { EarshotError } from '../src/domain/errors.ts';
+import { importHistory, linesFiles } from '../src/import/import-history.ts';
+import { Pace } from '../src/import/pace.ts';
+import { connectTemporal } from '../src/temporal/connection.ts';
+import { LOW_PRIORITY, ringVia } from '../src/temporal/ring.ts';
+import { openDependencies } from './dependencies.ts';
+import { apiDependencies, endProcess } from './run.ts';
+
+// npm run import -- FILE|FOLDER: hands history over, line by line, as the channels would have (docs/truth-on-demand.md).
+// Run again after any end, it adds what is missing.
+
+const USAGE = 'npm run import -- FILE|FOLDER';
+
+try {
+  const { positionals } = parseArgs({ allowPositionals: true });
+  const [path, ...more] = positionals;
+  if (path === undefined || more.length > 0) throw new EarshotError('misconfigured', USAGE);
+  await runImport(path);
+} catch (error) {
+  if (!(error instanceof EarshotError) || error.code !== 'misconfigured') endProcess(error);
+  console.error((error as Error).message);
+  process.exitCode = 2;
+}
+
+async function runImport(path: string): Promise<void> {
+  const files = await linesFiles(path).catch(() => {
+    throw new EarshotError('misconfigured', 'the file or folder cannot be read');
+  });
+  const config = { ...readConfig(), LOG_LEVEL: 'warn' as const };
+  await migrate(config.DATABASE_URL);
+  const connection = await connectTemporal(config);
+  const deps = await openDependencies(config, new Client({ connection, namespace: config.TEMPORAL_NAMESPACE }));
+  const ring = ringVia(deps.temporal, LOW_PRIORITY);
+  const pace = new Pace(deps, 'default', (waiting, late) =>
+    console.error(`paused: ${waiting} records wait, ${late} of them for more than half their budget`),
+  );
+  const counts = await importHistory(apiDependencies(config, deps, ring, connection), files, pace, (refused) =>
+    console.error(`${refused.file}:${refused.line}: ${refused.code}: ${refused.message}`),
+  );
+  console.log(JSON.stringify(counts));
+  await connection.close();
+  await deps.close();
+  if (counts.refused > 0) process.exitCode = 1;
+}
