@@ -21,6 +21,7 @@ beforeAll(async () => {
       'import.max_waiting_records': 200,
       'chat.batch_window_ms': 100,
       'sweep.interval_ms': 200,
+      'sweep.ring_after_ms': 1_000,
     },
   });
   folder = join(earshot.folder, 'history');
