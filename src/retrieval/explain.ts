@@ -47,7 +47,7 @@ export async function explainAnswer(deps: RetrievalDependencies, inquiry: Inquir
   const ids = interactionId === null ? null : [interactionId];
   const triesReach = interactionId !== null && moment === null;
   const [vector, rows, reach, since] = await Promise.all([
-    question === null ? null : vectorOf(deps, version, question),
+    question === null ? null : vectorOf(deps, version, inquiry, question),
     recordFacts(reader, explained, ids, inquiry.limit),
     triesReach ? tryReach(reader, explained, interactionId) : null,
     moment === null ? null : countErasedSince(reader, tenant, customerKey, moment),
@@ -79,10 +79,15 @@ export async function explainAnswer(deps: RetrievalDependencies, inquiry: Inquir
 }
 
 /** Null when the answer had to do without, or has to now. */
-async function vectorOf(deps: RetrievalDependencies, version: Explained['version'], question: AskedQuestion) {
+async function vectorOf(
+  deps: RetrievalDependencies,
+  version: Explained['version'],
+  owner: { readonly tenant: string; readonly customerKey: string },
+  question: AskedQuestion,
+) {
   const { words, mode, degraded } = question;
   if (words === null || mode === 'text' || degraded.includes('vector')) return null;
-  return (await queryVector(deps, version, { query: words, mode: 'hybrid' })).vector;
+  return (await queryVector(deps, version, { ...owner, query: words, mode: 'hybrid' })).vector;
 }
 
 function described({ retrievalId, mode, k, degraded }: AskedQuestion): ExplainAnswer['question'] {
