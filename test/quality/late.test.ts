@@ -92,7 +92,7 @@ describe('a message that comes 40 minutes late', () => {
       modalities: { modality: string; count: number; late: { count: number }; total: { p99: number } }[];
     }
     const { body } = await earshot.request<Freshness>('GET', '/v1/freshness');
-    expect(body.modalities).toMatchObject([{ modality: 'chat', count: 1, late: { count: 2 } }]);
+    expect(body.modalities).toMatchObject([{ modality: 'chat', count: 3, late: { count: 2 } }]);
     expect(body.modalities[0]!.total.p99).toBeLessThan(15 * MINUTE);
   });
 });
