@@ -73,7 +73,7 @@ export interface FreshnessRow {
   readonly modality: Modality;
   readonly count: number;
   readonly waiting: number;
-  /** Records that came late, or waited for an operator, and that the percentiles below leave out. */
+  /** Those of them that came late, or waited for an operator, and that the percentiles below leave out. */
   readonly late: number;
   readonly late_ingest: Percentiles;
   readonly oldest_waiting_ms: number | null;
@@ -107,7 +107,7 @@ export async function freshnessWithin(
     text: `
       select
         modality,
-        (count(*) filter (where state = 'reachable' and not late))::integer as count,
+        (count(*) filter (where state = 'reachable'))::integer as count,
         (count(*) filter (where state = 'reachable' and late))::integer as late,
         percentile_cont(array[0.5, 0.95, 0.99]) within group (order by extract(epoch from accepted_at - captured_at) * 1000)
           filter (where state = 'reachable' and late) as late_ingest,
