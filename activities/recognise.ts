@@ -9,6 +9,7 @@ import { redactPassages } from '../src/domain/redact-passages.ts';
 import { REDACTOR_VERSION } from '../src/domain/redaction.ts';
 import { meanConfidence } from '../src/domain/transcript.ts';
 import { findArtifact, findRecord, storeArtifact, type RecordRow } from '../src/db/artifacts.ts';
+import { serveStaged } from '../src/db/replaced-artifacts.ts';
 import type { Recognition } from '../src/models/ports.ts';
 import { rawObjectKey } from '../src/raw-store/object-key.ts';
 import type { ActivityDependencies } from './dependencies.ts';
@@ -93,6 +94,10 @@ export async function recogniseStep(
   if (stored?.state === 'active' || stored?.state === 'quarantined') {
     return { artifactId, state: stored.state, chunks: stored.chunks, confidence: stored.confidence };
   }
+  if (stored?.state === 'staged' && making.state === 'active') {
+    if (!(await serveStaged(db, tenant, interactionId, artifactId))) throw refused(interactionId);
+    return { artifactId, state: 'active', chunks: stored.chunks, confidence: stored.confidence };
+  }
   const record = await loadRecord(deps, tenant, interactionId);
   const paidFor = { name: objectOf(tenant, record, objectName), earlier: making.kept };
   const { recognition, sealedObject } = await paidOnce(
@@ -160,10 +165,14 @@ async function storeRecognition(
   });
   if (!admitted) {
     await deps.rawStore.delete(sealedObject, signal);
-    throw new EarshotError('erased', `record ${interactionId} was captured before its customer's erasure`);
+    throw refused(interactionId);
   }
   if (chunks.length === 0 && making.state === 'active') await settleRecords(deps, tenant, [interactionId], []);
   return { artifactId, state, chunks: chunks.length, confidence };
+}
+
+function refused(interactionId: string): EarshotError {
+  return new EarshotError('erased', `record ${interactionId} was captured before its customer's erasure`);
 }
 
 /** @throws EarshotError `erased` when there is no such record any more. */

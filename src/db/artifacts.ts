@@ -42,8 +42,7 @@ export interface NewArtifact {
 
 /**
  * Stores an artifact with its chunks and lineage in one transaction, unless the record was erased. Run again, it
- * changes nothing: rows are named by what they are made of; only what was staged comes into service when it is stored
- * as active. Answers false when the fence refused.
+ * changes nothing: rows are named by what they are made of. Answers false when the fence refused.
  */
 export async function storeArtifact(db: Queryable, artifact: NewArtifact): Promise<boolean> {
   const statement = {
@@ -71,8 +70,7 @@ export async function storeArtifact(db: Queryable, artifact: NewArtifact): Promi
         select $1, $3::uuid, interaction_id, customer_key, $4, $5, $6, $7, $8::jsonb, $9::jsonb,
           $10, $11, $12, $13::jsonb, $14, $15, $16, $17, $18, $19, $28, $20
         from admitted
-        on conflict (tenant, artifact_id) do update set state = excluded.state
-        where artifact.state = 'staged' and excluded.state = 'active'
+        on conflict (tenant, artifact_id) do nothing
       ), cut as (
         insert into chunk (
           tenant, chunk_id, artifact_id, interaction_id, session_id, customer_key, modality, ordinal, author, text,
@@ -83,8 +81,7 @@ export async function storeArtifact(db: Queryable, artifact: NewArtifact): Promi
         from admitted
         cross join unnest($22::uuid[], $23::integer[], $24::text[], $25::jsonb[], $26::real[], $27::timestamptz[])
           as piece (chunk_id, ordinal, text, place, confidence, event_time)
-        on conflict (tenant, chunk_id) do update set active = true, activated_at = excluded.activated_at
-        where chunk.activated_at is null and excluded.active
+        on conflict (tenant, chunk_id) do nothing
       ), stamped as (
         update freshness f set text_reachable_at = coalesce(f.text_reachable_at, clock_timestamp())
         from admitted

@@ -121,7 +121,7 @@ const FENCED = `
   ), made as (
     update artifact set state = 'active', superseded_at = null
     from admitted
-    where tenant = $1 and artifact_id = any($5::uuid[]) and state in ('staged', 'superseded', 'failed')
+    where tenant = $1 and artifact_id = any($3::uuid[]) and state in ('staged', 'superseded', 'failed')
     returning artifact_id
   )`;
 
@@ -138,8 +138,8 @@ export async function replaceArtifacts(db: Queryable, replacement: Replacement):
       with ${FENCED}, old as materialized (
         select a.artifact_id, a.kind, a.piece, a.redactor_version not in ('none', $6) as rewritten
         from artifact a, admitted
-        where a.tenant = $1 and a.interaction_id = $2 and a.kind = any($3::text[])
-          and not a.artifact_id = any($4::uuid[])
+        where a.tenant = $1 and a.interaction_id = $2 and a.kind = any($4::text[])
+          and not a.artifact_id = any($5::uuid[])
           and (a.state in ('active', 'quarantined', 'failed')
             or a.state = 'superseded' and a.redactor_version not in ('none', $6))
           and not exists (
@@ -153,9 +153,9 @@ export async function replaceArtifacts(db: Queryable, replacement: Replacement):
         select c.chunk_id, a.kind, a.piece, c.ordinal
         from artifact a
         join chunk c on c.tenant = $1 and c.artifact_id = a.artifact_id
-        where a.tenant = $1 and a.artifact_id = any($5)
+        where a.tenant = $1 and a.artifact_id = any($3)
       ), inherited as materialized (
-        select kind, min(activated_at) filter (where rewritten) as since, max(hidden_in) as hidden_in
+        select kind, case when bool_and(rewritten) then min(activated_at) end as since, max(hidden_in) as hidden_in
         from old_chunk
         group by kind
       ), superseded as (
@@ -199,9 +199,9 @@ export async function replaceArtifacts(db: Queryable, replacement: Replacement):
 const replacementValues = ({ tenant, interactionId, kinds, artifactIds, madeIds, redactor }: Replacement) => [
   tenant,
   interactionId,
+  madeIds,
   kinds,
   artifactIds,
-  madeIds,
   redactor,
 ];
 
@@ -217,17 +217,37 @@ export async function showInVersion(db: Queryable, replacement: Replacement, ind
       with ${FENCED}, shown as (
         update chunk c set active = true, activated_at = moment.now, withdrawn_at = null, shown_in = $6
         from moment
-        where c.tenant = $1 and c.artifact_id = any($5) and not c.active
+        where c.tenant = $1 and c.artifact_id = any($3) and not c.active
       ), hidden as (
         update chunk c set hidden_in = $6
         from artifact a, moment
-        where a.tenant = $1 and a.interaction_id = $2 and a.kind = any($3::text[]) and not a.artifact_id = any($4::uuid[])
+        where a.tenant = $1 and a.interaction_id = $2 and a.kind = any($4::text[]) and not a.artifact_id = any($5::uuid[])
           and c.tenant = $1 and c.artifact_id = a.artifact_id and c.active and c.shown_in is null
       )
       select exists (select from admitted) as admitted`,
   };
   const values = [...replacementValues(replacement).slice(0, 5), indexVersion];
   return only(await run<{ admitted: boolean }>(db, statement, values)).admitted;
+}
+
+/** Puts one artifact into service that was staged by a replay and is now made live. Answers false when the fence refused. */
+export async function serveStaged(
+  db: Queryable,
+  tenant: string,
+  interactionId: string,
+  artifactId: string,
+): Promise<boolean> {
+  const statement = {
+    name: 'serve_staged',
+    text: `
+      with ${FENCED}, served as (
+        update chunk c set active = true, activated_at = moment.now
+        from moment
+        where c.tenant = $1 and c.artifact_id = any($3) and c.activated_at is null
+      )
+      select exists (select from admitted) as admitted`,
+  };
+  return only(await run<{ admitted: boolean }>(db, statement, [tenant, interactionId, [artifactId]])).admitted;
 }
 
 /** Stamps the vectors of these artifacts as reachable in index versions. */

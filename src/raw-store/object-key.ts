@@ -6,7 +6,7 @@ export interface ObjectKeyParts {
   /** Of the data key that seals it. */
   readonly generation: number;
   readonly interactionId: string;
-  /** What the object is: `source-<body hash>` or `transcript-<artifact id>`. */
+  /** What the object is: `source-<body hash>` or `transcript-<recognition id>`. */
   readonly name: string;
 }
 

@@ -3,9 +3,10 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RESIDUE_WORKFLOW, RETENTION_WORKFLOW, ROLLUP_WORKFLOW } from '../../src/domain/workflows.ts';
+import { RESIDUE_WORKFLOW, RETENTION_WORKFLOW, SUPERSEDED_WORKFLOW } from '../../src/domain/workflows.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, erase, requestErasure } from '../support/erasures.ts';
-import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
+import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { exportHistory } from '../support/history.ts';
 import { tone } from '../support/sound.ts';
 import { until } from '../support/until.ts';
@@ -149,6 +150,40 @@ it('records a release, a discard, a release that the model refuses, a look at th
   await keep('reevaluate-quality/released', await reevaluate());
   const run = await earshot.temporal.start(ROLLUP_WORKFLOW, { workflowId: 'rollup', taskQueue: 'batch', args: [] });
   await keep('rollup/one', run.workflowId);
+it('records a replay, one that fails in part, one that is paused, one that is cancelled, and what drops old versions', async () => {
+  for (const id of ['replayed-1', 'replayed-2']) {
+    await earshot.settled((await screenshot(id)).body.interactionId, 'reachable');
+  }
+  const replay = async (scope: Record<string, unknown>) =>
+    (await earshot.request<{ replayId: string; workflowId: string }>('POST', '/v1/replays', scope)).body;
+  const tell = ({ replayId }: { replayId: string }, word: string) =>
+    earshot.request('POST', `/v1/replays/${replayId}/${word}`);
+  const scope = { customerId: 'viewer', kinds: ['caption'] };
+  await keep('replay/whole', (await replay({ ...scope, visionModel: 'second' })).workflowId);
+  models.failAlways('screen_caption', { kind: 'status', status: 400 });
+  await keep('replay/failed', (await replay({ ...scope, visionModel: 'third' })).workflowId);
+  models.heal();
+  await setDial('replay.records_in_parallel', 1);
+  for (const [word, name, visionModel] of [
+    ['resume', 'replay/paused', 'fourth'],
+    ['cancel', 'replay/cancelled', 'fifth'],
+  ] as const) {
+    const held = holdRoute(models, 'screen_caption');
+    const asked = await replay({ ...scope, visionModel });
+    await held.arrived();
+    await tell(asked, 'pause');
+    held.release();
+    await until('it is paused', async () => {
+      const { body } = await earshot.request<{ state: string }>('GET', `/v1/replays/${asked.replayId}`);
+      return body.state === 'paused';
+    });
+    await tell(asked, word);
+    await keep(name, asked.workflowId);
+  }
+  await setDial('replay.keep_superseded_days', 0);
+  const options = { workflowId: 'superseded', taskQueue: 'batch', args: [] };
+  const night = await earshot.temporal.start(SUPERSEDED_WORKFLOW, options);
+  await keep('drop-superseded/one', night.workflowId);
 });
 
 async function setDial(name: string, value: number): Promise<void> {

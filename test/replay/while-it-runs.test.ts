@@ -3,7 +3,7 @@ import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, completed, requestErasure } from '../support/erasures.ts';
 import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { remainsOf } from '../support/remains.ts';
-import { replay, replayIn, requestReplay } from '../support/replays.ts';
+import { dropDerived, findReplay, replay, replayIn, requestReplay } from '../support/replays.ts';
 import { tone } from '../support/sound.ts';
 import { until } from '../support/until.ts';
 
@@ -94,6 +94,42 @@ describe('while a replay runs', () => {
     expect(await madeBy('seventh')).toBe(1);
   });
 
+  it('what comes in is not held up, and the dial bounds how many records are made anew per second', async () => {
+    const held = holdRoute(models, 'transcriptions');
+    const busy = await requestReplay(earshot, { customerId: 'patient', asrModel: 'eighth' });
+    await held.arrived();
+    const { body } = await earshot.message({ customerId: 'live' });
+    await earshot.settled(body.interactionId, 'reachable');
+    held.release();
+    await replayIn(earshot, busy, 'completed');
+
+    await setDial('replay.max_records_per_second', 0.1);
+    await setDial('replay.page_records', 1);
+    const slow = await requestReplay(earshot, { customerId: 'patient' });
+    await until('its first page is done', async () => (await findReplay(earshot, slow)).records.seen === 1);
+    await tell(slow, 'cancel');
+    expect((await replayIn(earshot, slow, 'cancelled')).records.seen).toBe(1);
+    await setDial('replay.max_records_per_second', 1_000);
+    await setDial('replay.page_records', 200);
+  });
+
+  it('nothing is missing or doubled where what it brings back meets what comes in', async () => {
+    const send = (n: number, sentAt: string) =>
+      earshot.message({ customerId: 'seam', messageId: `seam-${n}`, text: `message ${n}`, sentAt });
+    const at = (n: number) => new Date(Date.parse('2026-02-01T09:00:00Z') + n * 60_000).toISOString();
+    for (let n = 0; n < 6; n++) await earshot.settled((await send(n, at(n))).body.interactionId, 'reachable');
+    const live = await textsOf('seam');
+    await dropDerived(earshot);
+    await replay(earshot, { customerId: 'seam', from: at(3) });
+    expect(await textsOf('seam')).toEqual(['message 3', 'message 4', 'message 5']);
+    const whole = await requestReplay(earshot, { customerId: 'seam' });
+    const late = await Promise.all([send(6, at(1)), send(7, new Date().toISOString())]);
+    await replayIn(earshot, whole, 'completed');
+    for (const { body } of late) await earshot.settled(body.interactionId, 'reachable');
+    expect(await textsOf('seam')).toEqual([...live, 'message 6', 'message 7']);
+    await replay(earshot);
+  });
+
   it('tells the field at fault, and the same request with an idempotency key is one replay', async () => {
     const wrong = await earshot.request('POST', '/v1/replays', { from: startedAt, to: startedAt });
     expect(wrong).toMatchObject({ status: 400, body: { errors: [{ field: 'to', message: 'must be after from' }] } });
@@ -112,4 +148,14 @@ async function madeBy(model: string): Promise<number> {
     'active',
   ]);
   return rows.length;
+}
+
+async function setDial(name: string, value: number): Promise<void> {
+  expect((await earshot.request('PUT', `/v1/dials/${name}`, { value })).status).toBe(200);
+}
+
+/** What of a customer's messages is found. */
+async function textsOf(customerId: string): Promise<string[]> {
+  const { results } = await earshot.retrieve({ query: 'message', customerId, limit: 20 });
+  return results.map(({ text }) => text).sort();
 }
