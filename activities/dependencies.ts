@@ -5,6 +5,7 @@ import type { DialReader } from '../src/dial-reader.ts';
 import type { CertificateSigner } from '../src/erasure/certificate.ts';
 import type { EmbeddingModels, Recognisers, SpeechModel, VisionModel } from '../src/models/ports.ts';
 import type { IndexVersions } from '../src/index-version-reader.ts';
+import type { Lineage } from '../src/lineage/emitter.ts';
 import type { Logger } from '../src/observe/log.ts';
 import type { Metrics } from '../src/observe/metrics.ts';
 import type { KeyRing } from '../src/raw-store/key-ring.ts';
@@ -26,6 +27,7 @@ export interface ActivityDependencies {
   readonly codeVersion: string;
   /** Spoken here: transcripts in others are held back. ISO 639-1. */
   readonly languages: readonly string[];
+  readonly lineage: Lineage;
   readonly temporal: Client;
   /** Maintenance with the rights of the schema's owner. */
   readonly withOwner: WithOwner;

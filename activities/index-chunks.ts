@@ -17,6 +17,7 @@ import type {
 import { EarshotError } from '../src/domain/errors.ts';
 import { embeddingIdOf } from '../src/domain/ids.ts';
 import type { IndexVersionRow } from '../src/db/index-versions.ts';
+import { noteRun } from '../src/lineage/run-notes.ts';
 import type { EmbeddingModel } from '../src/models/ports.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { currentRun, withHeartbeat } from './heartbeat.ts';
@@ -123,6 +124,11 @@ export async function embedAndStore(
   deps.metrics.modelCallsSpared.inc({ kind: 'embedding' }, known.length);
   const unknown = chunks.filter(({ known_vector }) => known_vector === null);
   const { embedded, rejected } = await embedEach(deps.embeddings.of(version), tenant, unknown, signal);
+  noteRun({
+    read: { chunk: chunks.length },
+    versions: { embedding: `${version.model}@v${version.index_version}` },
+    assertions: [{ dataset: 'chunk', assertion: 'embedding_model_accepts_it', success: rejected.length === 0 }],
+  });
   if (embedded.length + known.length === 0) return { written: [], rejected };
   const written = await storeEmbeddings(deps.database.forTenant(tenant).app, {
     tenant,
@@ -139,6 +145,7 @@ export async function embedAndStore(
       vector,
     })),
   });
+  noteRun({ made: { embedding: written.length } });
   return { written, rejected };
 }
 

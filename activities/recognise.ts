@@ -7,9 +7,10 @@ import type { ArtifactResult } from '../src/domain/activities.ts';
 import { NO_PROMPT } from '../src/domain/logic.ts';
 import { redactPassages } from '../src/domain/redact-passages.ts';
 import { REDACTOR_VERSION } from '../src/domain/redaction.ts';
-import { meanConfidence } from '../src/domain/transcript.ts';
+import { meanConfidence, type Passage } from '../src/domain/transcript.ts';
 import { findArtifact, findRecord, storeArtifact, type RecordRow } from '../src/db/artifacts.ts';
 import { serveStaged } from '../src/db/replaced-artifacts.ts';
+import { confidencesOf, noteRun, type RunNotes } from '../src/lineage/run-notes.ts';
 import type { Recognition } from '../src/models/ports.ts';
 import { rawObjectKey } from '../src/raw-store/object-key.ts';
 import type { ActivityDependencies } from './dependencies.ts';
@@ -167,12 +168,28 @@ async function storeRecognition(
     await deps.rawStore.delete(sealedObject, signal);
     throw refused(interactionId);
   }
+  noteRun({
+    read: { raw: 1 },
+    made: { artifact: 1, chunk: chunks.length },
+    versions: versionsOf(step, recognition),
+    assertions: [{ dataset: 'raw', assertion: 'recognised_text_is_usable', success: state === 'active' }],
+    ...withConfidence(redacted.passages),
+  });
   if (chunks.length === 0 && making.state === 'active') await settleRecords(deps, tenant, [interactionId], []);
   return { artifactId, state, chunks: chunks.length, confidence };
 }
 
 function refused(interactionId: string): EarshotError {
   return new EarshotError('erased', `record ${interactionId} was captured before its customer's erasure`);
+}
+
+function versionsOf({ kind, model }: RecognitionStep, { modelVersion }: Recognition): Record<string, string> {
+  return { [kind]: `${model}@${modelVersion}`, redactor: REDACTOR_VERSION, chunker: CHUNKER_VERSION };
+}
+
+function withConfidence(passages: readonly Passage[]): Partial<RunNotes> {
+  const confidence = confidencesOf(passages);
+  return confidence === undefined ? {} : { confidence };
 }
 
 /** @throws EarshotError `erased` when there is no such record any more. */

@@ -64,6 +64,8 @@ export const SETTINGS = {
   EMBEDDING_DIMENSIONS: z.coerce.number().int().min(2).max(2000),
   ASR_MODEL: z.string().min(1),
   VISION_MODEL: z.string().min(1),
+  OPENLINEAGE_URL: url(['http:', 'https:', 'file:']).optional(),
+  OPENLINEAGE_API_KEY: z.string().min(1).optional(),
   EARSHOT_API_KEYS: apiKeys,
   EARSHOT_MASTER_KEY: hex32,
   EARSHOT_CUSTOMER_SECRET: hex32,

@@ -8,6 +8,10 @@ import { findDataKey, ensureSubject, keepDataKey } from '../src/db/subjects.ts';
 import { DialReader } from '../src/dial-reader.ts';
 import { IndexVersionReader, type IndexVersions } from '../src/index-version-reader.ts';
 import { certificateSigner } from '../src/erasure/certificate.ts';
+import { datasetNames } from '../src/lineage/datasets.ts';
+import { LineageEmitter, NO_LINEAGE, type EmitterDependencies, type Lineage } from '../src/lineage/emitter.ts';
+import { RunEvents } from '../src/lineage/run-events.ts';
+import { openTransport } from '../src/lineage/transports.ts';
 import { openAiEmbeddings } from '../src/models/embedding-models.ts';
 import { openModelEndpoint } from '../src/models/openai-client.ts';
 import { openAiSpeech } from '../src/models/speech.ts';
@@ -41,6 +45,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
   warnOfOtherModel(log, config, indexVersions);
   observeErasures(metrics.registry, database, dials);
   observeQuality(metrics.registry, database);
+  const lineage = openLineage(config, { database, dials, metrics, log });
   return {
     log,
     metrics,
@@ -50,6 +55,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     indexVersions,
     codeVersion: config.EARSHOT_CODE_VERSION,
     languages: config.EARSHOT_LANGUAGES,
+    lineage,
     temporal,
     withOwner: ownerOf(config.DATABASE_URL),
     certificates: certificateSigner(config.EARSHOT_MASTER_KEY),
@@ -62,11 +68,19 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     },
     embeddings: openAiEmbeddings(endpoint),
     close: async () => {
+      await lineage.close();
       dials.close();
       indexVersions.close();
       await database.close();
     },
   };
+}
+
+function openLineage(config: Config, deps: EmitterDependencies): Lineage {
+  const { OPENLINEAGE_URL: url, OPENLINEAGE_API_KEY: apiKey } = config;
+  if (url === undefined) return NO_LINEAGE;
+  const nameOf = datasetNames(config.DATABASE_URL, config.RAW_STORE_URL);
+  return new LineageEmitter(deps, new RunEvents(config.EARSHOT_CODE_VERSION, nameOf), openTransport(url, apiKey));
 }
 
 /** The settings name the model of the first version; later ones come from a reindex. */

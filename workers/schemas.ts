@@ -1,11 +1,11 @@
-import { CHANNEL_SCHEMAS } from '../src/api/channel-schemas.ts';
+import { REGISTERED_SCHEMAS } from '../src/api/registered-schemas.ts';
 import { readRegistry, schemaChanges, writeVersion, type SchemaChange } from '../src/schemas/registry.ts';
 
 /**
  * `npm run schemas`: writes the next version of each schema that the code has changed, and refuses what would no longer
  * take what channels send or what lies in the log. With `--check` it writes nothing.
  */
-const changes = schemaChanges(readRegistry(), CHANNEL_SCHEMAS);
+const changes = schemaChanges(readRegistry(), REGISTERED_SCHEMAS);
 const check = process.argv.includes('--check');
 changes.forEach(carryOut);
 if (changes.length === 0) console.log('the registry holds every schema of the code');

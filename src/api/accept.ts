@@ -10,6 +10,7 @@ import { rawObjectKey } from '../raw-store/object-key.ts';
 import { payloadBytes } from '../schemas/payload.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { ringNow } from './ring-now.ts';
+import { tellAccepted } from './tell-accepted.ts';
 
 /** A record as a route hands it over, checked. */
 export interface CapturedRecord {
@@ -46,6 +47,7 @@ const KEY_ATTEMPTS = 3;
 export async function acceptRecord(deps: ApiDependencies, record: CapturedRecord): Promise<Accepted> {
   const identity = identify(deps, record);
   const answer = { interactionId: identity.interactionId, workflowId: identity.workflowId };
+  const startedAt = new Date();
   if (record.media !== undefined && (await isDuplicate(deps, identity))) return answer;
   for (let attempt = 1; attempt <= KEY_ATTEMPTS; attempt++) {
     const interaction = await sealRecord(deps, record, identity);
@@ -58,7 +60,10 @@ export async function acceptRecord(deps: ApiDependencies, record: CapturedRecord
       await removeObject(deps, interaction);
       continue;
     }
-    if (outcome === 'accepted') count(deps, interaction, heldBack);
+    if (outcome === 'accepted') {
+      count(deps, interaction, heldBack);
+      tellAccepted(deps, interaction, text, startedAt);
+    }
     if (outcome !== 'accepted') await refuseOrRepeat(deps, interaction, outcome, bodyHash);
     // A call's workflow stays open between segments and has to hear of each.
     if (outcome === 'accepted' && (ring || interaction.channel === 'call')) await ringNow(deps, interaction);

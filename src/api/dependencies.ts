@@ -5,6 +5,7 @@ import type { KeyedIds } from '../domain/ids.ts';
 import type { CertificateSigner } from '../erasure/certificate.ts';
 import type { EmbeddingModels, SpeechModel, VisionModel } from '../models/ports.ts';
 import type { IndexVersions } from '../index-version-reader.ts';
+import type { Lineage } from '../lineage/emitter.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
@@ -28,6 +29,7 @@ export interface ApiDependencies {
   readonly uploads: UploadBudget;
   readonly indexVersions: IndexVersions;
   readonly codeVersion: string;
+  readonly lineage: Lineage;
   readonly temporal: Client;
   /** SPKI in PEM of the key that signs certificates of erasure. */
   readonly certificates: CertificateSigner;

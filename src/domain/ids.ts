@@ -103,6 +103,16 @@ export function redactedMediaIdOf(interactionId: string, parameters: string): st
   return derivedId('redacted-media', interactionId, parameters);
 }
 
+/** The OpenLineage run of one attempt of a step. */
+export function attemptRunId(workflowRunId: string, activityId: string, attempt: number): string {
+  return derivedId('attempt', workflowRunId, activityId, attempt);
+}
+
+/** The OpenLineage run that accepted a record. It does not lead back to the record's id. */
+export function acceptRunId(tenant: string, interactionId: string): string {
+  return derivedId('accept', tenant, interactionId);
+}
+
 /** The lineage node of one chunk's vector in one index version. */
 export function embeddingIdOf(chunkId: string, indexVersion: number): string {
   return derivedId('embedding', chunkId, indexVersion);

@@ -2,8 +2,7 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { RESIDUE_WORKFLOW, RETENTION_WORKFLOW, ROLLUP_WORKFLOW } from '../../src/domain/workflows.ts';
-import { RESIDUE_WORKFLOW, RETENTION_WORKFLOW, SUPERSEDED_WORKFLOW } from '../../src/domain/workflows.ts';
+import { RESIDUE_WORKFLOW, RETENTION_WORKFLOW, ROLLUP_WORKFLOW, SUPERSEDED_WORKFLOW } from '../../src/domain/workflows.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, erase, requestErasure } from '../support/erasures.ts';
 import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
@@ -150,6 +149,8 @@ it('records a release, a discard, a release that the model refuses, a look at th
   await keep('reevaluate-quality/released', await reevaluate());
   const run = await earshot.temporal.start(ROLLUP_WORKFLOW, { workflowId: 'rollup', taskQueue: 'batch', args: [] });
   await keep('rollup/one', run.workflowId);
+});
+
 it('records a replay, one that fails in part, one that is paused, one that is cancelled, and what drops old versions', async () => {
   for (const id of ['replayed-1', 'replayed-2']) {
     await earshot.settled((await screenshot(id)).body.interactionId, 'reachable');
