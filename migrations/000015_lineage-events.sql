@@ -9,6 +9,8 @@ create table lineage_event (
   claimed_until timestamptz,
   primary key (tenant, event_id)
 );
+-- Whether somebody is sending is asked before each batch, also while many wait.
+create index lineage_event_claimed on lineage_event (tenant, claimed_until) where claimed_until is not null;
 alter table lineage_event enable row level security;
 alter table lineage_event force row level security;
 create policy own_tenant on lineage_event using (tenant = current_setting('earshot.tenant', true));
