@@ -251,6 +251,9 @@ describe('a record whose payload was sealed in version 1', () => {
     });
 
     await sealAgain(body.interactionId, Buffer.from('{"schemaVersion":99}'));
+    const asked = { query: 'PAY-4012', customerId: 'customer-7' };
+    const unread = await earshot.request<{ type: string }>('POST', '/v1/retrieve', asked);
+    expect([unread.status, unread.body.type]).toEqual([500, expect.stringContaining('payload_unreadable')]);
     const manifest = JSON.parse((await exported('customer-7')).get('manifest.json')!.toString()) as {
       problems: object[];
     };
