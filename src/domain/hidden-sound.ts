@@ -1,4 +1,6 @@
 import { redact, type PiiType, type Span } from './redaction.ts';
+import { plainText } from './redaction-plain-text.ts';
+import { spokenDigitRuns } from './spoken-digits.ts';
 import type { Passage, SpokenWord } from './transcript.ts';
 import type { TimeSpan } from './wav.ts';
 
@@ -21,11 +23,32 @@ export function hiddenTimes({ passages, words }: Heard): HiddenTime[] {
   const text = passages.map((passage) => passage.text).join('\n');
   const placed = placedPassages(passages);
   const spoken = words === undefined ? undefined : placedWords(text, words);
-  return redact(text).spans.flatMap(({ type, ...span }) => {
+  const { spans } = redact(text);
+  const more = longNumbers(text).filter(
+    ({ start, end }) => !spans.some((span) => span.start <= start && span.end >= end),
+  );
+  return [...spans, ...more].flatMap(({ type, ...span }) => {
     const said = touched(spoken ?? [], span);
     const times = said.length > 0 ? said : touched(placed, span);
     return times.length === 0 ? [] : [{ type, ...around(times) }];
   });
+}
+
+/**
+ * Fewest digits that are silent whatever they are. A speech model that drops one of four equal digits leaves no card
+ * number to be recognised, and a listener still hears it.
+ */
+const LONG_NUMBER = 12;
+
+function longNumbers(text: string): Span[] {
+  const plain = plainText(text);
+  return spokenDigitRuns(plain.text)
+    .filter(({ digits }) => digits.length >= LONG_NUMBER)
+    .map(({ starts, ends }) => ({
+      start: plain.starts[starts[0]!]!,
+      end: plain.ends[ends.at(-1)! - 1]!,
+      type: 'card',
+    }));
 }
 
 interface Placed extends TimeSpan {

@@ -32,20 +32,32 @@ const PROVIDER =
   /^(?:gmail|googlemail|yahoo|outlook|hotmail|icloud|live|msn|aol|gmx|web|proton(?:mail)?|posteo|mail)\b/i;
 /** The part from the "at" on. */
 const AT_DOMAIN =
-  /(?:\bat\b|\(at\)|\[at\])\s{0,2}((?:[a-z0-9-]{1,40}\s?(?:\bdot\b|\bpoint\b|\bperiod\b|\(dot\)|\[dot\]|\.)\s?){1,3}([a-z]{2,10}))\b/gi;
+  /(?:\bat\b|\(at\)|\[at\])\s{0,2}((?:[a-z0-9-]{1,40}\s?(?:\bdot\b|\bpoint\b|\bperiod\b|\(dot\)|\[dot\]|\.)\s?){1,3}[a-z]{2,10})\b/gi;
 const LABEL =
   /\b(?:e-?mail|mail|address|it's|it is|its|that's|that is|that would be|write to|(?:send|sent) (?:it |this )?to)\b/i;
 
 function said(text: string): Span[] {
   return [...text.matchAll(AT_DOMAIN)].flatMap((match): Span[] => {
-    if (!TOP_LEVEL.has(match[2]!.toLowerCase())) return [];
+    const length = domainLength(match[0]);
+    if (length === undefined) return [];
     const start = localStart(text, match.index);
     if (start === undefined) return [];
     const local = text.slice(start, match.index).trim();
     const certain = /[^a-z]/i.test(local) || !/^at$/i.test(match[0].slice(0, 2));
     if (!certain && !PROVIDER.test(match[1]!) && !LABEL.test(before(text, start))) return [];
-    return [{ start, end: match.index + match[0].length, type: 'email' }];
+    return [{ start, end: match.index + length, type: 'email' }];
   });
+}
+
+const ENDING = new RegExp(
+  String.raw`(?:\bdot\b|\bpoint\b|\bperiod\b|\(dot\)|\[dot\]|\.)\s?(?:${[...TOP_LEVEL].join('|')})\b`,
+  'gi',
+);
+
+/** Up to the last top-level domain: the first word of the next sentence follows a dot too. */
+function domainLength(domain: string): number | undefined {
+  const last = [...domain.matchAll(ENDING)].at(-1);
+  return last === undefined ? undefined : last.index + last[0].length;
 }
 
 const CONNECTORS = new Set('. - _ + dot underscore dash hyphen period point plus (dot) [dot]'.split(' '));

@@ -11,7 +11,7 @@ import { spokenDigitRuns } from './spoken-digits.ts';
 export type { PiiType, Span } from './redaction-span.ts';
 
 /** Changes whenever the same text would be redacted differently. */
-export const REDACTOR_VERSION = 'compromise-libphonenumber-validator-2';
+export const REDACTOR_VERSION = 'compromise-libphonenumber-validator-3';
 
 export interface Redaction {
   readonly text: string;

@@ -64,6 +64,14 @@ describe('where a recording is silent', () => {
     ]);
   });
 
+  it('holds a long number that was misheard, so that its check digit is wrong', () => {
+    const misheard = 'My card is 555-555555454444 thanks';
+    const words = spoken(misheard, 0);
+    expect(hiddenTimes({ passages: [passage(misheard, 0, 9_000)], words })).toEqual([
+      { type: 'card', startMs: 1_500, endMs: 2_000 },
+    ]);
+  });
+
   it('reaches over the cut between two pieces in which a number was said', () => {
     const pieces = [
       piece(0, `the number is ${NUMBER.slice(0, 2).join(' ')}`),

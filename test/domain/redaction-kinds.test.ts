@@ -28,6 +28,7 @@ const HIDDEN: Readonly<Record<string, readonly (readonly [text: string, redacted
     ['write to jane dot doe at example dot com', 'write to [EMAIL]'],
     ["it's j smith 42 at gmail dot com", "it's [EMAIL]"],
     ['anna underscore b at web dot de', '[EMAIL]'],
+    ['my address is margaret at example.com. Thank you', 'my address is [EMAIL]. Thank you'],
   ],
   'phone numbers': [
     ['call me back at 415 555 2671', 'call me back at [PHONE]'],
