@@ -21,7 +21,14 @@ afterAll(async () => {
 beforeEach(() => models.heal());
 
 function screenshot(screenshotId: string) {
-  const metadata = { screenshotId, customerId: 'viewer', capturedAt: new Date().toISOString(), conversationId: 'talk' };
+  // Each has a customer of its own, or the models would not be asked for the same picture again.
+  const customerId = `viewer of ${screenshotId}`;
+  const metadata = {
+    screenshotId,
+    customerId,
+    capturedAt: new Date().toISOString(),
+    conversationId: `talk of ${screenshotId}`,
+  };
   return earshot.upload('/v1/screenshots', 'image', picture, metadata);
 }
 
@@ -29,10 +36,13 @@ describe('a screenshot', () => {
   it('is found by its text and by its caption, each with its place', async () => {
     const { body } = await screenshot('both');
     await earshot.settled(body.interactionId, 'reachable');
-    const byText = await earshot.retrieve({ query: 'PAY-4012', customerId: 'viewer', mode: 'text' });
+    const byText = await earshot.retrieve({ query: 'PAY-4012', customerId: 'viewer of both', mode: 'text' });
     // Sent at half its size, for no side may be longer than 2,000 pixels: boxes come back in pixels of the original.
-    expect(byText.results[0]).toMatchObject({ conversationId: 'talk', place: { kind: 'box', x: 20, width: 200 } });
-    const byCaption = await earshot.retrieve({ query: 'red banner', customerId: 'viewer', mode: 'text' });
+    expect(byText.results[0]).toMatchObject({
+      conversationId: 'talk of both',
+      place: { kind: 'box', x: 20, width: 200 },
+    });
+    const byCaption = await earshot.retrieve({ query: 'red banner', customerId: 'viewer of both', mode: 'text' });
     expect(byCaption.results[0]?.place.kind).toBe('picture');
   });
 
