@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { CanaryAccess } from '../src/canary/canary-client.ts';
 import type { WithOwner } from '../src/db/owner.ts';
 import type { Database } from '../src/db/pools.ts';
 import type { DialReader } from '../src/dial-reader.ts';
@@ -32,4 +33,6 @@ export interface ActivityDependencies {
   /** Maintenance with the rights of the schema's owner. */
   readonly withOwner: WithOwner;
   readonly certificates: CertificateSigner;
+  /** Where Earshot's own public API answers, for canaries. */
+  readonly canaries: CanaryAccess;
 }

@@ -1,5 +1,6 @@
 import type {
   AudioActivities,
+  CanaryActivities,
   EmbeddingActivities,
   IntakeActivities,
   QualityActivities,
@@ -8,6 +9,7 @@ import type {
 import type { TaskQueue } from '../src/domain/task-queues.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { batchActivities, type BatchActivities } from './erasure/index.ts';
+import { canaryActivities } from './canary/index.ts';
 import { embeddingActivities } from './index-chunks.ts';
 import { intakeActivities } from './intake.ts';
 import { qualityActivities } from './quarantine.ts';
@@ -15,8 +17,8 @@ import { visionActivities } from './read-screen.ts';
 import { remakeActivities, replayActivities } from './replay/index.ts';
 import { audioActivities } from './transcribe.ts';
 
-type Activities =
-  AudioActivities | (BatchActivities & QualityActivities) | EmbeddingActivities | IntakeActivities | VisionActivities;
+type Batch = BatchActivities & CanaryActivities & QualityActivities;
+type Activities = AudioActivities | Batch | EmbeddingActivities | IntakeActivities | VisionActivities;
 
 /** What the worker of each queue can do. */
 export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Activities {
@@ -30,6 +32,11 @@ export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Act
     case 'embedding':
       return { ...embeddingActivities(deps), ...remakeActivities(deps) };
     case 'batch':
-      return { ...batchActivities(deps), ...replayActivities(deps), ...qualityActivities(deps) };
+      return {
+        ...batchActivities(deps),
+        ...replayActivities(deps),
+        ...qualityActivities(deps),
+        ...canaryActivities(deps),
+      };
   }
 }

@@ -71,6 +71,7 @@ export const SETTINGS = {
   EARSHOT_CUSTOMER_SECRET: hex32,
   EARSHOT_CODE_VERSION: z.string().min(1).default('dev'),
   EARSHOT_LANGUAGES: languages.default(['en']),
+  EARSHOT_PUBLIC_URL: url(['http:', 'https:']).optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   HOST: z.string().min(1).default('127.0.0.1'),
   PORT: z.coerce.number().int().min(0).max(65535).default(8787),
@@ -94,6 +95,12 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     return given[name] === undefined ? `${name} is not set` : `${name} ${issue.message}`;
   });
   throw new EarshotError('misconfigured', [...new Set(lines)].join('\n'));
+}
+
+/** Where this deployment's API answers: as set, or this process's own port. */
+export function publicUrlOf({ EARSHOT_PUBLIC_URL, HOST, PORT }: Config): string {
+  const host = HOST === '0.0.0.0' || HOST === '::' ? '127.0.0.1' : HOST;
+  return EARSHOT_PUBLIC_URL ?? `http://${host.includes(':') ? `[${host}]` : host}:${PORT}`;
 }
 
 /** Reads the database's address alone, for the command that only migrates. @throws EarshotError `misconfigured`. */

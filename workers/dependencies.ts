@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
-import type { Config } from '../src/config.ts';
+import { publicUrlOf, type Config } from '../src/config.ts';
+import { canaryKeys, type CanaryKeys } from '../src/canary/canary-key.ts';
 import { ensureLiveIndexVersion } from '../src/db/index-versions.ts';
 import { ownerOf } from '../src/db/owner.ts';
 import { openDatabase } from '../src/db/pools.ts';
@@ -25,6 +26,7 @@ import { openRawStore } from '../src/raw-store/raw-store.ts';
 import type { Database } from '../src/db/pools.ts';
 
 export interface Dependencies extends ActivityDependencies {
+  readonly canaryKeys: CanaryKeys;
   close(): Promise<void>;
 }
 
@@ -46,6 +48,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
   observeErasures(metrics.registry, database, dials);
   observeQuality(metrics.registry, database);
   const lineage = openLineage(config, { database, dials, metrics, log });
+  const keysOfCanaries = canaryKeys(config.EARSHOT_MASTER_KEY);
   return {
     log,
     metrics,
@@ -59,6 +62,8 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     temporal,
     withOwner: ownerOf(config.DATABASE_URL),
     certificates: certificateSigner(config.EARSHOT_MASTER_KEY),
+    canaryKeys: keysOfCanaries,
+    canaries: { url: publicUrlOf(config), keyOf: (tenant) => keysOfCanaries.of(tenant) },
     keyRing: new KeyRing(config.EARSHOT_MASTER_KEY, keyTable(database)),
     speech: openAiSpeech(endpoint, config.ASR_MODEL),
     vision: openAiVision(endpoint, config.VISION_MODEL),

@@ -19,6 +19,7 @@ import { ensureSearchAttributes } from '../src/temporal/search-attributes.ts';
 import { ensureSchedules } from '../src/temporal/schedules.ts';
 import { ringVia, type Ring } from '../src/temporal/ring.ts';
 import { openDependencies, type Dependencies } from './dependencies.ts';
+import { keepSchedules } from './schedule-keeper.ts';
 import { startSweep } from './sweep.ts';
 import { createWorker } from './worker.ts';
 
@@ -59,6 +60,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   );
   const running = Promise.all(workers.map((worker) => worker.run()));
   const sweep = parts.queues.includes('intake') ? startSweep(deps, ring) : undefined;
+  const schedules = parts.queues.includes('batch') ? keepSchedules(deps) : undefined;
   const api = parts.api ? await startApi(config, apiDependencies(config, deps, ring, connection)) : undefined;
   deps.log.info({ pid: process.pid, queues: parts.queues, port: api?.port }, 'earshot is up');
   // A worker that ends by itself has failed: the process ends with it, for a supervisor to start it again.
@@ -66,6 +68,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   deps.log.info({ pid: process.pid }, 'earshot is draining');
   await api?.stop();
   await sweep?.stop();
+  await schedules?.stop();
   workers.forEach((worker) => worker.shutdown());
   await running;
   await connection.close();

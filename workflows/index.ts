@@ -1,5 +1,6 @@
 /** Every workflow that a worker can run. */
 export { call } from './call.ts';
+export { canary } from './canary.ts';
 export { conversation } from './conversation.ts';
 export { decideQuarantined } from './decide-quarantined.ts';
 export { dropSuperseded } from './drop-superseded.ts';

@@ -1,6 +1,7 @@
 import { proxyActivities, proxyLocalActivities, type RetryPolicy } from '@temporalio/workflow';
 import type {
   AudioActivities,
+  CanaryActivities,
   EmbeddingActivities,
   ErasureActivities,
   IntakeActivities,
@@ -116,4 +117,8 @@ export function superseded(summary: string): SupersededActivities {
 /** Short database steps that nobody waits for; a run over the windows of counts pages and heartbeats. */
 export function quality(summary: string): QualityActivities {
   return proxyActivities<QualityActivities>({ ...batch, startToCloseTimeout: '10m', summary });
+}
+
+export function canaries(summary: string): CanaryActivities {
+  return proxyActivities<CanaryActivities>({ ...batch, summary });
 }

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { acceptInteraction, findBodyHash, findRawObject, type NewInteraction } from '../db/intake.ts';
+import { RESERVED_KEYS } from '../domain/canary.ts';
 import { EarshotError } from '../domain/errors.ts';
 import { workflowIdOf } from '../domain/ids.ts';
 import { MODALITY_OF, type Author } from '../domain/interaction.ts';
@@ -75,10 +76,10 @@ export async function acceptRecord(deps: ApiDependencies, record: CapturedRecord
 /** A chat message has one check, in the statement that accepts it. */
 function count(
   { metrics }: ApiDependencies,
-  { channel, modality, contentHash }: NewInteraction,
+  { channel, modality, contentHash, customerKey }: NewInteraction,
   heldBack: boolean,
 ): void {
-  metrics.accepted.inc({ channel });
+  metrics.accepted.inc({ channel, sender: RESERVED_KEYS.includes(customerKey) ? 'canary' : 'customer' });
   if (channel !== 'chat' || contentHash === null) return;
   metrics.qualityChecks.inc({ check: 'duplicate_content', outcome: heldBack ? 'held_back' : 'passed', modality });
 }

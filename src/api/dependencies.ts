@@ -1,4 +1,5 @@
 import type { Client } from '@temporalio/client';
+import type { CanaryKeys } from '../canary/canary-key.ts';
 import type { Database } from '../db/pools.ts';
 import type { DialReader } from '../dial-reader.ts';
 import type { KeyedIds } from '../domain/ids.ts';
@@ -31,6 +32,7 @@ export interface ApiDependencies {
   readonly codeVersion: string;
   readonly lineage: Lineage;
   readonly temporal: Client;
+  readonly canaryKeys: CanaryKeys;
   /** SPKI in PEM of the key that signs certificates of erasure. */
   readonly certificates: CertificateSigner;
   /** Answers when Temporal does. */

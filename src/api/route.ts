@@ -4,12 +4,15 @@ import type { Scope } from '../config.ts';
 import { EarshotError, type FieldError } from '../domain/errors.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { readMultipart } from './multipart.ts';
+import { checkReserved } from './reserved-customers.ts';
 
 /** Who calls: taken from the API key, never from the body. */
 export interface Caller {
   readonly tenant: string;
   /** Names the key in records of what was changed, without revealing it. */
   readonly keyName: string;
+  /** Whether it is Earshot itself, with a canary. */
+  readonly canary: boolean;
 }
 
 export interface Upload {
@@ -40,6 +43,8 @@ export interface RouteSpec<Params = unknown, Body = unknown> {
   /** With `{name}` for path parameters, as in OpenAPI. */
   readonly path: string;
   readonly scope: Scope;
+  /** Whether canaries take this way too. */
+  readonly canaries?: true;
   readonly summary: string;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;
@@ -76,7 +81,11 @@ export async function runRoute(
   const headers = parseFields(headerShape, { 'Idempotency-Key': request.get('idempotency-key') }, '');
   const input = { deps, caller, params, query, idempotencyKey: headers['Idempotency-Key'] };
   const { upload } = spec;
-  if (upload === undefined) return spec.handle({ ...input, body: jsonBody(spec, request), file: Buffer.alloc(0) });
+  const handle = (body: unknown, file: Buffer) => {
+    checkReserved(caller, params, body);
+    return spec.handle({ ...input, body, file });
+  };
+  if (upload === undefined) return handle(jsonBody(spec, request), Buffer.alloc(0));
   const maxBytes = upload.maxBytes(deps);
   const bytes = Math.min(Number(request.get('content-length') ?? maxBytes), maxBytes);
   return deps.uploads.use(bytes, deps.dials.get('intake.uploads_in_flight_max_bytes'), async () => {
@@ -85,7 +94,7 @@ export async function runRoute(
       maxFileBytes: maxBytes,
       maxMetadataBytes: deps.dials.get('intake.metadata_max_bytes'),
     });
-    return spec.handle({ ...input, body: parseFields(spec.body ?? z.unknown(), metadata, 'metadata.'), file });
+    return handle(parseFields(spec.body ?? z.unknown(), metadata, 'metadata.'), file);
   });
 }
 

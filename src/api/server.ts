@@ -33,7 +33,8 @@ const JSON_LIMIT = '1mb';
 const REQUEST_TIMEOUT_MS = 120_000;
 
 export async function startApi(settings: ApiSettings, deps: ApiDependencies): Promise<RunningApi> {
-  const server = createServer(createApp(deps, authenticator(settings.EARSHOT_API_KEYS)));
+  const authenticate = authenticator(settings.EARSHOT_API_KEYS, deps.canaryKeys);
+  const server = createServer(createApp(deps, authenticate));
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = 10_000;
   await listen(server, settings);
@@ -73,7 +74,7 @@ export function createApp(deps: ApiDependencies, authenticate: Authenticate): Ex
     app[spec.method](path, guard(authenticate, spec), ...parser, answer(spec, deps));
   }
   app.get('/metrics', (request, response, next) => {
-    authenticate(request, 'operator');
+    authenticate(request, { scope: 'operator' });
     deps.metrics.registry.metrics().then((text) => response.type(deps.metrics.registry.contentType).send(text), next);
   });
   app.use((request) => {
@@ -86,7 +87,7 @@ export function createApp(deps: ApiDependencies, authenticate: Authenticate): Ex
 /** A request without a valid key is refused before its body is read. */
 function guard(authenticate: Authenticate, spec: RouteSpec) {
   return (request: Request, response: Response, next: NextFunction): void => {
-    response.locals['caller'] = authenticate(request, spec.scope);
+    response.locals['caller'] = authenticate(request, spec);
     next();
   };
 }

@@ -1,5 +1,6 @@
 import type { InteractionState, Modality } from '../domain/interaction.ts';
 import { run, type Queryable } from './pools.ts';
+import { ofRealCustomers } from './real-customers.ts';
 
 /** A record as `GET /v1/interactions/{id}` tells it. */
 export interface InteractionRow {
@@ -125,6 +126,7 @@ export async function freshnessWithin(
           or accepted_at - captured_at > $3::double precision * interval '1 ms' as late
         from freshness
         where tenant = $1 and accepted_at > now() - $2::double precision * interval '1 ms'
+          and ${ofRealCustomers('customer_key')}
       ) as seen
       group by modality
       order by modality`,

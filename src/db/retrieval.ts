@@ -2,10 +2,13 @@ import type { Modality, Place } from '../domain/interaction.ts';
 import { vectorLiteral } from './embeddings.ts';
 import type { IndexVersionRow } from './index-versions.ts';
 import { run, type Queryable } from './pools.ts';
+import { ofRealCustomers } from './real-customers.ts';
 import { servedAt, servedBy } from './served.ts';
 
 export interface RetrievalQuery {
   readonly tenant: string;
+  /** Whether canaries count among the candidates. */
+  readonly canary?: boolean;
   readonly customerKey: string | null;
   /** Words to look for; null leaves full text out. */
   readonly words: string | null;
@@ -152,13 +155,14 @@ const withinCustomer = ({ index_version: version }: IndexVersionRow, moment: Mom
  * `tenant_chunk`, because row-level security keeps GIN from being used on the table. A version that was dropped has no
  * partition any more, and no vectors.
  */
-const overAll = ({ index_version: version, dimensions, state }: IndexVersionRow, moment: Moment) => ({
-  name: `retrieve_all_v${version}${moment.name}${state === 'dropped' ? '_dropped' : ''}`,
+const overAll = ({ index_version: version, dimensions, state }: IndexVersionRow, moment: Moment, canary: boolean) => ({
+  name: `retrieve_all_v${version}${moment.name}${state === 'dropped' ? '_dropped' : ''}${canary ? '_canary' : ''}`,
   text: `
     with text_hits as (
       select c.chunk_id, ts_rank(c.words, query, 1) as score
       from tenant_chunk c, ${ANY_WORD} as wanted (query)
       where c.words @@ query and $2::text is null and ${filters(version, moment)}
+        and ${canary ? 'true' : ofRealCustomers('c.customer_key')}
       order by score desc
       limit $9
     ), vector_hits as (
@@ -166,6 +170,7 @@ const overAll = ({ index_version: version, dimensions, state }: IndexVersionRow,
       from ${state === 'dropped' ? '(select * from embedding limit 0)' : `embedding_v${version}`} e
       join chunk c on c.tenant = e.tenant and c.chunk_id = e.chunk_id
       where $4 is not null and e.tenant = $1 and ${filters(version, moment)} ${moment.vector}
+        and ${canary ? 'true' : ofRealCustomers('c.customer_key')}
       order by e.embedding::vector(${dimensions}) <=> $4::vector(${dimensions})
       limit $9
     )${fusedRows(version, moment)}`,
@@ -178,7 +183,8 @@ export async function retrieveCandidates(
   query: RetrievalQuery,
 ): Promise<CandidateRow[]> {
   const moment = (query.asOf ?? null) === null ? NOW : THEN;
-  const statement = query.customerKey === null ? overAll(version, moment) : withinCustomer(version, moment);
+  const statement =
+    query.customerKey === null ? overAll(version, moment, query.canary ?? false) : withinCustomer(version, moment);
   return run<CandidateRow>(reader, statement, [
     query.tenant,
     query.customerKey,
@@ -232,7 +238,10 @@ export async function newestEventTime(
     customerKey === null
       ? {
           name: 'newest_event_of_all',
-          text: `select max(event_time) as newest from chunk where tenant = $1 and $2::text is null and active`,
+          text: `
+            select max(event_time) as newest
+            from chunk
+            where tenant = $1 and $2::text is null and active and ${ofRealCustomers('customer_key')}`,
         }
       : {
           name: 'newest_event_of_customer',

@@ -1,3 +1,4 @@
+import type { CanaryOutcome, CanaryRef, PlantedCanary, PlantedRecord } from './canary.ts';
 import type { ErasureRef, ErasureState, StoreCounts } from './erasure.ts';
 import type { RemadeRecord, OutcomeCounts, ReplayFailure, ReplayPage, ReplayRef, ReplayState } from './replay.ts';
 import type { SessionRef } from './workflows.ts';
@@ -265,4 +266,21 @@ export interface QualityActivities {
   /** The vectors of what was let go could not be made reachable. */
   recordUnindexed(failure: FailureRecord): Promise<void>;
   rollUp(): Promise<RollupResult>;
+}
+
+/** What one run has planted in a tenant. */
+export interface PlantedCanaries {
+  readonly canaries: readonly PlantedCanary[];
+  readonly distractor: PlantedRecord | null;
+}
+
+/** The steps of canaries, each idempotent. */
+export interface CanaryActivities {
+  /** Answers the canaries of this run, one for each tenant. */
+  openCanaries(): Promise<readonly CanaryRef[]>;
+  plantCanaries(ref: CanaryRef): Promise<PlantedCanaries>;
+  /** Looks until it is reachable or its time is over; raises or resolves a violation. */
+  watchCanary(planted: PlantedCanary): Promise<CanaryOutcome>;
+  /** Also removes what runs that crashed have left. */
+  cleanUpCanaries(request: { readonly ref: CanaryRef; readonly planted: PlantedCanaries }): Promise<void>;
 }

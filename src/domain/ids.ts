@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
+import { reservedKeyOf } from './canary.ts';
 import type { ArtifactKind, Channel } from './interaction.ts';
 
 /**
@@ -50,7 +51,8 @@ export function keyedIds(secret: Buffer): KeyedIds {
       .update(canonical([kind, ...parts]))
       .digest();
   return {
-    customerKey: (tenant, customerId) => mac('customer', [tenant, customerId]).toString('hex').slice(0, 32),
+    customerKey: (tenant, customerId) =>
+      reservedKeyOf(customerId) ?? mac('customer', [tenant, customerId]).toString('hex').slice(0, 32),
     sessionId: (tenant, channel, externalId) => uuidFrom(mac('session', [tenant, channel, externalId])),
     interactionId: (tenant, route, idempotencyKey) => uuidFrom(mac('interaction', [tenant, route, idempotencyKey])),
     bodyHash: (parts) => mac('body', parts).toString('hex'),
@@ -116,4 +118,14 @@ export function acceptRunId(tenant: string, interactionId: string): string {
 /** The lineage node of one chunk's vector in one index version. */
 export function embeddingIdOf(chunkId: string, indexVersion: number): string {
   return derivedId('embedding', chunkId, indexVersion);
+}
+
+/** The canaries that one run of their workflow plants in a tenant. */
+export function canaryIdOf(tenant: string, runId: string): string {
+  return derivedId('canary', tenant, runId);
+}
+
+/** The reconciliation that one run of its workflow does in a tenant. */
+export function reconciliationIdOf(tenant: string, runId: string): string {
+  return derivedId('reconciliation', tenant, runId);
 }

@@ -19,6 +19,8 @@ export const ERASURE_WORKFLOW = 'eraseCustomer';
 export const VERIFICATION_WORKFLOW = 'verifyErasure';
 export const RETENTION_WORKFLOW = 'retention';
 export const RESIDUE_WORKFLOW = 'residueWindow';
+export const CANARY_WORKFLOW = 'canary';
+export const RECONCILIATION_WORKFLOW = 'reconcile';
 
 /** Makes derived data anew, and drops what it replaced when its time is over. */
 export const REPLAY_WORKFLOW = 'replay';

@@ -2,6 +2,7 @@ import { readFile, realpath } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { EarshotError, invalidField } from '../domain/errors.ts';
+import { checkReserved } from '../api/reserved-customers.ts';
 import type { ApiDependencies } from '../api/dependencies.ts';
 import { parseFields, type RouteSpec } from '../api/route.ts';
 import { postCall, postCallEnd, postSegment } from '../api/routes/calls.ts';
@@ -26,7 +27,7 @@ const head = z.looseObject({
 });
 
 /** Who imports, in records of what was changed. */
-const IMPORTER = { tenant: 'default', keyName: 'import' };
+const IMPORTER = { tenant: 'default', keyName: 'import', canary: false };
 
 /**
  * Hands one line of history over, by the handler of the route that a channel would have called: the same checks, the
@@ -43,11 +44,15 @@ export async function importLine(deps: ApiDependencies, folder: string, line: st
   if ((file === undefined) !== (spec.upload === undefined)) {
     throw invalidField('file', spec.upload === undefined ? 'is not known' : 'must name the audio or picture');
   }
+  const checked = {
+    params: parseFields(spec.params ?? z.object({}), params, ''),
+    body: parseFields(spec.body ?? z.object({}), body, ''),
+  };
+  checkReserved(IMPORTER, checked.params, checked.body);
   await spec.handle({
     deps,
     caller: IMPORTER,
-    params: parseFields(spec.params ?? z.object({}), params, ''),
-    body: parseFields(spec.body ?? z.object({}), body, ''),
+    ...checked,
     file: file === undefined ? Buffer.alloc(0) : await readInside(folder, file, spec.upload!.maxBytes(deps)),
     query: {},
     idempotencyKey,

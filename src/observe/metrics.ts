@@ -1,9 +1,10 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
+import { canaryMetrics, type CanaryMetrics } from './canary-metrics.ts';
 import { qualityMetrics, type QualityMetrics } from './quality-metrics.ts';
 
-export interface Metrics extends QualityMetrics {
+export interface Metrics extends CanaryMetrics, QualityMetrics {
   readonly registry: Registry;
-  readonly accepted: Counter<'channel'>;
+  readonly accepted: Counter<'channel' | 'sender'>;
   readonly refused: Counter<'route' | 'code'>;
   readonly rung: Counter<'channel' | 'by'>;
   readonly ringFailed: Counter<'channel'>;
@@ -30,8 +31,9 @@ export function openMetrics(): Metrics {
     new Histogram({ name: `earshot_${name}`, help, labelNames, buckets, registers });
   return {
     registry,
+    ...canaryMetrics(registry),
     ...qualityMetrics(registers),
-    accepted: counter('interactions_accepted', 'Records that were durably accepted.', 'channel'),
+    accepted: counter('interactions_accepted', 'Records that were durably accepted.', 'channel', 'sender'),
     refused: counter('requests_refused', 'Requests that were answered with a problem.', 'route', 'code'),
     rung: counter('workflows_rung', 'Workflows started or signalled, by who rang.', 'channel', 'by'),
     ringFailed: counter('rings_failed', 'Rings that failed and were left to the sweep.', 'channel'),

@@ -3,6 +3,7 @@ import type { IndexVersionRow } from '../db/index-versions.ts';
 import type { Database, TenantDatabase } from '../db/pools.ts';
 import { retrieveCandidates, type PendingRow } from '../db/retrieval.ts';
 import type { DialReader } from '../dial-reader.ts';
+import { RESERVED_KEYS } from '../domain/canary.ts';
 import { EarshotError, invalidField } from '../domain/errors.ts';
 import type { Modality } from '../domain/interaction.ts';
 import { fuse } from '../domain/rank-fusion.ts';
@@ -18,6 +19,8 @@ export type RetrievalMode = 'hybrid' | 'vector' | 'text';
 
 export interface Question {
   readonly tenant: string;
+  /** Whether a canary asks for itself. It competes with all records, and is shown canaries alone. */
+  readonly canary: boolean;
   readonly query: string;
   readonly customerKey: string | null;
   /** Name of the API key that asks. */
@@ -95,6 +98,7 @@ export async function retrieve(deps: RetrievalDependencies, question: Question):
     retrievalId: randomUUID(),
     tookMs: Math.round((performance.now() - started) * 10) / 10,
   };
+  if (question.canary) return answer;
   deps.metrics.retrieval.observe({ mode }, answer.tookMs / 1000);
   // The copilot need not wait for the record of what it was told.
   void recordAnswer(deps, database, version.index_version, question, answer).catch((error: unknown) =>
@@ -148,9 +152,10 @@ async function rankedHits(
   question: Question,
   vector: readonly number[] | null,
 ): Promise<Hit[]> {
-  const { tenant, customerKey, modalities, from, to, minConfidence, mode, query, k, asOf } = question;
+  const { tenant, canary, customerKey, modalities, from, to, minConfidence, mode, query, k, asOf } = question;
   const rows = await retrieveCandidates(database.reader, version, {
     tenant,
+    canary,
     customerKey,
     words: mode === 'vector' ? null : query.replaceAll('\0', ' ').toWellFormed(),
     vector,
@@ -161,7 +166,8 @@ async function rankedHits(
     candidates: Math.max(k, deps.dials.get('retrieval.candidates')),
     asOf,
   });
-  const candidates = rows.map((row) => ({
+  const shown = canary ? rows.filter(({ customer_key: key }) => RESERVED_KEYS.includes(key)) : rows;
+  const candidates = shown.map((row) => ({
     row,
     id: row.chunk_id,
     eventTime: row.event_time,

@@ -15,6 +15,7 @@ export const postCall = route({
   method: 'post',
   path: '/v1/calls',
   scope: 'channel',
+  canaries: true,
   summary: 'Hand over the whole recording of a call',
   upload: audio,
   body: z.strictObject({

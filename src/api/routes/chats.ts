@@ -12,6 +12,7 @@ export const postMessage = route({
   method: 'post',
   path: '/v1/chats/{conversationId}/messages',
   scope: 'channel',
+  canaries: true,
   summary: 'Hand over one chat message',
   params,
   body: z.strictObject({

@@ -52,6 +52,7 @@ export const postRetrieve = route({
   method: 'post',
   path: '/v1/retrieve',
   scope: 'copilot',
+  canaries: true,
   summary: 'Ask what is known, of one customer or of all',
   body: z.strictObject({
     query: z
@@ -78,9 +79,10 @@ export const postRetrieve = route({
     retrievalId: uuid,
     tookMs: z.number(),
   }),
-  handle: ({ deps, caller: { tenant, keyName }, body }) =>
+  handle: ({ deps, caller: { tenant, keyName, canary }, body }) =>
     retrieve(deps, {
       tenant,
+      canary,
       askedBy: keyName,
       query: body.query,
       customerKey: body.customerId === undefined ? null : deps.ids.customerKey(tenant, body.customerId),

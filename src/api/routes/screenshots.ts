@@ -12,6 +12,7 @@ export const postScreenshot = route({
   method: 'post',
   path: '/v1/screenshots',
   scope: 'channel',
+  canaries: true,
   summary: 'Hand over a screenshot',
   upload: { file: 'image', maxBytes: ({ dials }) => dials.get('intake.image_max_bytes') },
   body: z.strictObject({

@@ -1,0 +1,28 @@
+import { reservedKeyOf } from '../domain/canary.ts';
+import { EarshotError, invalidField } from '../domain/errors.ts';
+import type { Caller } from './route.ts';
+
+/**
+ * The customers of canaries belong to the canary key, and it to them: no channel may write to them, no copilot or
+ * operator ask of them, and the key reaches nobody else.
+ *
+ * @throws EarshotError `invalid_request` or `forbidden`
+ */
+export function checkReserved(caller: Caller, ...inputs: readonly unknown[]): void {
+  for (const [field, id] of inputs.flatMap(customersOf)) {
+    const reserved = reservedKeyOf(id) !== undefined;
+    if (reserved && !caller.canary) throw invalidField(field, 'is reserved for canaries');
+    if (!reserved && caller.canary) throw new EarshotError('forbidden', 'the canary key reaches canaries alone');
+  }
+}
+
+/** Every customer that a request names. */
+function customersOf(input: unknown): [field: string, id: string][] {
+  if (typeof input !== 'object' || input === null) return [];
+  const { customerId, customerIds } = input as { customerId?: unknown; customerIds?: unknown };
+  const several = Array.isArray(customerIds) ? customerIds : [];
+  return [
+    ...[customerId].map((id): [string, unknown] => ['customerId', id]),
+    ...several.map((id, index): [string, unknown] => [`customerIds.${index}`, id]),
+  ].filter((named): named is [string, string] => typeof named[1] === 'string');
+}
