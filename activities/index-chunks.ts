@@ -106,7 +106,9 @@ export interface Embedded {
   readonly rejected: readonly RejectedChunk[];
 }
 
-interface RejectedChunk extends ChunkToEmbed {
+type RejectedChunk = ChunkToEmbed & Rejection;
+
+interface Rejection {
   /** What the endpoint answered, in words that quote nothing. */
   readonly detail: string;
 }
@@ -150,10 +152,15 @@ export async function embedAndStore(
 }
 
 /** One request for all; when the endpoint refuses it, one for each, so that one bad text fails alone. */
-async function embedEach(model: EmbeddingModel, tenant: string, chunks: readonly ChunkToEmbed[], signal: AbortSignal) {
-  const embedded: { chunk: ChunkToEmbed; vector: readonly number[] }[] = [];
-  const rejected: RejectedChunk[] = [];
-  const embedAll = async (some: readonly ChunkToEmbed[]): Promise<void> => {
+export async function embedEach<Text extends { readonly text: string; readonly customer_key: string }>(
+  model: EmbeddingModel,
+  tenant: string,
+  chunks: readonly Text[],
+  signal: AbortSignal,
+): Promise<{ embedded: { chunk: Text; vector: readonly number[] }[]; rejected: (Text & Rejection)[] }> {
+  const embedded: { chunk: Text; vector: readonly number[] }[] = [];
+  const rejected: (Text & Rejection)[] = [];
+  const embedAll = async (some: readonly Text[]): Promise<void> => {
     if (some.length === 0) return;
     try {
       const vectors = await model.embed(

@@ -4,6 +4,7 @@ import type {
   EmbeddingActivities,
   IntakeActivities,
   QualityActivities,
+  ReconciliationActivities,
   VisionActivities,
 } from '../src/domain/activities.ts';
 import type { TaskQueue } from '../src/domain/task-queues.ts';
@@ -13,11 +14,12 @@ import { canaryActivities } from './canary/index.ts';
 import { embeddingActivities } from './index-chunks.ts';
 import { intakeActivities } from './intake.ts';
 import { qualityActivities } from './quarantine.ts';
+import { reconciliationActivities } from './reconcile/index.ts';
 import { visionActivities } from './read-screen.ts';
 import { remakeActivities, replayActivities } from './replay/index.ts';
 import { audioActivities } from './transcribe.ts';
 
-type Batch = BatchActivities & CanaryActivities & QualityActivities;
+type Batch = BatchActivities & CanaryActivities & QualityActivities & ReconciliationActivities;
 type Activities = AudioActivities | Batch | EmbeddingActivities | IntakeActivities | VisionActivities;
 
 /** What the worker of each queue can do. */
@@ -37,6 +39,7 @@ export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Act
         ...replayActivities(deps),
         ...qualityActivities(deps),
         ...canaryActivities(deps),
+        ...reconciliationActivities(deps),
       };
   }
 }

@@ -68,6 +68,3 @@ end
 $$;
 grant select, insert, update, delete on canary, quality_violation, reconciliation to earshot_app;
 grant select on canary, quality_violation, reconciliation to earshot_reader;
-
--- Edges are compared with the rows that they name.
-create index lineage_edge_orphans on lineage_edge (tenant, created_at);

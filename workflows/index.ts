@@ -7,6 +7,7 @@ export { dropSuperseded } from './drop-superseded.ts';
 export { eraseCustomer } from './erase-customer.ts';
 export { reevaluateQuality } from './reevaluate-quality.ts';
 export { replay } from './replay.ts';
+export { reconcile } from './reconcile.ts';
 export { residueWindow } from './residue-window.ts';
 export { retention } from './retention.ts';
 export { rollup } from './rollup.ts';

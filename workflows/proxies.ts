@@ -8,6 +8,7 @@ import type {
   RemakeActivities,
   ReplayActivities,
   QualityActivities,
+  ReconciliationActivities,
   ResidueActivities,
   RetentionActivities,
   SupersededActivities,
@@ -121,4 +122,12 @@ export function quality(summary: string): QualityActivities {
 
 export function canaries(summary: string): CanaryActivities {
   return proxyActivities<CanaryActivities>({ ...batch, summary });
+}
+
+export function reconciliation(summary: string): ReconciliationActivities {
+  return proxyActivities<ReconciliationActivities>({
+    ...batch,
+    retry: { ...batch.retry, maximumAttempts: 20 },
+    summary,
+  });
 }

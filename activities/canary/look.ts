@@ -61,17 +61,15 @@ async function askFor(client: CanaryClient, modality: Modality, chunks: readonly
 }
 
 /**
- * By its vector over all customers, where it is nearest to itself; by its words over all, at its own time, because many
- * may have said the same; and within its customer, where no other customer's may come back.
+ * By its vector and by its words through the indexes of all, where a canary is nearest to itself; and within its
+ * customer, where no other customer's may come back.
  */
 async function askForOne(client: CanaryClient, modality: Modality, chunk: CanaryChunkRow) {
   const query = chunk.text;
-  const at = chunk.event_time.getTime();
-  const window = { from: new Date(at - 1_000).toISOString(), to: new Date(at + 1_000).toISOString() };
   const ask = (question: Omit<CanaryQuestion, 'query'>) => client.ask({ query, ...question });
   const [byVector, byWords, inCustomer] = await Promise.all([
     ask({ mode: 'vector' }),
-    ask({ mode: 'text', modalities: [modality], ...window }),
+    ask({ mode: 'text', modalities: [modality] }),
     ask({ mode: 'hybrid', customerId: CANARY_CUSTOMER.id }),
   ]);
   const has = (hits: readonly CanaryHit[]) => hits.some(({ chunkId }) => chunkId === chunk.chunk_id);

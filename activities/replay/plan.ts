@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import { storeArtifact, type RecordRow } from '../../src/db/artifacts.ts';
+import type { RecordRow } from '../../src/db/artifacts.ts';
 import type { MadeArtifact } from '../../src/db/replaced-artifacts.ts';
 import type { ReplayRow } from '../../src/db/replays.ts';
 import type { ArtifactResult } from '../../src/domain/activities.ts';
@@ -9,16 +9,13 @@ import { EarshotError } from '../../src/domain/errors.ts';
 import { eventTimeOf } from '../../src/domain/event-time.ts';
 import type { ArtifactKind, Modality } from '../../src/domain/interaction.ts';
 import { NO_PROMPT, TYPED_MODEL } from '../../src/domain/logic.ts';
-import { messageText } from '../../src/domain/message-text.ts';
-import { payloadContext } from '../../src/domain/payload.ts';
 import { REDACTOR_VERSION } from '../../src/domain/redaction.ts';
 import type { Passage } from '../../src/domain/transcript.ts';
 import type { SpeechModel, VisionModel } from '../../src/models/ports.ts';
-import { readPayload } from '../../src/schemas/payload.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
-import { currentRun } from '../heartbeat.ts';
 import { screenReading } from '../read-screen.ts';
 import { identityOf, objectNameOf, objectOf, recogniseStep, type RecognitionStep } from '../recognise.ts';
+import { openMessage, storeMessage } from '../store-message.ts';
 import { cutAtPauses, transcription } from '../transcribe.ts';
 
 /** One artifact that a record has when it is made by the logic of today, or of the models that a replay names. */
@@ -114,31 +111,17 @@ function recognisedPart(
 }
 
 async function messagePart(deps: ActivityDependencies, tenant: string, record: RecordRow): Promise<Part> {
-  const { interaction_id: interactionId, customer_key: customerKey, sealed_payload: sealed } = record;
-  const opened = await deps.keyRing.open(tenant, customerKey, sealed, payloadContext(tenant, interactionId));
-  const payload = readPayload(opened);
-  if (payload.channel !== 'chat') throw new EarshotError('raw_object_corrupt', `record ${interactionId} is no message`);
-  const text = messageText(interactionId, payload.text);
+  const { artifactId } = await openMessage(deps, tenant, record);
   return {
     kind: 'message',
     piece: 0,
-    artifactId: text.artifactId,
+    artifactId,
     model: TYPED_MODEL,
     prompt: NO_PROMPT,
     parameters: {},
     activity: 'redact',
     eventTime: () => record.captured_at,
-    make: async () => {
-      const admitted = await storeArtifact(deps.database.forTenant(tenant).app, {
-        ...text,
-        ...{ tenant, interactionId, kind: 'message', piece: 0, state: 'staged', reason: null, confidence: 1 },
-        ...{ model: TYPED_MODEL, modelVersion: '1', promptVersion: NO_PROMPT, parameters: {}, modelMs: 0 },
-        ...{ codeVersion: deps.codeVersion, sealedObject: null, activity: 'redact', ...currentRun() },
-        eventTimes: text.chunks.map(() => record.captured_at),
-      });
-      if (!admitted) throw new EarshotError('erased', `record ${interactionId} was captured before an erasure`);
-      return { artifactId: text.artifactId, state: 'active', chunks: text.chunks.length, confidence: 1 };
-    },
+    make: () => storeMessage(deps, tenant, record, 'staged'),
   };
 }
 

@@ -19,8 +19,6 @@ export interface CanaryQuestion {
   readonly mode: 'hybrid' | 'vector' | 'text';
   readonly customerId?: string;
   readonly modalities?: readonly Modality[];
-  readonly from?: string;
-  readonly to?: string;
 }
 
 /** A request that takes longer has failed. */

@@ -102,7 +102,6 @@ export async function canaryRecords(
 export interface CanaryChunkRow {
   readonly chunk_id: string;
   readonly text: string;
-  readonly event_time: Date;
   readonly has_vector: boolean;
 }
 
@@ -121,7 +120,7 @@ export async function canaryStand(
   const statement = {
     name: 'canary_stand',
     text: `
-      select f.state, c.chunk_id, c.text, c.event_time, e.chunk_id is not null as has_vector
+      select f.state, c.chunk_id, c.text, e.chunk_id is not null as has_vector
       from freshness f
       left join chunk c on c.tenant = $1 and c.interaction_id = f.interaction_id and ${servedBy('$3')}
       left join embedding e on e.index_version = $3 and e.tenant = $1 and e.chunk_id = c.chunk_id

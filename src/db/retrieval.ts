@@ -2,12 +2,12 @@ import type { Modality, Place } from '../domain/interaction.ts';
 import { vectorLiteral } from './embeddings.ts';
 import type { IndexVersionRow } from './index-versions.ts';
 import { run, type Queryable } from './pools.ts';
-import { ofRealCustomers } from './real-customers.ts';
+import { ofRealCustomers, ofReservedCustomers } from './real-customers.ts';
 import { servedAt, servedBy } from './served.ts';
 
 export interface RetrievalQuery {
   readonly tenant: string;
-  /** Whether canaries count among the candidates. */
+  /** Whether canaries are asked for, who are otherwise no candidates. */
   readonly canary?: boolean;
   readonly customerKey: string | null;
   /** Words to look for; null leaves full text out. */
@@ -154,6 +154,9 @@ const withinCustomer = ({ index_version: version }: IndexVersionRow, moment: Mom
  * filters. The cast must be that of the version's index, or the index is not used; and words are searched in the view
  * `tenant_chunk`, because row-level security keeps GIN from being used on the table. A version that was dropped has no
  * partition any more, and no vectors.
+ *
+ * A canary asks by its own text: by vector it competes with all, being nearest to itself; by words with canaries alone,
+ * for many may have said the same.
  */
 const overAll = ({ index_version: version, dimensions, state }: IndexVersionRow, moment: Moment, canary: boolean) => ({
   name: `retrieve_all_v${version}${moment.name}${state === 'dropped' ? '_dropped' : ''}${canary ? '_canary' : ''}`,
@@ -162,7 +165,7 @@ const overAll = ({ index_version: version, dimensions, state }: IndexVersionRow,
       select c.chunk_id, ts_rank(c.words, query, 1) as score
       from tenant_chunk c, ${ANY_WORD} as wanted (query)
       where c.words @@ query and $2::text is null and ${filters(version, moment)}
-        and ${canary ? 'true' : ofRealCustomers('c.customer_key')}
+        and ${canary ? ofReservedCustomers('c.customer_key') : ofRealCustomers('c.customer_key')}
       order by score desc
       limit $9
     ), vector_hits as (

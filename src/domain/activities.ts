@@ -1,6 +1,7 @@
 import type { CanaryOutcome, CanaryRef, PlantedCanary, PlantedRecord } from './canary.ts';
 import type { ErasureRef, ErasureState, StoreCounts } from './erasure.ts';
 import type { RemadeRecord, OutcomeCounts, ReplayFailure, ReplayPage, ReplayRef, ReplayState } from './replay.ts';
+import type { ReconciliationRef, ReconciliationReport, ReconciliationScope, Slice } from './reconciliation.ts';
 import type { SessionRef } from './workflows.ts';
 
 /**
@@ -283,4 +284,42 @@ export interface CanaryActivities {
   watchCanary(planted: PlantedCanary): Promise<CanaryOutcome>;
   /** Also removes what runs that crashed have left. */
   cleanUpCanaries(request: { readonly ref: CanaryRef; readonly planted: PlantedCanaries }): Promise<void>;
+}
+
+/** A comparison of one tenant's stores. */
+export interface OpenedReconciliation extends ReconciliationRef {
+  /** From the first record to compare to now; null when there is none. */
+  readonly whole: Slice | null;
+}
+
+export interface SliceResult {
+  readonly report: Partial<ReconciliationReport>;
+  /** Records that were handed back to their workflows. */
+  readonly reopened: readonly string[];
+  /** What is left to compare; null when this was the last. */
+  readonly rest: Slice | null;
+}
+
+/** The steps of a reconciliation, each idempotent. Reports hold what the step itself found and did. */
+export interface ReconciliationActivities {
+  /** Opens one for each tenant, or the one given. */
+  openReconciliations(
+    given: (ReconciliationRef & { readonly scope: ReconciliationScope }) | null,
+  ): Promise<readonly OpenedReconciliation[]>;
+  /** Looks at the indexes themselves, and mends them. */
+  checkIndexes(ref: ReconciliationRef): Promise<Partial<ReconciliationReport>>;
+  /** Compares the first part of a stretch of time, and repairs what differs. */
+  compareSlice(request: { readonly ref: ReconciliationRef; readonly slice: Slice }): Promise<SliceResult>;
+  /** Looks at raw objects, rings for records that wait for too long. */
+  compareObjects(ref: ReconciliationRef): Promise<Partial<ReconciliationReport>>;
+  /** Waits for records that were handed back; those that are not reachable then are unrepaired. */
+  awaitReopened(request: {
+    readonly ref: ReconciliationRef;
+    readonly interactionIds: readonly string[];
+  }): Promise<Partial<ReconciliationReport>>;
+  /** Keeps the report, and raises or resolves violations. */
+  closeReconciliation(request: {
+    readonly ref: ReconciliationRef;
+    readonly report: ReconciliationReport;
+  }): Promise<void>;
 }

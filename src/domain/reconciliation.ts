@@ -1,4 +1,4 @@
-import type { StoreCounts } from './erasure.ts';
+import { addCounts, type StoreCounts } from './erasure.ts';
 
 /** `recent`: the last hours (dial `reconcile.recent_hours`); `all`: from the first record on. */
 export type ReconciliationScope = 'recent' | 'all';
@@ -46,8 +46,8 @@ export interface ReconciliationReport {
   readonly unrepairable: StoreCounts;
   /** Texts that are served more than once for the same passage of the same record. */
   readonly duplicates: number;
-  /** Of the served texts, in the hours that were compared; what coverage was before repairs. */
-  readonly chunks: number;
+  /** Vectors that the texts of the compared hours should have: with the missing ones, what coverage was. */
+  readonly vectors: number;
 }
 
 export const EMPTY_REPORT: ReconciliationReport = {
@@ -58,11 +58,25 @@ export const EMPTY_REPORT: ReconciliationReport = {
   orphansRemoved: {},
   unrepairable: {},
   duplicates: 0,
-  chunks: 0,
+  vectors: 0,
 };
 
 /** A stretch of time that one step compares. RFC 3339. */
 export interface Slice {
   readonly from: string;
   readonly to: string;
+}
+
+/** Adds what one step found and did to what the steps before it have. */
+export function addReports(one: ReconciliationReport, other: Partial<ReconciliationReport>): ReconciliationReport {
+  return {
+    buckets: one.buckets + (other.buckets ?? 0),
+    differing: one.differing + (other.differing ?? 0),
+    missing: addCounts(one.missing, other.missing ?? {}),
+    repaired: addCounts(one.repaired, other.repaired ?? {}),
+    orphansRemoved: addCounts(one.orphansRemoved, other.orphansRemoved ?? {}),
+    unrepairable: addCounts(one.unrepairable, other.unrepairable ?? {}),
+    duplicates: one.duplicates + (other.duplicates ?? 0),
+    vectors: one.vectors + (other.vectors ?? 0),
+  };
 }

@@ -85,7 +85,9 @@ async function* walk(root: string, prefix: string): AsyncGenerator<StoredObject>
     if (!entry.isFile() || entry.name.startsWith('.')) continue;
     const path = join(entry.parentPath, entry.name);
     const key = relative(root, path).split(sep).join('/');
-    if (key.startsWith(prefix)) yield { key, bytes: (await stat(path)).size };
+    if (!key.startsWith(prefix)) continue;
+    const found = await stat(path).catch(unlessMissing);
+    if (!Array.isArray(found)) yield { key, bytes: found.size, writtenAt: found.mtime };
   }
 }
 

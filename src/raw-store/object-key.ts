@@ -46,3 +46,8 @@ export function generationOf(key: string): number | undefined {
   const part = /^[^/]+\/[^/]+\/g(\d+)\//.exec(key)?.[1];
   return part === undefined ? undefined : Number(part);
 }
+
+/** The record that an object belongs to; undefined for a key of another grammar. */
+export function recordOf(key: string): string | undefined {
+  return /^[a-z0-9_-]+\/[0-9a-f]{32}\/g\d+\/([0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12})\/[^/]+$/.exec(key)?.[1];
+}

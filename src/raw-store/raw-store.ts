@@ -30,6 +30,8 @@ export interface RawStore {
 export interface StoredObject {
   readonly key: string;
   readonly bytes: number;
+  /** When it was last written, by the store's clock. */
+  readonly writtenAt: Date;
 }
 
 export interface DeleteAll {

@@ -196,8 +196,8 @@ async function* listObjects({ client, bucket, start, own }: Listing, call: Call)
       ContinuationToken: token,
     });
     const page: ListObjectsV2CommandOutput = await call((abortSignal) => client.send(command, { abortSignal }));
-    for (const { Key, Size } of page.Contents ?? []) {
-      if (Key !== undefined) yield { key: own(Key), bytes: Size ?? 0 };
+    for (const { Key, Size, LastModified } of page.Contents ?? []) {
+      if (Key !== undefined) yield { key: own(Key), bytes: Size ?? 0, writtenAt: LastModified ?? new Date() };
     }
     token = page.NextContinuationToken;
   } while (token !== undefined);

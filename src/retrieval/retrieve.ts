@@ -19,7 +19,7 @@ export type RetrievalMode = 'hybrid' | 'vector' | 'text';
 
 export interface Question {
   readonly tenant: string;
-  /** Whether a canary asks for itself. It competes with all records, and is shown canaries alone. */
+  /** Whether a canary asks for itself, by the same indexes as everybody. It is shown canaries alone. */
   readonly canary: boolean;
   readonly query: string;
   readonly customerKey: string | null;

@@ -1,0 +1,112 @@
+import type { IndexVersionRow } from './index-versions.ts';
+import type { OwnerConnection } from './owner.ts';
+import { run, type Queryable } from './pools.ts';
+
+/** What is wrong with the indexes that answers come from. */
+export type IndexFault = 'vector_index' | 'word_index' | 'partition_detached';
+
+const vectorIndex = ({ index_version: version }: IndexVersionRow) => `embedding_v${version}_hnsw`;
+const WORD_INDEX = 'chunk_words';
+
+/** Looks into the catalogue: an index that is missing, invalid or not written to; a partition that is not attached. */
+export async function findIndexFaults(owner: OwnerConnection, version: IndexVersionRow): Promise<IndexFault[]> {
+  const { rows } = await owner.query<{ name: string; whole: boolean }>(
+    `select c.relname as name, i.indisvalid and i.indisready and i.indislive as whole
+     from pg_index i
+     join pg_class c on c.oid = i.indexrelid
+     where c.relnamespace = current_schema()::regnamespace and c.relname = any($1)`,
+    [[vectorIndex(version), WORD_INDEX]],
+  );
+  const isWhole = (name: string) => rows.some((row) => row.name === name && row.whole);
+  const attached = await owner.query(
+    `select from pg_inherits where inhparent = 'embedding'::regclass and inhrelid = to_regclass($1)`,
+    [`embedding_v${version.index_version}`],
+  );
+  return [
+    ...(isWhole(vectorIndex(version)) ? [] : (['vector_index'] as const)),
+    ...(isWhole(WORD_INDEX) ? [] : (['word_index'] as const)),
+    ...(attached.rows.length > 0 ? [] : (['partition_detached'] as const)),
+  ];
+}
+
+/**
+ * Makes it whole again without keeping writers waiting: the index is dropped, if it is there, and built anew from the
+ * rows. Answers meanwhile come from a scan, which is slow and exact.
+ */
+export async function mendIndex(owner: OwnerConnection, version: IndexVersionRow, fault: IndexFault): Promise<void> {
+  const { index_version: number, dimensions } = version;
+  if (fault === 'partition_detached') {
+    await owner.query(`alter table embedding attach partition embedding_v${number} for values in (${number})`);
+    return;
+  }
+  if (fault === 'word_index') {
+    await owner.query(`drop index concurrently if exists ${WORD_INDEX}`);
+    await owner.query(`create index concurrently ${WORD_INDEX} on chunk using gin (words)`);
+    return;
+  }
+  const name = vectorIndex(version);
+  await owner.query(`drop index concurrently if exists ${name}`);
+  await owner.query(
+    `create index concurrently ${name} on embedding_v${number}
+     using hnsw ((embedding::vector(${dimensions})) vector_cosine_ops)`,
+  );
+  await owner.query(`alter index ${name} alter column 1 set statistics 0`);
+}
+
+export interface ProbedVector {
+  readonly chunk_id: string;
+}
+
+/** Chunks with a vector, drawn anew each time: those that follow a random id, which are as random as their ids are. */
+export async function drawVectors(
+  reader: Queryable,
+  tenant: string,
+  { index_version: version }: IndexVersionRow,
+  after: string,
+  limit: number,
+): Promise<ProbedVector[]> {
+  const statement = {
+    name: 'draw_vectors',
+    text: `
+      select e.chunk_id
+      from embedding e
+      where e.index_version = $2 and e.tenant = $1 and e.chunk_id > $3::uuid
+      order by e.chunk_id
+      limit $4`,
+  };
+  return run<ProbedVector>(reader, statement, [tenant, version, after, limit]);
+}
+
+/**
+ * Whether the index finds a vector by itself. When as many others as are asked for are as near, because they say the
+ * same, it need not be among them.
+ */
+export async function isFoundByIndex(
+  reader: Queryable,
+  tenant: string,
+  { index_version: version, dimensions }: IndexVersionRow,
+  chunkId: string,
+): Promise<boolean> {
+  const itself = `(
+    select o.embedding::vector(${dimensions})
+    from embedding_v${version} o
+    where o.index_version = ${version} and o.tenant = $1 and o.chunk_id = $2::uuid)`;
+  const statement = {
+    name: `probe_index_v${version}`,
+    text: `
+      with nearest as materialized (
+        select e.chunk_id, e.embedding::vector(${dimensions}) <=> ${itself} as distance
+        from embedding_v${version} e
+        where e.tenant = $1
+        order by e.embedding::vector(${dimensions}) <=> ${itself}
+        limit 10
+      )
+      select
+        exists (select from nearest where chunk_id = $2)
+        or (select count(*) filter (where distance < 0.0001) = 10 from nearest)
+        or not exists (
+          select from embedding_v${version} o
+          where o.index_version = ${version} and o.tenant = $1 and o.chunk_id = $2) as found`,
+  };
+  return (await run<{ found: boolean }>(reader, statement, [tenant, chunkId]))[0]?.found ?? false;
+}

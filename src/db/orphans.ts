@@ -1,0 +1,83 @@
+import type { Slice } from '../domain/reconciliation.ts';
+import { only, run, type Queryable } from './pools.ts';
+
+/** Of the records of a stretch of time, removes edges whose ends are gone for longer than a write takes. */
+export async function removeOrphanEdges(db: Queryable, tenant: string, slice: Slice, graceMs: number): Promise<number> {
+  const statement = {
+    name: 'remove_orphan_edges',
+    text: `
+      with removed as (
+        delete from lineage_edge l
+        using freshness f
+        where f.tenant = $1 and f.accepted_at >= $3::timestamptz and f.accepted_at < $4::timestamptz
+          and l.tenant = $1 and l.interaction_id = f.interaction_id
+          and l.created_at < now() - $2::double precision * interval '1 ms'
+          and (
+            (l.to_kind = 'artifact' and not exists (
+              select from artifact a where a.tenant = $1 and a.artifact_id = l.to_id))
+            or (l.from_kind = 'artifact' and not exists (
+              select from artifact a where a.tenant = $1 and a.artifact_id = l.from_id))
+            or (l.from_kind = 'chunk' and not exists (
+              select from chunk c where c.tenant = $1 and c.chunk_id = l.from_id)))
+        returning 1
+      )
+      select count(*)::integer as count from removed`,
+  };
+  return only(await run<{ count: number }>(db, statement, [tenant, graceMs, slice.from, slice.to])).count;
+}
+
+/** Removes vectors of index versions that were dropped; answers how many. */
+export async function removeOrphanVectors(db: Queryable, tenant: string): Promise<number> {
+  const statement = {
+    name: 'remove_orphan_vectors',
+    text: `
+      with removed as (
+        delete from embedding
+        where tenant = $1 and index_version in (select index_version from index_version where state = 'dropped')
+        returning 1
+      )
+      select count(*)::integer as count from removed`,
+  };
+  return only(await run<{ count: number }>(db, statement, [tenant])).count;
+}
+
+/** Which of these ids are records. */
+export async function knownRecords(
+  db: Queryable,
+  tenant: string,
+  interactionIds: readonly string[],
+): Promise<string[]> {
+  const statement = {
+    name: 'known_records',
+    text: 'select interaction_id from interaction where tenant = $1 and interaction_id = any($2::uuid[])',
+  };
+  const rows = await run<{ interaction_id: string }>(db, statement, [tenant, interactionIds]);
+  return rows.map(({ interaction_id }) => interaction_id);
+}
+
+/** A record whose bytes should be in the raw store. */
+export interface RawObjectRow {
+  readonly interaction_id: string;
+  readonly raw_object: string;
+}
+
+/** Records with raw objects, drawn anew each time: those that follow a random id. */
+export async function drawRawObjects(
+  db: Queryable,
+  tenant: string,
+  after: string,
+  limit: number,
+): Promise<RawObjectRow[]> {
+  const statement = {
+    name: 'draw_raw_objects',
+    text: `
+      select i.interaction_id, i.raw_object
+      from interaction i
+      join subject s on s.tenant = $1 and s.customer_key = i.customer_key
+      where i.tenant = $1 and i.interaction_id > $2::uuid and i.raw_object is not null
+        and i.key_generation = s.key_generation and i.captured_at > coalesce(s.erased_before, '-infinity')
+      order by i.interaction_id
+      limit $3`,
+  };
+  return run<RawObjectRow>(db, statement, [tenant, after, limit]);
+}
