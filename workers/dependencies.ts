@@ -19,6 +19,7 @@ import { openAiSpeech } from '../src/models/speech.ts';
 import { openAiVision } from '../src/models/vision.ts';
 import { observeErasures } from '../src/observe/erasure-gauges.ts';
 import { observeQuality } from '../src/observe/quality-gauges.ts';
+import { observeMemory } from '../src/observe/memory-gauges.ts';
 import { openLog, type Logger } from '../src/observe/log.ts';
 import { openMetrics } from '../src/observe/metrics.ts';
 import { KeyRing, type KeyTable } from '../src/raw-store/key-ring.ts';
@@ -48,6 +49,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
   observeErasures(metrics.registry, database, dials);
   observeQuality(metrics.registry, database);
   const lineage = openLineage(config, { database, dials, metrics, log });
+  observeMemory(metrics.registry, database);
   const keysOfCanaries = canaryKeys(config.EARSHOT_MASTER_KEY);
   return {
     log,

@@ -36,10 +36,15 @@ export async function reconcile(
   const open = carried?.open ?? (await steps('find what to compare').openReconciliations(given));
   for (const [index, each] of open.entries()) {
     const begun = index === 0 ? carried?.progress : undefined;
-    const progress = begun ?? { report: EMPTY_REPORT, reopened: [], rest: each.whole };
-    await compare(open.slice(index), each, progress, given);
+    await compare(open.slice(index), each, begun ?? (await begin(each)), given);
   }
   return { reconciled: open.length };
+}
+
+/** The indexes first: while one is broken, nothing can be made anew. */
+async function begin({ tenant, reconciliationId, whole }: OpenedReconciliation): Promise<Progress> {
+  const found = await steps('check the indexes').checkIndexes({ tenant, reconciliationId });
+  return { report: addReports(EMPTY_REPORT, found), reopened: [], rest: whole };
 }
 
 async function compare(
@@ -63,7 +68,6 @@ async function compare(
     }
   }
   report = addReports(report, await steps('compare raw objects').compareObjects(ref));
-  report = addReports(report, await steps('check the indexes').checkIndexes(ref));
   if (reopened.length > 0) {
     report = addReports(report, await steps('wait for repairs').awaitReopened({ ref, interactionIds: reopened }));
   }

@@ -246,3 +246,40 @@ describe('a silent loss is found within one run, by what is lost:', () => {
     expect(diagnose({ ...good, foundInCustomer: false, distractorInCustomer: false })).toBe('not_reachable');
   });
 });
+
+describe('by their schedule', () => {
+  const health = async () =>
+    (await earshot.request<{ status: string; reasons: { status: string; code: string }[] }>('GET', '/v1/health')).body;
+  const red = async () => (await health()).reasons.filter(({ status }) => status === 'red').map(({ code }) => code);
+  const count = async (what: string) => {
+    const [row] = await earshot.database.query<{ count: number }>(`select count(*)::integer as count from ${what}`);
+    return row!.count;
+  };
+  const failedSteps = async () => {
+    const { body } = await earshot.request<{ text: string }>('GET', '/metrics');
+    const lines = body.text.match(/^earshot_activity_failures_total\{.*$/gm) ?? [];
+    return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+  };
+
+  it('health is red while index writes are dropped though all jobs are green, and heals by itself', async () => {
+    // What the other tests have put here has no keys and belongs to nobody.
+    await earshot.database.query('truncate canary');
+    await earshot.request('PUT', '/v1/dials/canary.interval_ms', { value: 1_000 });
+    await until('two healthy rounds', async () => (await count('canary where reachable_at is not null')) >= 6);
+    expect(await red()).toEqual([]);
+    expect(await count('canary where code is not null')).toBe(0);
+    const failures = await failedSteps();
+    const index = `where indexrelid = 'embedding_v1_hnsw'::regclass`;
+    await earshot.database.query(`update pg_index set indisready = false ${index}`);
+    await until('health is red', async () => (await red()).includes('canary_index_miss'));
+    expect(await failedSteps()).toBe(failures);
+    const metrics = (await earshot.request<{ text: string }>('GET', '/metrics')).body.text;
+    expect(metrics).toMatch(/earshot_canary_failures_total\{modality="chat",code="index_miss"\} [1-9]/);
+    expect(metrics).toMatch(
+      /earshot_quality_violations_open\{tenant="default",check="canary",code="index_miss"\} [1-3]/,
+    );
+    await earshot.database.query(`update pg_index set indisready = true ${index}`);
+    await until('health is no longer red', async () => (await red()).length === 0);
+    await earshot.request('PUT', '/v1/dials/canary.interval_ms', { value: 0 });
+  });
+});

@@ -3,6 +3,7 @@ import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { RESIDUE_WORKFLOW, RETENTION_WORKFLOW, ROLLUP_WORKFLOW, SUPERSEDED_WORKFLOW } from '../../src/domain/workflows.ts';
+import { CANARY_WORKFLOW, RESIDUE_WORKFLOW, RETENTION_WORKFLOW } from '../../src/domain/workflows.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, erase, requestErasure } from '../support/erasures.ts';
 import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
@@ -185,6 +186,22 @@ it('records a replay, one that fails in part, one that is paused, one that is ca
   const options = { workflowId: 'superseded', taskQueue: 'batch', args: [] };
   const night = await earshot.temporal.start(SUPERSEDED_WORKFLOW, options);
   await keep('drop-superseded/one', night.workflowId);
+it('records canaries that are reachable and that are not, and a reconciliation that repairs', async () => {
+  const run = async (name: string) => {
+    const id = `canary-${name}`;
+    await earshot.temporal.start(CANARY_WORKFLOW, { workflowId: id, taskQueue: 'batch', args: [] });
+    await keep(`canary/${name}`, id);
+  };
+  await run('reachable');
+  models.failAlways('transcriptions', { kind: 'status', status: 400 });
+  await run('failed');
+  models.heal();
+  await setDial('reconcile.settled_for_ms', 0);
+  const lost = await call('to-be-made-anew', 3);
+  await earshot.settled(lost.body.interactionId, 'reachable');
+  await earshot.database.query('delete from artifact where interaction_id = $1', [lost.body.interactionId]);
+  const { body } = await earshot.request<{ workflowId: string }>('POST', '/v1/reconciliations', {});
+  await keep('reconcile/repaired', body.workflowId);
 });
 
 async function setDial(name: string, value: number): Promise<void> {

@@ -20,12 +20,14 @@ describe('a recorded history replays with the workflow code of today', () => {
     expect(new Set(files.map((file) => file.split('/')[0]))).toEqual(
       new Set([
         'call',
+        'canary',
         'conversation',
         'decide-quarantined',
         'drop-superseded',
         'erase-customer',
         'reevaluate-quality',
         'replay',
+        'reconcile',
         'residue-window',
         'retention',
         'rollup',

@@ -8,6 +8,7 @@ import { getDials, getFreshness, getIndexVersions, getInteraction, putDial } fro
 import { getImpact, getInteractionLineage, getLineage } from './lineage.ts';
 import { getRetrieval, postRetrieve } from './retrieval.ts';
 import { cancelErasure, getCertificates, getErasure, getErasures, postErasure, postVerification } from './erasures.ts';
+import { getCoverage, getHealth, getViolations } from './health.ts';
 import { deleteHold, getHolds, putHold } from './legal-holds.ts';
 import { getSchema, getSchemas } from './schemas.ts';
 import { cancelReplay, getLogic, getReplay, getReplays, pauseReplay, postReplay, resumeReplay } from './replays.ts';
@@ -21,6 +22,7 @@ import {
   releaseQuarantined,
 } from './quarantine.ts';
 import { getCallTranscript, getChatTranscript } from './transcripts.ts';
+import { getReconciliation, getReconciliations, postReconciliation } from './reconciliations.ts';
 import { postScreenshot } from './screenshots.ts';
 import { getCustomerRecords } from './customer-records.ts';
 import { postExplain } from './explain.ts';
@@ -83,4 +85,10 @@ export const ROUTES: readonly RouteSpec[] = [
   getFailures,
   resolveFailures,
   resolveFailure,
+  getHealth,
+  getCoverage,
+  getViolations,
+  postReconciliation,
+  getReconciliations,
+  getReconciliation,
 ];
