@@ -274,7 +274,7 @@ describe('by their schedule', () => {
     await until('health is red', async () => (await red()).includes('canary_index_miss'));
     expect(await failedSteps()).toBe(failures);
     const metrics = (await earshot.request<{ text: string }>('GET', '/metrics')).body.text;
-    expect(metrics).toMatch(/earshot_canary_failures_total\{modality="chat",code="index_miss"\} [1-9]/);
+    expect(metrics).toMatch(/earshot_canary_failures_total\{modality="\w+",code="index_miss"\} [1-9]/);
     expect(metrics).toMatch(
       /earshot_quality_violations_open\{tenant="default",check="canary",code="index_miss"\} [1-3]/,
     );
