@@ -22,6 +22,7 @@ import type { EmbeddingModel } from '../src/models/ports.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { currentRun, withHeartbeat } from './heartbeat.ts';
 import { settleErased, settleRecords } from './settle.ts';
+import { writeBeside } from './write-beside.ts';
 
 /** Embeds chunks and makes them reachable by vector. */
 export function embeddingActivities(deps: ActivityDependencies): EmbeddingActivities {
@@ -45,6 +46,7 @@ async function indexArtifacts(
     throw new EarshotError('erased', `record ${interactionId} was captured before its customer's erasure`);
   }
   await settleRecords(deps, tenant, [interactionId], written);
+  writeBeside(deps, tenant, only(chunks, written));
   return { chunks: written.length };
 }
 
@@ -53,21 +55,16 @@ async function indexMessages(
   { tenant, sessionId, first }: IndexMessagesRequest,
   signal: AbortSignal,
 ): Promise<IndexMessagesResult> {
-  const { batch, closedBy } = await collectBatch(deps, tenant, sessionId, first, signal);
+  const version = deps.indexVersions.live();
+  const { batch, closedBy } = await collectBatch(deps, tenant, sessionId, version, first, signal);
   if (batch === undefined) return { messages: 0, closedBy, asleep: true };
-  const { written, rejected } = await embedAndStore(
-    deps,
-    tenant,
-    deps.indexVersions.live(),
-    batch.chunks,
-    batch.pickedUpAt,
-    signal,
-  );
+  const { written, rejected } = await embedAndStore(deps, tenant, version, batch.chunks, batch.pickedUpAt, signal);
   await recordRejected(deps, tenant, rejected);
   await settleErased(deps, tenant, refused(batch.chunks, written, rejected));
   const emptied = batch.waiting <= batch.interactionIds.length;
   const sleep = emptied ? { sessionId, arrivals: batch.arrivals } : undefined;
   const asleep = await settleRecords(deps, tenant, batch.interactionIds, written, sleep);
+  writeBeside(deps, tenant, only(batch.chunks, written));
   const messages = batch.interactionIds.length;
   deps.metrics.batches.observe({ closed_by: closedBy }, messages);
   deps.log.info({ sessionId, messages, chunks: written.length, closedBy }, 'chat batch indexed');
@@ -82,13 +79,13 @@ async function collectBatch(
   deps: ActivityDependencies,
   tenant: string,
   sessionId: string,
+  { index_version: version }: IndexVersionRow,
   first: boolean,
   signal: AbortSignal,
 ): Promise<{ batch: MessageBatch | undefined; closedBy: BatchClosedBy }> {
   const db = deps.database.forTenant(tenant).app;
   const limit = deps.dials.get('chat.batch_max_messages');
   const windowMs = deps.dials.get('chat.batch_window_ms');
-  const version = deps.indexVersions.live().index_version;
   const take = () => takeMessages(db, tenant, sessionId, limit, version);
   const batch = await take();
   if (batch !== undefined && batch.waiting >= limit) return { batch, closedBy: 'size' };
@@ -177,6 +174,11 @@ export async function embedEach<Text extends { readonly text: string; readonly c
   };
   await embedAll(chunks);
   return { embedded, rejected };
+}
+
+function only(chunks: readonly ChunkToEmbed[], written: readonly string[]): ChunkToEmbed[] {
+  const ids = new Set(written);
+  return chunks.filter(({ chunk_id }) => ids.has(chunk_id));
 }
 
 async function recordRejected(deps: ActivityDependencies, tenant: string, rejected: readonly RejectedChunk[]) {

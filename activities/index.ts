@@ -5,6 +5,7 @@ import type {
   IntakeActivities,
   QualityActivities,
   ReconciliationActivities,
+  ReindexActivities,
   VisionActivities,
 } from '../src/domain/activities.ts';
 import type { TaskQueue } from '../src/domain/task-queues.ts';
@@ -15,11 +16,12 @@ import { embeddingActivities } from './index-chunks.ts';
 import { intakeActivities } from './intake.ts';
 import { qualityActivities } from './quarantine.ts';
 import { reconciliationActivities } from './reconcile/index.ts';
+import { reindexActivities } from './reindex/index.ts';
 import { visionActivities } from './read-screen.ts';
 import { remakeActivities, replayActivities } from './replay/index.ts';
 import { audioActivities } from './transcribe.ts';
 
-type Batch = BatchActivities & CanaryActivities & QualityActivities & ReconciliationActivities;
+type Batch = BatchActivities & CanaryActivities & QualityActivities & ReconciliationActivities & ReindexActivities;
 type Activities = AudioActivities | Batch | EmbeddingActivities | IntakeActivities | VisionActivities;
 
 /** What the worker of each queue can do. */
@@ -40,6 +42,7 @@ export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Act
         ...qualityActivities(deps),
         ...canaryActivities(deps),
         ...reconciliationActivities(deps),
+        ...reindexActivities(deps),
       };
   }
 }

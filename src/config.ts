@@ -61,7 +61,7 @@ export const SETTINGS = {
   OPENAI_BASE_URL: url(['http:', 'https:']).optional(),
   OPENAI_API_KEY: z.string().min(1),
   EMBEDDING_MODEL: z.string().min(1),
-  EMBEDDING_DIMENSIONS: z.coerce.number().int().min(2).max(2000),
+  EMBEDDING_DIMENSIONS: z.coerce.number().int().min(2).max(4000),
   ASR_MODEL: z.string().min(1),
   VISION_MODEL: z.string().min(1),
   OPENLINEAGE_URL: url(['http:', 'https:', 'file:']).optional(),

@@ -2,15 +2,20 @@ import { claimErasuresToStart } from '../src/db/erasures.ts';
 import { claimOverdueSessions, wakeStuckSessions } from '../src/db/sessions.ts';
 import { claimDecisions } from '../src/db/quarantine.ts';
 import { findOpenReevaluation } from '../src/db/reevaluations.ts';
+import { claimReindexToStart } from '../src/db/reindexes.ts';
 import { listTenants } from '../src/db/subjects.ts';
 import { errorForLog } from '../src/observe/log.ts';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
 import { startErasure } from '../src/temporal/start-erasure.ts';
 import { startDecision, startReevaluation } from '../src/temporal/start-quality.ts';
+import { startReindex } from '../src/temporal/start-reindex.ts';
 import type { Ring } from '../src/temporal/ring.ts';
 
 /** Sessions rung per round: more would start workflows faster than they close after a long outage. */
 const BATCH = 100;
+
+/** How often it is made sure that an index version beside the live one has its workflow. */
+const LOOK_AFTER_VERSIONS_MS = 60_000;
 
 export interface Sweep {
   stop(): Promise<void>;
@@ -58,6 +63,7 @@ export async function sweepOnce(deps: ActivityDependencies, ring: Ring): Promise
     rung += await startErasures(deps, tenant);
     rung += await startDecisions(deps, tenant);
   }
+  rung += await startReindexes(deps);
   return rung;
 }
 
@@ -106,6 +112,18 @@ async function startDecisions(deps: ActivityDependencies, tenant: string): Promi
     log.warn({ tenant, ...errorForLog(error) }, 'a re-evaluation could not be started'),
   );
   return due.length;
+}
+
+/** Makes sure that somebody builds, or keeps, the index version beside the live one. */
+async function startReindexes({ database, temporal, dials, log }: ActivityDependencies): Promise<number> {
+  const indexVersion = await claimReindexToStart(database.deployment, LOOK_AFTER_VERSIONS_MS);
+  if (indexVersion === undefined) return 0;
+  try {
+    await startReindex(temporal, indexVersion, dials.get('intake.ring_timeout_ms'));
+  } catch (error) {
+    log.warn({ indexVersion, ...errorForLog(error) }, 'a re-embedding could not be started');
+  }
+  return 1;
 }
 
 async function pause(ms: number, signal: AbortSignal): Promise<void> {

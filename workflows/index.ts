@@ -8,6 +8,8 @@ export { eraseCustomer } from './erase-customer.ts';
 export { reevaluateQuality } from './reevaluate-quality.ts';
 export { replay } from './replay.ts';
 export { reconcile } from './reconcile.ts';
+export { maintainIndexVersions } from './maintain-index-versions.ts';
+export { reindex } from './reindex.ts';
 export { residueWindow } from './residue-window.ts';
 export { retention } from './retention.ts';
 export { rollup } from './rollup.ts';

@@ -9,6 +9,7 @@ import type {
   ReplayActivities,
   QualityActivities,
   ReconciliationActivities,
+  ReindexActivities,
   ResidueActivities,
   RetentionActivities,
   SupersededActivities,
@@ -128,6 +129,21 @@ export function reconciliation(summary: string): ReconciliationActivities {
   return proxyActivities<ReconciliationActivities>({
     ...batch,
     retry: { ...batch.retry, maximumAttempts: 20 },
+    summary,
+  });
+}
+
+/**
+ * Behind all else that waits in its queue. A lost worker is noticed in seconds, for a switch may wait for it; gives up
+ * after some three minutes, so that the workflow can tell what holds it up.
+ */
+export function reindexing(summary: string): ReindexActivities {
+  return proxyActivities<ReindexActivities>({
+    ...batch,
+    startToCloseTimeout: '24h',
+    heartbeatTimeout: '10s',
+    retry: { ...batch.retry, maximumAttempts: 10 },
+    priority: { priorityKey: 5 },
     summary,
   });
 }

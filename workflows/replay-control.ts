@@ -1,10 +1,10 @@
 import { condition, defineSignal, setHandler } from '@temporalio/workflow';
-import { CANCEL_REPLAY_SIGNAL, PAUSE_REPLAY_SIGNAL, RESUME_REPLAY_SIGNAL } from '../src/domain/workflows.ts';
+import { CANCEL_SIGNAL, PAUSE_SIGNAL, RESUME_SIGNAL } from '../src/domain/workflows.ts';
 import type { ReplayState } from '../src/domain/replay.ts';
 
-export const pauseReplaySignal = defineSignal(PAUSE_REPLAY_SIGNAL);
-export const resumeReplaySignal = defineSignal(RESUME_REPLAY_SIGNAL);
-export const cancelReplaySignal = defineSignal(CANCEL_REPLAY_SIGNAL);
+export const pauseReplaySignal = defineSignal(PAUSE_SIGNAL);
+export const resumeReplaySignal = defineSignal(RESUME_SIGNAL);
+export const cancelReplaySignal = defineSignal(CANCEL_SIGNAL);
 
 /** What operators want of a replay. Between two records, it obeys. */
 export class ReplayControl {

@@ -128,7 +128,7 @@ async function countStores(
 ): Promise<StoreCounts> {
   const { tenant } = subject;
   const { reader } = deps.database.forTenant(tenant);
-  const versions = (await listIndexVersions(deps.database.deployment)).filter(({ state }) => state !== 'retired');
+  const versions = await listIndexVersions(deps.database.deployment);
   const rows = await deps.withOwner(tenant, (owner) => countRows(owner, subject));
   const temporary = await deps.withOwner(tenant, (owner) => countTemporaryFiles(owner, subject));
   const objects = await countObjects(deps.rawStore, subject, signal);

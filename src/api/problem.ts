@@ -28,6 +28,7 @@ export function sendProblem(deps: ApiDependencies, request: Request, response: R
         status: error.status,
         detail: error.message,
         ...(error.fields.length > 0 ? { errors: error.fields } : {}),
+        ...(error.details === undefined ? {} : { details: error.details }),
       }),
     );
 }

@@ -47,5 +47,6 @@ export const problem = z
     status: z.number(),
     detail: z.string(),
     errors: z.array(z.object({ field: z.string(), message: z.string() })).optional(),
+    details: z.looseObject({}).optional(),
   })
   .openapi('Problem');

@@ -13,6 +13,7 @@ const RECORD_TABLES = {
   embedding: `
     delete from embedding e using chunk c
     where c.tenant = $1 and c.interaction_id = any($2::uuid[]) and e.tenant = $1 and e.chunk_id = c.chunk_id`,
+  embedding_failure: 'delete from embedding_failure where tenant = $1 and interaction_id = any($2::uuid[])',
   chunk: 'delete from chunk where tenant = $1 and interaction_id = any($2::uuid[])',
   quarantine_decision: 'delete from quarantine_decision where tenant = $1 and interaction_id = any($2::uuid[])',
   artifact: 'delete from artifact where tenant = $1 and interaction_id = any($2::uuid[])',

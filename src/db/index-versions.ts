@@ -1,4 +1,6 @@
 import pg from 'pg';
+import { storageFor, type IndexStorage } from '../domain/index-version.ts';
+import { buildIndex, createPartition, type PartitionSpec } from './index-partitions.ts';
 import { run, type Queryable } from './pools.ts';
 
 /** A generation of vectors. A query is embedded by the model of the version that it searches. */
@@ -6,13 +8,19 @@ export interface IndexVersionRow {
   readonly index_version: number;
   readonly model: string;
   readonly dimensions: number;
+  readonly storage: IndexStorage;
   readonly state: 'building' | 'live' | 'retired' | 'dropped';
 }
 
+/** The versions that hold vectors: their partitions are there. */
 export async function listIndexVersions(db: Queryable): Promise<IndexVersionRow[]> {
   const statement = {
     name: 'list_index_versions',
-    text: 'select index_version, model, dimensions, state from index_version order by index_version',
+    text: `
+      select index_version, model, dimensions, storage, state
+      from index_version
+      where state <> 'dropped' and prepared_at is not null
+      order by index_version`,
   };
   return run<IndexVersionRow>(db, statement, []);
 }
@@ -29,7 +37,7 @@ export async function ensureLiveIndexVersion(databaseUrl: string, model: string,
   try {
     await client.query('begin');
     await client.query('lock table index_version in share row exclusive mode');
-    const { rows } = await client.query<IndexVersionRow>(`select * from index_version where state = 'live'`);
+    const { rows } = await client.query(`select from index_version where state = 'live'`);
     if (rows[0] === undefined) await makeLive(client, model, dimensions);
     await client.query('commit');
   } finally {
@@ -37,31 +45,16 @@ export async function ensureLiveIndexVersion(databaseUrl: string, model: string,
   }
 }
 
-/**
- * HNSW with pgvector's defaults, m 16 and ef_construction 64. The parent column has no dimensions, because versions
- * differ in them; the partition's check and the index's cast fix them.
- */
 async function makeLive(client: pg.Client, model: string, dimensions: number): Promise<void> {
-  const { rows } = await client.query<{ index_version: number }>(
-    `insert into index_version (model, dimensions, state) values ($1, $2, 'live') returning index_version`,
-    [model, dimensions],
+  const storage = storageFor(dimensions);
+  const { rows } = await client.query<PartitionSpec>(
+    `insert into index_version (model, dimensions, storage, state, prepared_at, indexed_at)
+     values ($1, $2, $3, 'live', now(), now())
+     returning index_version, dimensions, storage`,
+    [model, dimensions, storage],
   );
-  const version = rows[0]!.index_version;
-  await client.query(`
-    create table embedding_v${version} partition of embedding (
-      check (vector_dims(embedding) = ${dimensions})
-    ) for values in (${version})`);
-  await client.query(`
-    create index embedding_v${version}_hnsw on embedding_v${version}
-    using hnsw ((embedding::vector(${dimensions})) vector_cosine_ops)`);
-  // A partition takes no statistics targets from its parent: without these, short vectors would enter pg_statistic.
-  await client.query(`
-    alter table embedding_v${version} alter column embedding set statistics 0;
-    alter index embedding_v${version}_hnsw alter column 1 set statistics 0`);
-  await client.query(`
-    alter table embedding_v${version} enable row level security;
-    alter table embedding_v${version} force row level security;
-    create policy own_tenant on embedding_v${version} using (tenant = current_setting('earshot.tenant', true));
-    grant select on embedding_v${version} to earshot_app, earshot_reader`);
-  await client.query('insert into index_version_period (index_version) values ($1)', [version]);
+  const version = rows[0]!;
+  await createPartition(client, version);
+  await buildIndex(client, version, '');
+  await client.query('insert into index_version_period (index_version) values ($1)', [version.index_version]);
 }

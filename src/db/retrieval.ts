@@ -1,5 +1,6 @@
 import type { Modality, Place } from '../domain/interaction.ts';
 import { vectorLiteral } from './embeddings.ts';
+import { indexedVector } from './index-partitions.ts';
 import type { IndexVersionRow } from './index-versions.ts';
 import { run, type Queryable } from './pools.ts';
 import { ofRealCustomers, ofReservedCustomers } from './real-customers.ts';
@@ -73,6 +74,14 @@ const THEN: Moment = {
   vector: 'and e.reachable_at <= $10::timestamptz',
 };
 
+/** Distinguishes the statements of versions, of now and then, with vectors and without. */
+const variantOf = ({ index_version: version, state }: IndexVersionRow, moment: Moment): string =>
+  `v${version}${moment.name}${state === 'dropped' ? '_dropped' : ''}`;
+
+/** Where a version's vectors are: the partition by its name, for the planner need not look for it; nowhere once dropped. */
+const partitionOf = ({ index_version: version, state }: IndexVersionRow): string =>
+  state === 'dropped' ? '(select * from embedding limit 0)' : `embedding_v${version}`;
+
 /** Filters that both rankings share. */
 const filters = (version: number, moment: Moment): string => `
   c.tenant = $1 and ${moment.served(version)}
@@ -87,7 +96,7 @@ const filters = (version: number, moment: Moment): string => `
  * Ranks are shared by near-ties, which the recency rank then orders: vectors within 0.01 of cosine distance, texts of
  * the same score to three digits.
  */
-const fusedRows = (version: number, moment: Moment): string => `
+const fusedRows = (row: IndexVersionRow, moment: Moment): string => `
   , text_ranked as (
     select chunk_id, rank() over (order by round(score::numeric, 3) desc)::integer as text_rank from text_hits
   ), vector_ranked as (
@@ -112,7 +121,8 @@ const fusedRows = (version: number, moment: Moment): string => `
   join interaction i on i.tenant = $1 and i.interaction_id = c.interaction_id
   join freshness f on f.tenant = $1 and f.interaction_id = c.interaction_id
   join subject s on s.tenant = $1 and s.customer_key = c.customer_key
-  left join embedding e on e.index_version = ${version} and e.tenant = $1 and e.chunk_id = c.chunk_id ${moment.vector}
+  left join ${partitionOf(row)} e
+    on e.index_version = ${row.index_version} and e.tenant = $1 and e.chunk_id = c.chunk_id ${moment.vector}
   where i.key_generation = s.key_generation and i.captured_at > coalesce(s.erased_before, '-infinity')`;
 
 /**
@@ -125,15 +135,15 @@ export const ANY_WORD = `(select nullif(replace(plainto_tsquery('english', $3)::
  * Within a customer: exact. The customer's rows are read once, by B-tree, and materialized so that no approximate index
  * is used; both rankings are made over them.
  */
-const withinCustomer = ({ index_version: version }: IndexVersionRow, moment: Moment) => ({
-  name: `retrieve_customer_v${version}${moment.name}`,
+const withinCustomer = (row: IndexVersionRow, moment: Moment) => ({
+  name: `retrieve_customer_${variantOf(row, moment)}`,
   text: `
     with own as materialized (
       select c.chunk_id, c.words, e.embedding
       from chunk c
-      left join embedding e on e.index_version = ${version} and e.tenant = c.tenant and e.chunk_id = c.chunk_id
-        ${moment.vector}
-      where c.customer_key = $2 and ${filters(version, moment)}
+      left join ${partitionOf(row)} e
+        on e.index_version = ${row.index_version} and e.tenant = c.tenant and e.chunk_id = c.chunk_id ${moment.vector}
+      where c.customer_key = $2 and ${filters(row.index_version, moment)}
     ), text_hits as (
       select chunk_id, ts_rank(words, query, 1) as score
       from own, ${ANY_WORD} as wanted (query)
@@ -146,7 +156,7 @@ const withinCustomer = ({ index_version: version }: IndexVersionRow, moment: Mom
       where embedding is not null and $4 is not null
       order by distance
       limit $9
-    )${fusedRows(version, moment)}`,
+    )${fusedRows(row, moment)}`,
 });
 
 /**
@@ -158,26 +168,31 @@ const withinCustomer = ({ index_version: version }: IndexVersionRow, moment: Mom
  * A canary asks by its own text: by vector it competes with all, being nearest to itself; by words with canaries alone,
  * for many may have said the same.
  */
-const overAll = ({ index_version: version, dimensions, state }: IndexVersionRow, moment: Moment, canary: boolean) => ({
-  name: `retrieve_all_v${version}${moment.name}${state === 'dropped' ? '_dropped' : ''}${canary ? '_canary' : ''}`,
-  text: `
+const overAll = (row: IndexVersionRow, moment: Moment, canary: boolean) => {
+  const distance = `${indexedVector(row, 'e.embedding')} <=> ${indexedVector(row, '$4')}`;
+  return {
+    name: `retrieve_all_${variantOf(row, moment)}${canary ? '_canary' : ''}`,
+    text: overAllText(row, moment, canary, distance),
+  };
+};
+
+const overAllText = (row: IndexVersionRow, moment: Moment, canary: boolean, distance: string): string => `
     with text_hits as (
       select c.chunk_id, ts_rank(c.words, query, 1) as score
       from tenant_chunk c, ${ANY_WORD} as wanted (query)
-      where c.words @@ query and $2::text is null and ${filters(version, moment)}
+      where c.words @@ query and $2::text is null and ${filters(row.index_version, moment)}
         and ${canary ? ofReservedCustomers('c.customer_key') : ofRealCustomers('c.customer_key')}
       order by score desc
       limit $9
     ), vector_hits as (
-      select e.chunk_id, e.embedding::vector(${dimensions}) <=> $4::vector(${dimensions}) as distance
-      from ${state === 'dropped' ? '(select * from embedding limit 0)' : `embedding_v${version}`} e
+      select e.chunk_id, ${distance} as distance
+      from ${partitionOf(row)} e
       join chunk c on c.tenant = e.tenant and c.chunk_id = e.chunk_id
-      where $4 is not null and e.tenant = $1 and ${filters(version, moment)} ${moment.vector}
+      where $4 is not null and e.tenant = $1 and ${filters(row.index_version, moment)} ${moment.vector}
         and ${canary ? 'true' : ofRealCustomers('c.customer_key')}
-      order by e.embedding::vector(${dimensions}) <=> $4::vector(${dimensions})
+      order by ${distance}
       limit $9
-    )${fusedRows(version, moment)}`,
-});
+    )${fusedRows(row, moment)}`;
 
 /** Candidates of both rankings in one round trip; src/domain/rank-fusion.ts orders them. */
 export async function retrieveCandidates(

@@ -2,6 +2,7 @@ import type { CanaryOutcome, CanaryRef, PlantedCanary, PlantedRecord } from './c
 import type { ErasureRef, ErasureState, StoreCounts } from './erasure.ts';
 import type { RemadeRecord, OutcomeCounts, ReplayFailure, ReplayPage, ReplayRef, ReplayState } from './replay.ts';
 import type { ReconciliationRef, ReconciliationReport, ReconciliationScope, Slice } from './reconciliation.ts';
+import type { Evidence, ReindexCounts, ReindexProgress, Shortfall } from './index-version.ts';
 import type { SessionRef } from './workflows.ts';
 
 /**
@@ -322,4 +323,92 @@ export interface ReconciliationActivities {
     readonly ref: ReconciliationRef;
     readonly report: ReconciliationReport;
   }): Promise<void>;
+}
+
+export interface VersionRef {
+  readonly indexVersion: number;
+}
+
+/** A version when its workflow begins, or begins again. */
+export interface OpenedVersion {
+  readonly state: 'building' | 'live' | 'retired' | 'dropped';
+  /** Whether its HNSW index is there: it was filled once. */
+  readonly indexed: boolean;
+  /** Remakings of artifacts that come before the embedding. */
+  readonly replays: readonly ReplayRef[];
+}
+
+/** Where a walk over all chunks of all tenants stands. */
+export interface ChunkCursor {
+  readonly tenant: string;
+  readonly chunkId: string;
+}
+
+export interface FillRequest extends VersionRef {
+  /** Null begins at the first chunk. */
+  readonly after: ChunkCursor | null;
+  /** What the run has done so far, to be told on. */
+  readonly progress: ReindexProgress;
+  /** Time that it has worked for that. */
+  readonly workedMs: number;
+}
+
+export interface FillResult {
+  readonly counts: ReindexCounts;
+  /** Null at the end of all. */
+  readonly after: ChunkCursor | null;
+  /** The version was dropped meanwhile. */
+  readonly gone: boolean;
+}
+
+export interface MeasureRequest extends VersionRef {
+  /** RFC 3339: what was written later is not expected yet. */
+  readonly asOf: string;
+}
+
+export interface Verdict {
+  readonly evidence: Evidence;
+  readonly shortfalls: readonly Shortfall[];
+}
+
+/** What an attempt to activate a version came to. */
+export interface ActivationOutcome {
+  readonly activated: boolean;
+  readonly evidence: Evidence | null;
+  readonly shortfalls: readonly Shortfall[];
+}
+
+/** The two versions that exist, as the workflow that keeps them sees them. */
+export interface KeptPair {
+  /** The version beside the live one; null when the live one is alone. */
+  readonly beside: number | null;
+  readonly live: number;
+  /** Rest of the time in which the retired one can be gone back to; null for one that is being built. */
+  readonly dropInMs: number | null;
+}
+
+/** The steps that build an index version, switch to it and drop what it replaces, each idempotent. */
+export interface ReindexActivities {
+  prepareVersion(version: VersionRef): Promise<OpenedVersion>;
+  /** Counts what the version is to hold; answers it with the database's time, RFC 3339. */
+  surveyVersion(version: VersionRef): Promise<{ readonly total: number; readonly asOf: string }>;
+  fillVersion(request: FillRequest): Promise<FillResult>;
+  clearFailures(version: VersionRef): Promise<void>;
+  buildVersionIndex(version: VersionRef): Promise<void>;
+  measureVersion(request: MeasureRequest): Promise<Verdict>;
+  /** Answers false when the version is neither being built nor retired. */
+  switchToVersion(version: VersionRef): Promise<boolean>;
+  /** Waits until nobody takes another version for the live one any more. */
+  awaitWriters(): Promise<void>;
+  readPair(version: VersionRef): Promise<KeptPair>;
+  noteReindex(request: VersionRef & { readonly progress: ReindexProgress }): Promise<void>;
+  /** Ends a version that is being built, or a retired one whose time is over. */
+  dropVersion(request: VersionRef & { readonly when: 'building' | 'expired' }): Promise<void>;
+  /** Removes what belongs to no version; answers how many partitions. */
+  collectVersions(): Promise<number>;
+  /** The live version, when its index is older than it may be. */
+  findRebuildDue(): Promise<number | null>;
+  rebuildVersionIndex(
+    version: VersionRef,
+  ): Promise<{ readonly recallBefore: number | null; readonly recallAfter: number | null }>;
 }

@@ -12,6 +12,9 @@ export type ErrorCode =
   | 'legal_hold'
   | 'no_redacted_copy'
   | 'not_verified'
+  | 'wrong_state'
+  | 'not_acknowledged'
+  | 'evidence_too_low'
   | 'too_large'
   | 'unsupported_format'
   | 'malformed_media'
@@ -49,6 +52,9 @@ export const ERROR_POLICIES: Readonly<Record<ErrorCode, ErrorPolicy>> = {
   legal_hold: { status: 409, retryable: false, title: 'A legal hold forbids it' },
   no_redacted_copy: { status: 409, retryable: false, title: 'There is no redacted copy, and the original is locked' },
   not_verified: { status: 503, retryable: true, title: 'What should be gone is still there' },
+  wrong_state: { status: 409, retryable: false, title: 'It is not in a state that allows this' },
+  not_acknowledged: { status: 409, retryable: false, title: 'What will be given up has not been acknowledged' },
+  evidence_too_low: { status: 409, retryable: false, title: 'The figures of the index version are below their bounds' },
   too_large: { status: 413, retryable: false, title: 'The body is larger than the limit' },
   unsupported_format: { status: 415, retryable: false, title: 'The format is not supported' },
   malformed_media: { status: 400, retryable: false, title: 'The file is damaged or incomplete' },
@@ -79,6 +85,8 @@ export interface EarshotErrorOptions {
   readonly fields?: readonly FieldError[];
   /** How long the other side asked us to wait, in milliseconds. */
   readonly retryAfterMs?: number;
+  /** What a client needs to know to go on: ids, counts, times and figures. */
+  readonly details?: Readonly<Record<string, unknown>>;
 }
 
 /**
@@ -90,12 +98,14 @@ export class EarshotError extends Error {
   readonly code: ErrorCode;
   readonly fields: readonly FieldError[];
   readonly retryAfterMs: number | undefined;
+  readonly details: Readonly<Record<string, unknown>> | undefined;
 
   constructor(code: ErrorCode, message: string, options: EarshotErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
     this.fields = options.fields ?? [];
     this.retryAfterMs = options.retryAfterMs;
+    this.details = options.details;
   }
 
   get status(): number {

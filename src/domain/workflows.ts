@@ -25,12 +25,23 @@ export const RECONCILIATION_WORKFLOW = 'reconcile';
 /** Makes derived data anew, and drops what it replaced when its time is over. */
 export const REPLAY_WORKFLOW = 'replay';
 export const SUPERSEDED_WORKFLOW = 'dropSuperseded';
-export const PAUSE_REPLAY_SIGNAL = 'pause';
-export const RESUME_REPLAY_SIGNAL = 'resume';
-export const CANCEL_REPLAY_SIGNAL = 'cancel';
 
 export function replayWorkflowId(replayId: string): string {
   return `replay/${replayId}`;
+}
+
+export const REINDEX_WORKFLOW = 'reindex';
+export const MAINTAIN_INDEX_WORKFLOW = 'maintainIndexVersions';
+
+/** What operators tell a run that replays, or that builds or keeps an index version. */
+export const PAUSE_SIGNAL = 'pause';
+export const RESUME_SIGNAL = 'resume';
+export const CANCEL_SIGNAL = 'cancel';
+/** Update that has a version answer queries, if its figures allow it. */
+export const ACTIVATE_UPDATE = 'activate';
+
+export function reindexWorkflowId(indexVersion: number): string {
+  return `reindex/${indexVersion}`;
 }
 
 /** Update that cancels an erasure within its grace period. */

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { EmbeddingModel } from './ports.ts';
 
-/** Vectors kept per process: 384 numbers are 3 KB, so some 15 MB. */
-const ENTRIES = 5_000;
+/** Numbers kept per model and process, 8 bytes each: 5,000 vectors of 384. */
+const NUMBERS = 5_000 * 384;
 /** Long enough for every retry of a step that failed after its model call, short enough to be forgotten. */
 const KEPT_MS = 10 * 60_000;
 
@@ -13,7 +13,10 @@ const KEPT_MS = 10 * 60_000;
  * once. Nobody learns, by how fast an answer comes, what was said to somebody else.
  */
 export function rememberVectors(model: EmbeddingModel): EmbeddingModel {
-  const vectors = new LRUCache<string, number[]>({ max: ENTRIES, ttl: KEPT_MS });
+  const vectors = new LRUCache<string, number[]>({
+    max: Math.ceil(NUMBERS / model.dimensions),
+    ttl: KEPT_MS,
+  });
   return {
     model: model.model,
     dimensions: model.dimensions,

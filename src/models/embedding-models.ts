@@ -1,14 +1,18 @@
+import { LRUCache } from 'lru-cache';
 import type OpenAI from 'openai';
 import { openAiEmbedding } from './embedding.ts';
 import { rememberVectors } from './embedding-memory.ts';
 import type { EmbeddingModel, EmbeddingModels } from './ports.ts';
 
-/** The models of one endpoint, each with a memory of its own. */
+/** Two versions exist at a time; memories of earlier ones are let go. */
+const MODELS = 4;
+
+/** The models of one endpoint, each with a memory of its own in each version: a version may be made to mend another. */
 export function openAiEmbeddings(client: OpenAI): EmbeddingModels {
-  const models = new Map<string, EmbeddingModel>();
+  const models = new LRUCache<string, EmbeddingModel>({ max: MODELS });
   return {
-    of: ({ model, dimensions }) => {
-      const name = `${dimensions} ${model}`;
+    of: ({ model, dimensions, index_version: version }) => {
+      const name = `${version ?? ''} ${dimensions} ${model}`;
       const known = models.get(name);
       if (known !== undefined) return known;
       const opened = rememberVectors(openAiEmbedding(client, model, dimensions));

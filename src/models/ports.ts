@@ -34,9 +34,16 @@ export interface Recognisers {
   vision(model: string): VisionModel;
 }
 
+export interface ModelOfVersion {
+  readonly model: string;
+  readonly dimensions: number;
+  /** What one version remembers of its model's vectors is not another's: one may have been made to mend the other. */
+  readonly index_version?: number;
+}
+
 /** Vectors of one version of the index are made by one model: a query's by the model of the version it searches. */
 export interface EmbeddingModels {
-  of(version: { readonly model: string; readonly dimensions: number }): EmbeddingModel;
+  of(version: ModelOfVersion): EmbeddingModel;
 }
 
 export interface EmbeddingModel {

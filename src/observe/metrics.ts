@@ -1,8 +1,9 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { canaryMetrics, type CanaryMetrics } from './canary-metrics.ts';
 import { qualityMetrics, type QualityMetrics } from './quality-metrics.ts';
+import { reindexMetrics, type ReindexMetrics } from './reindex-metrics.ts';
 
-export interface Metrics extends CanaryMetrics, QualityMetrics {
+export interface Metrics extends CanaryMetrics, QualityMetrics, ReindexMetrics {
   readonly registry: Registry;
   readonly accepted: Counter<'channel' | 'sender'>;
   readonly refused: Counter<'route' | 'code'>;
@@ -33,6 +34,7 @@ export function openMetrics(): Metrics {
     registry,
     ...canaryMetrics(registry),
     ...qualityMetrics(registers),
+    ...reindexMetrics(registry),
     accepted: counter('interactions_accepted', 'Records that were durably accepted.', 'channel', 'sender'),
     refused: counter('requests_refused', 'Requests that were answered with a problem.', 'route', 'code'),
     rung: counter('workflows_rung', 'Workflows started or signalled, by who rang.', 'channel', 'by'),

@@ -84,9 +84,9 @@ export async function retrieve(deps: RetrievalDependencies, question: Question):
   const around = surroundings(database.reader, version, question);
   // Of a customer without anything to search no model is asked: the honest answer is at hand.
   const searched = question.customerKey === null || (await around).newest !== null;
-  const [{ newest, pending, asOf: past }, { results, degraded }] = await Promise.all([
+  const [{ newest, pending, asOf: past }, { version: answering, results, degraded }] = await Promise.all([
     around,
-    searched ? search(deps, database, version, question) : { results: [], degraded: [] },
+    searched ? search(deps, database, version, question) : { version, results: [], degraded: [] },
   ]);
   const answer: Answer = {
     results,
@@ -101,20 +101,45 @@ export async function retrieve(deps: RetrievalDependencies, question: Question):
   if (question.canary) return answer;
   deps.metrics.retrieval.observe({ mode }, answer.tookMs / 1000);
   // The copilot need not wait for the record of what it was told.
-  void recordAnswer(deps, database, version.index_version, question, answer).catch((error: unknown) =>
+  void recordAnswer(deps, database, answering.index_version, question, answer).catch((error: unknown) =>
     deps.log.error(errorForLog(error), 'a retrieval was not recorded'),
   );
   return answer;
 }
 
+interface Found {
+  readonly version: IndexVersionRow;
+  readonly results: readonly Hit[];
+  readonly degraded: readonly string[];
+}
+
+/**
+ * Searches a version with a vector by its own model. A search that fails because that version was switched away from and
+ * dropped meanwhile begins again with the one that answers now.
+ */
 async function search(
   deps: RetrievalDependencies,
   database: TenantDatabase,
   version: IndexVersionRow,
   question: Question,
-): Promise<Pick<Answer, 'results' | 'degraded'>> {
+): Promise<Found> {
+  try {
+    return await searchIn(deps, database, version, question);
+  } catch (error) {
+    const now = await versionFor(deps.database, question.asOf);
+    if (now.index_version === version.index_version && now.state === version.state) throw error;
+    return searchIn(deps, database, now, question);
+  }
+}
+
+async function searchIn(
+  deps: RetrievalDependencies,
+  database: TenantDatabase,
+  version: IndexVersionRow,
+  question: Question,
+): Promise<Found> {
   const { vector, degraded } = await queryVector(deps, version, question);
-  return { results: await rankedHits(deps, database, version, question, vector), degraded };
+  return { version, degraded, results: await rankedHits(deps, database, version, question, vector) };
 }
 
 /** The question's vector by the model of a version; null, with the reason in `degraded`, where there can be none. */

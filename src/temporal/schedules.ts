@@ -1,11 +1,18 @@
 import { ScheduleAlreadyRunning, ScheduleOverlapPolicy, type Client, type ScheduleOptions } from '@temporalio/client';
-import { RESIDUE_WORKFLOW, RETENTION_WORKFLOW, ROLLUP_WORKFLOW, SUPERSEDED_WORKFLOW } from '../domain/workflows.ts';
+import {
+  MAINTAIN_INDEX_WORKFLOW,
+  RESIDUE_WORKFLOW,
+  RETENTION_WORKFLOW,
+  ROLLUP_WORKFLOW,
+  SUPERSEDED_WORKFLOW,
+} from '../domain/workflows.ts';
 
 /** Ids of the schedules, one of each in a namespace. */
 export const RETENTION_SCHEDULE = 'retention';
 export const RESIDUE_SCHEDULE = 'residue-window';
 export const SUPERSEDED_SCHEDULE = 'drop-superseded';
 export const ROLLUP_SCHEDULE = 'rollup';
+export const INDEX_VERSIONS_SCHEDULE = 'index-versions';
 
 /**
  * Makes the schedules that the namespace lacks. Those that are there, and what an operator changed of them, stay. In the
@@ -26,6 +33,7 @@ async function ensureEvery(client: Client, scheduleId: string, workflowType: str
     action: { type: 'startWorkflow', workflowType, taskQueue: 'batch', args: [] },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: every },
   });
+  await ensureDaily(client, INDEX_VERSIONS_SCHEDULE, MAINTAIN_INDEX_WORKFLOW, 2);
 }
 
 async function ensureDaily(client: Client, scheduleId: string, workflowType: string, hour: number): Promise<void> {

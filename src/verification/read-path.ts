@@ -8,7 +8,7 @@ import type { ErasedSubject } from './subject.ts';
 const CANDIDATES = 500;
 
 /**
- * Asks as a copilot does, in the reader's role and in every version of the index that answers or is being built, of the
+ * Asks as a copilot does, in the reader's role and in every version of the index that there is, of the
  * customer and of all. Within a customer search is exact, so any vector
  * brings back whatever an answer could hold: answers hide the erased from the fence on, and the tables tell the rest. Counts hits that
  * are remembered chunks, or that were captured before the watermark.

@@ -8,7 +8,7 @@ import { fillWithRecords } from '../support/many-records.ts';
 
 let owner: TestDatabase;
 let database: Database;
-const version = { index_version: 1, model: 'm', dimensions: 384, state: 'live' as const };
+const version = { index_version: 1, model: 'm', dimensions: 384, storage: 'vector' as const, state: 'live' as const };
 
 beforeAll(async () => {
   owner = await createDatabase();

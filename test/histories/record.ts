@@ -2,8 +2,13 @@ import { mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { RESIDUE_WORKFLOW, RETENTION_WORKFLOW, ROLLUP_WORKFLOW, SUPERSEDED_WORKFLOW } from '../../src/domain/workflows.ts';
-import { CANARY_WORKFLOW, RESIDUE_WORKFLOW, RETENTION_WORKFLOW } from '../../src/domain/workflows.ts';
+import {
+  CANARY_WORKFLOW,
+  RESIDUE_WORKFLOW,
+  RETENTION_WORKFLOW,
+  ROLLUP_WORKFLOW,
+  SUPERSEDED_WORKFLOW,
+} from '../../src/domain/workflows.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, erase, requestErasure } from '../support/erasures.ts';
 import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
@@ -186,6 +191,8 @@ it('records a replay, one that fails in part, one that is paused, one that is ca
   const options = { workflowId: 'superseded', taskQueue: 'batch', args: [] };
   const night = await earshot.temporal.start(SUPERSEDED_WORKFLOW, options);
   await keep('drop-superseded/one', night.workflowId);
+});
+
 it('records canaries that are reachable and that are not, and a reconciliation that repairs', async () => {
   const run = async (name: string) => {
     const id = `canary-${name}`;

@@ -18,6 +18,7 @@ export type Fault =
 export interface ModelCall {
   readonly route: ModelRoute;
   readonly inputs: readonly string[];
+  readonly model: string | undefined;
   readonly encodingFormat: string | undefined;
 }
 
@@ -32,6 +33,10 @@ export interface FakeModels {
   transcript: string;
   screenLines: string[];
   caption: string;
+  /** Texts to embed that have this word are refused. */
+  poison: string | undefined;
+  /** The model of this name does not answer. */
+  down: string | undefined;
   /** While set, answers wait; with `heldRoute`, only those of this route. */
   hold: Promise<void> | undefined;
   heldRoute: ModelRoute | undefined;
@@ -52,7 +57,7 @@ export async function startFakeModels(): Promise<FakeModels> {
     const call = describeCall(request.url ?? '', body);
     fake.calls.push(call);
     if ((fake.heldRoute ?? call.route) === call.route) await fake.hold;
-    const fault = queues.get(call.route)?.shift() ?? constant.get(call.route);
+    const fault = queues.get(call.route)?.shift() ?? constant.get(call.route) ?? faultOf(fake, call);
     sendAnswer(response, goodAnswer(fake, call), fault);
   };
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -65,6 +70,8 @@ export async function startFakeModels(): Promise<FakeModels> {
     transcript: 'The parcel has not arrived and the customer asks for a replacement.',
     screenLines: ['Checkout', 'Error code: PAY-4012'],
     caption: 'A checkout page with a red banner.',
+    poison: undefined,
+    down: undefined,
     hold: undefined,
     heldRoute: undefined,
     stop: () => new Promise((resolve) => (server.close(() => resolve()), server.closeAllConnections())),
@@ -96,8 +103,10 @@ async function readAll(request: IncomingMessage): Promise<Buffer> {
 }
 
 function describeCall(url: string, body: Buffer): ModelCall {
-  if (url.endsWith('/audio/transcriptions')) return { route: 'transcriptions', inputs: [], encodingFormat: undefined };
+  if (url.endsWith('/audio/transcriptions'))
+    return { route: 'transcriptions', inputs: [], model: undefined, encodingFormat: undefined };
   const json = JSON.parse(body.toString()) as {
+    model?: string;
     input?: string[];
     encoding_format?: string;
     response_format?: { json_schema?: { name: 'screen_text' | 'screen_caption' } };
@@ -105,24 +114,36 @@ function describeCall(url: string, body: Buffer): ModelCall {
   const route = url.endsWith('/embeddings')
     ? 'embeddings'
     : (json.response_format?.json_schema?.name ?? 'screen_caption');
-  return { route, inputs: json.input ?? [], encodingFormat: json.encoding_format };
+  return { route, inputs: json.input ?? [], model: json.model, encodingFormat: json.encoding_format };
+}
+
+/** A model named `fake-512` has 512 dimensions and vectors of its own; others have 384. */
+export function fakeDimensions(model: string | undefined): number {
+  return Number(/^fake-(\d+)$/.exec(model ?? '')?.[1] ?? DIMENSIONS);
 }
 
 /** A unit vector that depends on the words alone: texts that share words are near each other. */
-export function fakeVector(text: string): number[] {
-  const vector = Array.from({ length: DIMENSIONS }, () => 0);
+export function fakeVector(text: string, dimensions: number = DIMENSIONS): number[] {
+  const vector = Array.from({ length: dimensions }, () => 0);
   for (const word of text.toLowerCase().match(/\w+/g) ?? ['']) {
     const digest = createHash('sha256').update(word).digest();
-    vector[digest.readUInt16BE(0) % DIMENSIONS]! += 1;
-    vector[digest.readUInt16BE(2) % DIMENSIONS]! += 1;
+    vector[digest.readUInt16BE(0) % dimensions]! += 1;
+    vector[digest.readUInt16BE(2) % dimensions]! += 1;
   }
   const norm = Math.hypot(...vector);
   return vector.map((value) => value / norm);
 }
 
-function goodAnswer(fake: FakeModels, { route, inputs }: ModelCall): unknown {
+function faultOf({ poison, down }: FakeModels, { inputs, model }: ModelCall): Fault | undefined {
+  if (down !== undefined && model === down) return { kind: 'status', status: 503 };
+  const poisoned = poison !== undefined && inputs.some((text) => text.includes(poison));
+  return poisoned ? { kind: 'status', status: 400 } : undefined;
+}
+
+function goodAnswer(fake: FakeModels, { route, inputs, model }: ModelCall): unknown {
   if (route === 'embeddings') {
-    const data = inputs.map((text, index) => ({ object: 'embedding', index, embedding: fakeVector(text) }));
+    const dimensions = fakeDimensions(model);
+    const data = inputs.map((text, index) => ({ object: 'embedding', index, embedding: fakeVector(text, dimensions) }));
     return { object: 'list', model: 'fake-embedding', data, usage: { prompt_tokens: 1, total_tokens: 1 } };
   }
   if (route === 'transcriptions') {

@@ -4,9 +4,19 @@ import { endChat, postMessage } from './chats.ts';
 import { getExport } from './customers.ts';
 import { getExposures } from './exposures.ts';
 import { getMedia, getViews, postOriginalMedia, postOriginalText } from './media.ts';
-import { getDials, getFreshness, getIndexVersions, getInteraction, putDial } from './operations.ts';
 import { getImpact, getInteractionLineage, getLineage } from './lineage.ts';
 import { getRetrieval, postRetrieve } from './retrieval.ts';
+import {
+  activateIndexVersion,
+  cancelIndexVersion,
+  getIndexVersion,
+  getIndexVersions,
+  pauseIndexVersion,
+  postReindex,
+  rebuildIndexVersion,
+  resumeIndexVersion,
+} from './index-versions.ts';
+import { getDials, getFreshness, getInteraction, putDial } from './operations.ts';
 import { cancelErasure, getCertificates, getErasure, getErasures, postErasure, postVerification } from './erasures.ts';
 import { getCoverage, getHealth, getViolations } from './health.ts';
 import { deleteHold, getHolds, putHold } from './legal-holds.ts';
@@ -44,6 +54,13 @@ export const ROUTES: readonly RouteSpec[] = [
   getDials,
   putDial,
   getIndexVersions,
+  getIndexVersion,
+  postReindex,
+  activateIndexVersion,
+  pauseIndexVersion,
+  resumeIndexVersion,
+  cancelIndexVersion,
+  rebuildIndexVersion,
   postErasure,
   getErasures,
   getErasure,

@@ -1,6 +1,5 @@
 import { z } from 'zod';
 import { listDials, setDial } from '../../db/dials.ts';
-import { listIndexVersions } from '../../db/index-versions.ts';
 import { findInteraction, freshnessWithin, type FreshnessRow } from '../../db/records.ts';
 import type { Queryable } from '../../db/pools.ts';
 import { findTombstone } from '../../db/tombstones.ts';
@@ -203,21 +202,5 @@ export const putDial = route({
     await setDial(deps.database.deployment, name, value, caller.keyName);
     await deps.dials.refresh();
     return { name, value };
-  },
-});
-
-export const getIndexVersions = route({
-  method: 'get',
-  path: '/v1/index-versions',
-  scope: 'operator',
-  summary: 'List the generations of vectors',
-  status: 200,
-  answer: z.object({
-    versions: z.array(z.object({ version: z.int(), model: z.string(), dimensions: z.int(), state: z.string() })),
-  }),
-  handle: async ({ deps }) => {
-    const rows = await listIndexVersions(deps.database.deployment);
-    const versions = rows.map(({ index_version, ...rest }) => ({ version: index_version, ...rest }));
-    return { versions };
   },
 });

@@ -7,12 +7,7 @@ import { EarshotError, invalidField } from '../../domain/errors.ts';
 import { replayIdOf } from '../../domain/ids.ts';
 import { fingerprintOf, LOGIC_PARTS, staleReasons, type CurrentLogic } from '../../domain/logic.ts';
 import { ARTIFACT_KINDS, REPLAY_SELECTIONS, REPLAY_STATES, type ReplayRef } from '../../domain/replay.ts';
-import {
-  CANCEL_REPLAY_SIGNAL,
-  PAUSE_REPLAY_SIGNAL,
-  replayWorkflowId,
-  RESUME_REPLAY_SIGNAL,
-} from '../../domain/workflows.ts';
+import { CANCEL_SIGNAL, PAUSE_SIGNAL, replayWorkflowId, RESUME_SIGNAL } from '../../domain/workflows.ts';
 import { signalReplay, startReplay } from '../../temporal/start-replay.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { route } from '../route.ts';
@@ -220,9 +215,9 @@ const told = (word: 'pause' | 'resume' | 'cancel', signal: string, summary: stri
     },
   });
 
-export const pauseReplay = told('pause', PAUSE_REPLAY_SIGNAL, 'Pause a replay before its next record');
-export const resumeReplay = told('resume', RESUME_REPLAY_SIGNAL, 'Go on with a paused replay');
-export const cancelReplay = told('cancel', CANCEL_REPLAY_SIGNAL, 'End a replay; what it has replaced stays');
+export const pauseReplay = told('pause', PAUSE_SIGNAL, 'Pause a replay before its next record');
+export const resumeReplay = told('resume', RESUME_SIGNAL, 'Go on with a paused replay');
+export const cancelReplay = told('cancel', CANCEL_SIGNAL, 'End a replay; what it has replaced stays');
 
 function describe(row: ReplayRow) {
   return {

@@ -1,0 +1,239 @@
+import { isGrpcDeadlineError } from '@temporalio/client';
+import { z } from 'zod';
+import { dropVersion, findPair, findReindex, listReindexes, type ReindexRow } from '../../db/reindexes.ts';
+import { listFailures } from '../../db/version-vectors.ts';
+import { EarshotError } from '../../domain/errors.ts';
+import { reindexWorkflowId, type PAUSE_SIGNAL, type RESUME_SIGNAL } from '../../domain/workflows.ts';
+import { activateVersion, signalReindex, startRebuild } from '../../temporal/start-reindex.ts';
+import type { ApiDependencies } from '../dependencies.ts';
+import { leftToSweep, requestReindex } from '../reindex.ts';
+import { route } from '../route.ts';
+import { time, uuid } from '../schemas.ts';
+
+const version = z
+  .object({
+    version: z.int(),
+    workflowId: z.string(),
+    model: z.string(),
+    dimensions: z.int(),
+    storage: z.enum(['vector', 'halfvec']),
+    from: z.enum(['text', 'raw']),
+    state: z.enum(['building', 'live', 'retired', 'dropped']),
+    createdAt: time,
+    liveFrom: time.nullable(),
+    liveTo: time.nullable(),
+    dropAfter: time.nullable(),
+    droppedAt: time.nullable(),
+    removedAt: time.nullable(),
+    rebuiltAt: time.nullable(),
+    progress: z.looseObject({}),
+    evidence: z.looseObject({}).nullable(),
+    givenUp: z.looseObject({}).nullable(),
+    rebuild: z.looseObject({}).nullable(),
+  })
+  .openapi('IndexVersion');
+
+const params = z.object({ version: z.string() });
+
+export const postReindex = route({
+  method: 'post',
+  path: '/v1/reindex',
+  scope: 'operator',
+  summary: 'Build an index version beside the live one, by another embedding model or anew by the same',
+  body: z.strictObject({
+    embeddingModel: z.string().min(1).max(200),
+    dimensions: z.int().min(2).max(4_000),
+    from: z.enum(['text', 'raw']).default('text'),
+    storage: z.enum(['vector', 'halfvec']).optional(),
+    asrModel: z.string().min(1).max(200).optional(),
+    visionModel: z.string().min(1).max(200).optional(),
+    acknowledge: z.boolean().default(false),
+  }),
+  status: 202,
+  answer: version,
+  handle: async ({ deps, caller, body }) => {
+    const { storage, asrModel, visionModel, ...rest } = body;
+    return describe(await load(deps, await requestReindex(deps, caller, { ...rest, storage, asrModel, visionModel })));
+  },
+});
+
+export const getIndexVersions = route({
+  method: 'get',
+  path: '/v1/index-versions',
+  scope: 'operator',
+  summary: 'List the generations of vectors that are and were',
+  status: 200,
+  answer: z.object({ versions: z.array(version) }),
+  handle: async ({ deps }) => ({ versions: (await listReindexes(deps.database.deployment)).map(describe) }),
+});
+
+const MOST_FAILURES = 1_000;
+
+export const getIndexVersion = route({
+  method: 'get',
+  path: '/v1/index-versions/{version}',
+  scope: 'operator',
+  summary: 'See how far a version is, how it measures up, and which texts its model refused',
+  params,
+  status: 200,
+  answer: version.extend({
+    failures: z.array(z.object({ chunkId: uuid, interactionId: uuid, code: z.string(), failedAt: time })),
+  }),
+  handle: async ({ deps, caller: { tenant }, params: { version: given } }) => {
+    const row = await find(deps, given);
+    const failures = await listFailures(
+      deps.database.forTenant(tenant).reader,
+      tenant,
+      row.index_version,
+      MOST_FAILURES,
+    );
+    return {
+      ...describe(row),
+      failures: failures.map((each) => ({
+        chunkId: each.chunk_id,
+        interactionId: each.interaction_id,
+        code: each.code,
+        failedAt: each.failed_at,
+      })),
+    };
+  },
+});
+
+/** How long a caller waits for the last texts to be embedded and for the measurement. */
+const ACTIVATE_WITHIN_MS = 120_000;
+
+export const activateIndexVersion = route({
+  method: 'post',
+  path: '/v1/index-versions/{version}/activate',
+  scope: 'operator',
+  summary: 'Have a version answer queries, or go back to the retired one, if its figures allow it',
+  params,
+  status: 200,
+  answer: version,
+  handle: async ({ deps, params: { version: given } }) => {
+    const row = await find(deps, given);
+    if (row.state === 'live') return describe(row);
+    const { index_version: indexVersion } = row;
+    const { keeper, beside } = await findPair(deps.database.deployment);
+    if (keeper === null || beside !== indexVersion) throw wrongState(row, 'it is dropped');
+    if (row.state === 'building' && row.evidence === null) throw wrongState(row, 'it is not complete yet');
+    const outcome = await activate(deps, keeper, indexVersion);
+    const now = await load(deps, indexVersion);
+    if (outcome.activated) return describe(now);
+    if (outcome.evidence === null) throw wrongState(now, 'it is dropped');
+    throw new EarshotError('evidence_too_low', `version ${indexVersion} does not go live: details have its figures`, {
+      fields: outcome.shortfalls.map(({ figure, measured, bound }) => ({
+        field: figure,
+        message: `is ${measured}, must be at least ${bound} (dial reindex.min_${figure})`,
+      })),
+      details: { evidence: outcome.evidence, shortfalls: outcome.shortfalls },
+    });
+  },
+});
+
+async function activate(deps: ApiDependencies, keeper: number, indexVersion: number) {
+  try {
+    return await activateVersion(deps.temporal, keeper, indexVersion, ACTIVATE_WITHIN_MS);
+  } catch (error) {
+    if (!isGrpcDeadlineError(error)) throw error;
+    throw new EarshotError('overloaded', 'the version is still being measured; ask again, or look at its state');
+  }
+}
+
+function wrongState({ index_version: number, state, progress }: ReindexRow, why: string): EarshotError {
+  return new EarshotError('wrong_state', `version ${number} is ${state}: ${why}`, { details: { progress } });
+}
+
+export const pauseIndexVersion = told('pause', 'Let a re-embedding rest; live texts are written on');
+export const resumeIndexVersion = told(
+  'resume',
+  'Go on with a re-embedding; without a pause, ask again for the texts that its model refused',
+);
+
+function told(signal: typeof PAUSE_SIGNAL | typeof RESUME_SIGNAL, summary: string) {
+  return route({
+    method: 'post',
+    path: `/v1/index-versions/{version}/${signal}`,
+    scope: 'operator',
+    summary,
+    params,
+    status: 202,
+    answer: version,
+    handle: async ({ deps, params: { version: given } }) => {
+      const row = await find(deps, given);
+      if (row.state !== 'building') throw wrongState(row, 'it is not being built');
+      await signalReindex(deps.temporal, row.index_version, signal, deps.dials.get('intake.ring_timeout_ms'));
+      return describe(await load(deps, row.index_version));
+    },
+  });
+}
+
+export const cancelIndexVersion = route({
+  method: 'post',
+  path: '/v1/index-versions/{version}/cancel',
+  scope: 'operator',
+  summary: 'Give up a version that is being built; another can be asked for at once',
+  params,
+  status: 202,
+  answer: version,
+  handle: async ({ deps, params: { version: given } }) => {
+    const row = await find(deps, given);
+    const { index_version: indexVersion } = row;
+    if (!(await dropVersion(deps.database.deployment, indexVersion, 'building'))) {
+      throw wrongState(row, 'it is not being built');
+    }
+    const timeoutMs = deps.dials.get('intake.ring_timeout_ms');
+    await signalReindex(deps.temporal, indexVersion, 'cancel', timeoutMs).catch(leftToSweep(deps, indexVersion));
+    return describe(await load(deps, indexVersion));
+  },
+});
+
+export const rebuildIndexVersion = route({
+  method: 'post',
+  path: '/v1/index-versions/{version}/rebuild',
+  scope: 'operator',
+  summary: 'Build the HNSW index of a version anew, without blocking anyone, and measure what that gained',
+  params,
+  status: 202,
+  answer: z.object({ workflowId: z.string() }),
+  handle: async ({ deps, params: { version: given } }) => {
+    const row = await find(deps, given);
+    if (row.state === 'dropped' || row.indexed_at === null) throw wrongState(row, 'it has no index');
+    const timeoutMs = deps.dials.get('intake.ring_timeout_ms');
+    return { workflowId: await startRebuild(deps.temporal, row.index_version, timeoutMs) };
+  },
+});
+
+async function find(deps: ApiDependencies, given: string): Promise<ReindexRow> {
+  if (!/^[1-9]\d{0,8}$/.test(given)) throw new EarshotError('not_found', 'there is no such index version');
+  return load(deps, Number(given));
+}
+
+async function load(deps: ApiDependencies, indexVersion: number): Promise<ReindexRow> {
+  const row = await findReindex(deps.database.deployment, indexVersion);
+  if (row === undefined) throw new EarshotError('not_found', 'there is no such index version');
+  return row;
+}
+
+function describe(row: ReindexRow) {
+  return {
+    version: row.index_version,
+    workflowId: reindexWorkflowId(row.index_version),
+    model: row.model,
+    dimensions: row.dimensions,
+    storage: row.storage,
+    from: row.source,
+    state: row.state,
+    createdAt: row.created_at,
+    liveFrom: row.live_from,
+    liveTo: row.live_to,
+    dropAfter: row.drop_after,
+    droppedAt: row.dropped_at,
+    removedAt: row.removed_at,
+    rebuiltAt: row.rebuilt_at,
+    progress: row.progress,
+    evidence: row.evidence,
+    givenUp: row.given_up,
+    rebuild: row.rebuild,
+  };
+}
