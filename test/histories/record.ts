@@ -12,6 +12,8 @@ import {
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, erase, requestErasure } from '../support/erasures.ts';
 import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
+import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
+import { buildVersion, requestReindex } from '../support/reindexes.ts';
 import { exportHistory } from '../support/history.ts';
 import { tone } from '../support/sound.ts';
 import { until } from '../support/until.ts';
@@ -209,6 +211,22 @@ it('records canaries that are reachable and that are not, and a reconciliation t
   await earshot.database.query('delete from artifact where interaction_id = $1', [lost.body.interactionId]);
   const { body } = await earshot.request<{ workflowId: string }>('POST', '/v1/reconciliations', {});
   await keep('reconcile/repaired', body.workflowId);
+it('records a re-embedding that goes live, back, and past its grace period, one that is cancelled, and a rebuild', async () => {
+  const order = (version: number, what: string) => earshot.request('POST', `/v1/index-versions/${version}/${what}`);
+  const { version } = await buildVersion(earshot, 96);
+  await order(version, 'resume');
+  await order(version, 'activate');
+  await setDial('reindex.grace_ms', 1_000);
+  await order(1, 'activate');
+  await keep('reindex/there-and-back', `reindex/${version}`);
+  await setDial('reindex.max_chunks_per_second', 1);
+  const cancelled = await requestReindex(earshot, { embeddingModel: 'fake-96', dimensions: 96, acknowledge: true });
+  await order(cancelled.body.version, 'pause');
+  await order(cancelled.body.version, 'resume');
+  await order(cancelled.body.version, 'cancel');
+  await keep('reindex/cancelled', `reindex/${cancelled.body.version}`);
+  await order(1, 'rebuild');
+  await keep('maintain-index-versions/rebuild', 'rebuild/1');
 });
 
 async function setDial(name: string, value: number): Promise<void> {

@@ -28,6 +28,8 @@ describe('a recorded history replays with the workflow code of today', () => {
         'reevaluate-quality',
         'replay',
         'reconcile',
+        'maintain-index-versions',
+        'reindex',
         'residue-window',
         'retention',
         'rollup',
