@@ -16,11 +16,15 @@ export class BenchClient {
     return this.#send('PUT', path, body);
   }
 
+  get<T>(path: string): Promise<T> {
+    return this.#send('GET', path, undefined);
+  }
+
   async #send<T>(method: string, path: string, body: unknown): Promise<T> {
     const response = await fetch(this.#url + path, {
       method,
       headers: this.#headers,
-      body: JSON.stringify(body),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
     if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`);
     return (await response.json()) as T;
