@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { settle } from '../../src/db/embeddings.ts';
 import type { IndexVersionRow } from '../../src/db/index-versions.ts';
 import { noteProgress } from '../../src/db/reindexes.ts';
 import { listTenants } from '../../src/db/subjects.ts';
@@ -106,9 +107,22 @@ async function fillPage(
     await writer.add(made);
   });
   const { added, left } = await writer.end();
+  if (version.state === 'live') await settleThese(deps, tenant, version, [...of('unproven'), ...of('missing')]);
   deps.metrics.reindexed.inc({ outcome: 'added' }, added);
   deps.metrics.reindexed.inc({ outcome: 'failed' }, failed);
   return { unchanged: of('present').length + unproven.length, added, failed, left };
+}
+
+/** After a switch this run may be the one that makes a record whole: its own step may have come between two statements. */
+async function settleThese(
+  deps: ActivityDependencies,
+  tenant: string,
+  version: IndexVersionRow,
+  chunks: readonly ChunkOfVersion[],
+): Promise<void> {
+  const ids = [...new Set(chunks.map(({ interaction_id }) => interaction_id))];
+  if (ids.length === 0) return;
+  await settle(deps.database.forTenant(tenant).app, tenant, version.index_version, ids, [], undefined);
 }
 
 /** Writes vectors in larger portions than they are made, and while the next ones are made. */

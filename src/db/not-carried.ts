@@ -29,6 +29,12 @@ export async function listNotCarried(
         from artifact a
         join interaction i on i.tenant = $1 and i.interaction_id = a.interaction_id
         where a.tenant = $1 and a.state in ('quarantined', 'failed')
+          -- A piece that another attempt has made is not missing.
+          and not exists (
+            select
+            from artifact b
+            where b.tenant = $1 and b.interaction_id = a.interaction_id and b.kind = a.kind and b.piece = a.piece
+              and b.state = 'active')
         union all
         select i.interaction_id, i.modality, 'raw', 'no_raw_object', null
         from interaction i

@@ -137,8 +137,15 @@ describe('a new index version', () => {
       return found.rebuild !== null && found;
     });
     expect(rebuild).toMatchObject({ recallBefore: 1, recallAfter: 1 });
+    models.poison = 'broken';
+    const broken = await earshot.message({ text: 'a broken text' });
+    await earshot.settled(broken.body.interactionId, 'failed');
+    models.poison = undefined;
     const refused = await requestReindex(earshot, body);
     expect([refused.status, refused.body.details?.retired?.version]).toEqual([409, 1]);
+    expect(refused.body.details?.records).toMatchObject([
+      { interactionId: broken.body.interactionId, state: 'failed', reason: 'model_rejected' },
+    ]);
     expect((await tell(earshot, 1, 'activate')).body.type).toBe('urn:earshot:evidence_too_low');
   });
 
