@@ -10,6 +10,8 @@ import { retrieveCandidates } from '../../src/db/retrieval.ts';
 import { ensureSubject } from '../../src/db/subjects.ts';
 import { settleVersionTexts } from '../../src/db/version-texts.ts';
 import { chunksOfVersion, FIRST_CHUNK, noteFailures, storeVersionVectors } from '../../src/db/version-vectors.ts';
+import type { ModelOfVersion } from '../../src/models/ports.ts';
+import { retrieve, type RetrievalDependencies } from '../../src/retrieval/retrieve.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { fakeVector } from '../support/fake-models.ts';
 import { interactionOf, textOf } from '../support/records.ts';
@@ -209,5 +211,43 @@ describe('texts that were recognised anew for a version', () => {
     expect(await removeOrphans(client)).toEqual([1, version]);
     expect((await findReindex(database.deployment, version))?.removed_at).not.toBeNull();
     expect(await removeOrphans(client)).toEqual([]);
+  });
+});
+
+describe('a query whose version is dropped under it', () => {
+  it('is asked again of the version that is live then, with a vector of that version’s model', async () => {
+    const before = (await findPair(database.deployment)).live;
+    const version = await build();
+    const { chunkId } = await accept('asked for in the middle of a switch');
+    await storeVersionVectors(tenant.app, vectorsOf(version, chunkId));
+    const asked: number[] = [];
+    const embeddings = {
+      of: ({ index_version: number, dimensions }: ModelOfVersion) => ({
+        embed: async () => {
+          asked.push(number!);
+          if (number === before) {
+            await switchTo(tenant, version, 0);
+            await dropVersion(database.deployment, before, 'expired');
+            await removeOrphans(client);
+          }
+          return [fakeVector('x', dimensions)];
+        },
+      }),
+    };
+    const payload = { channel: 'chat', customerId: 'c', conversationId: 'c', messageId: 'm', text: '' };
+    const nothing = () => undefined;
+    const deps = {
+      database,
+      embeddings,
+      dials: { get: () => 60 },
+      keyRing: { open: () => Promise.resolve(Buffer.from(JSON.stringify(payload))) },
+      metrics: { retrieval: { observe: nothing }, degraded: { inc: nothing } },
+      log: { warn: nothing, error: nothing },
+    } as unknown as RetrievalDependencies;
+    const filters = { customerKey: null, modalities: null, from: null, to: null, minConfidence: 0 };
+    const question = { tenant: 'default', query: 'x', k: 5, mode: 'vector' as const, ...filters };
+    const { results } = await retrieve(deps, question);
+    expect(asked).toEqual([before, version]);
+    expect(results.map((hit) => hit.chunkId)).toEqual([chunkId]);
   });
 });
