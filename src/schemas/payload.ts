@@ -39,7 +39,7 @@ const version1 = z.discriminatedUnion('channel', [chat1, call1, screenshot1]);
 const stamp = z.object({ schemaVersion: z.literal(2) }).shape;
 /** Says its version; a chat message may say which of its conversation it is. */
 const version2 = z.discriminatedUnion('channel', [
-  chat1.extend({ ...stamp, sequence: z.int().min(0).optional() }),
+  chat1.extend({ ...stamp, sequence: z.int32().min(0).optional() }),
   call1.extend(stamp),
   screenshot1.extend(stamp),
 ]);

@@ -211,6 +211,8 @@ it('records canaries that are reachable and that are not, and a reconciliation t
   await earshot.database.query('delete from artifact where interaction_id = $1', [lost.body.interactionId]);
   const { body } = await earshot.request<{ workflowId: string }>('POST', '/v1/reconciliations', {});
   await keep('reconcile/repaired', body.workflowId);
+});
+
 it('records a re-embedding that goes live, back, and past its grace period, one that is cancelled, and a rebuild', async () => {
   const order = (version: number, what: string) => earshot.request('POST', `/v1/index-versions/${version}/${what}`);
   const { version } = await buildVersion(earshot, 96);

@@ -1,9 +1,4 @@
-import type { DialDefinition } from './dials.ts';
-
-const SECOND = 1_000;
-const MINUTE = 60 * SECOND;
-const HOUR = 60 * MINUTE;
-const DAY = 24 * HOUR;
+import { SECOND, MINUTE, HOUR, DAY, type DialDefinition } from './definition.ts';
 
 /** What is held back for its quality, how lateness is told, and how windows of counts treat it. */
 export const QUALITY_DIALS = {

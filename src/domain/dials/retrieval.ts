@@ -1,0 +1,23 @@
+import { type DialDefinition } from './definition.ts';
+
+/** How questions are answered. */
+export const RETRIEVAL_DIALS = {
+  'retrieval.candidates': {
+    defaultValue: 50,
+    min: 8,
+    max: 500,
+    reason: 'Rows taken from each ranking before fusion. Too few loses what is middling in both.',
+  },
+  'retrieval.rank_constant': {
+    defaultValue: 60,
+    min: 1,
+    max: 1_000,
+    reason: 'k of reciprocal rank fusion (Cormack et al., SIGIR 2009).',
+  },
+  'retrieval.recency_weight': {
+    defaultValue: 0.1,
+    min: 0,
+    max: 1,
+    reason: 'Against 1 for text and 1 for vector: orders near-ties by time, lifts no poor match.',
+  },
+} as const satisfies Record<string, DialDefinition>;
