@@ -245,7 +245,8 @@ describe('a query whose version is dropped under it', () => {
       log: { warn: nothing, error: nothing },
     } as unknown as RetrievalDependencies;
     const filters = { customerKey: null, modalities: null, from: null, to: null, minConfidence: 0 };
-    const question = { tenant: 'default', query: 'x', k: 5, mode: 'vector' as const, ...filters };
+    const asker = { askedBy: 'test', canary: false, asOf: null };
+    const question = { tenant: 'default', query: 'x', k: 5, mode: 'vector' as const, ...asker, ...filters };
     const { results } = await retrieve(deps, question);
     expect(asked).toEqual([before, version]);
     expect(results.map((hit) => hit.chunkId)).toEqual([chunkId]);

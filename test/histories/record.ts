@@ -12,7 +12,6 @@ import {
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, erase, requestErasure } from '../support/erasures.ts';
 import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
-import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { buildVersion, requestReindex } from '../support/reindexes.ts';
 import { exportHistory } from '../support/history.ts';
 import { tone } from '../support/sound.ts';
