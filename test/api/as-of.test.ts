@@ -109,7 +109,7 @@ describe('a question about the past', () => {
     const old = await remember('eve', 'The keyboard has no umlauts.');
     await earshot.database.query(`
       update index_version set state = 'retired' where index_version = 1;
-      insert into index_version (model, dimensions, state) values ('later-model', 384, 'live');
+      insert into index_version (model, dimensions, state, prepared_at) values ('later-model', 384, 'live', now());
       create table embedding_v2 partition of embedding for values in (2);
       grant select on embedding_v2 to earshot_app, earshot_reader;
       update index_version_period set live_to = clock_timestamp() where index_version = 1;

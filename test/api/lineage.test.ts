@@ -153,8 +153,8 @@ describe('lineage', () => {
     });
     expect(embedder.interactionIds).toEqual([call, chat].sort());
     const [versions] = await earshot.database.query<{ redactor: string; chunker: string }>(
-      `select max(redactor_version) as redactor, max(chunker_version) as chunker
-       from artifact join chunk using (artifact_id)`,
+      `select max(a.redactor_version) as redactor, max(c.chunker_version) as chunker
+       from artifact a join chunk c using (artifact_id)`,
     );
     expect((await impact(`redactor=${versions!.redactor}`)).records).toBe(2);
     expect((await impact(`chunker=${versions!.chunker}&codeVersion=dev`)).chunks['served']).toBe(2);

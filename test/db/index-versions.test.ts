@@ -234,7 +234,8 @@ describe('a query whose version is dropped under it', () => {
         },
       }),
     };
-    const payload = { channel: 'chat', customerId: 'c', conversationId: 'c', messageId: 'm', text: '' };
+    const names = { channel: 'chat', customerId: 'c', conversationId: 'c', messageId: 'm' };
+    const payload = { ...names, author: 'customer', sentAt: '2026-01-05T09:00:00Z', text: '' };
     const nothing = () => undefined;
     const deps = {
       database,

@@ -48,7 +48,7 @@ export async function remember(earshot: TestEarshot, models: FakeModels, custome
   const shown = { screenshotId: conversationId, customerId, capturedAt: at };
   const accepted = [
     await earshot.message({ customerId, conversationId, messageId: `${customerId}-1`, text: chatText(customer) }),
-    await earshot.upload('/v1/calls', 'audio', tone(2), named),
+    await earshot.upload('/v1/calls', 'audio', tone(10), named),
     await earshot.upload('/v1/screenshots', 'image', await picture(), shown),
   ];
   for (const { body } of accepted) await earshot.settled(body.interactionId, 'reachable');
