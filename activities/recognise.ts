@@ -112,7 +112,13 @@ export async function recogniseStep(
       step.recognise(record, await loadSource(deps, tenant, record, signal)),
   );
   const made = { record, artifactId, sealedObject, parameters, recognition };
-  return storeRecognition(deps, step, made, making, signal);
+  try {
+    return await storeRecognition(deps, step, made, making);
+  } catch (error) {
+    // What was kept for a record that is gone would outlive it.
+    if (error instanceof EarshotError && error.code === 'erased') await deps.rawStore.delete(sealedObject, signal);
+    throw error;
+  }
 }
 
 interface Recognised {
@@ -128,7 +134,6 @@ async function storeRecognition(
   step: RecognitionStep,
   { record, artifactId, sealedObject, parameters, recognition }: Recognised,
   making: Making,
-  signal: AbortSignal,
 ): Promise<ArtifactResult> {
   const { tenant, interactionId } = step;
   const redacted = redactPassages(recognition.passages);
@@ -164,10 +169,7 @@ async function storeRecognition(
     chunks: chunks.map((chunk) => ({ ...chunk, chunkId: chunkIdOf(artifactId, chunk.ordinal) })),
     eventTimes: chunks.map(({ place }) => eventTimeOf(record, place)),
   });
-  if (!admitted) {
-    await deps.rawStore.delete(sealedObject, signal);
-    throw refused(interactionId);
-  }
+  if (!admitted) throw refused(interactionId);
   noteRun({
     read: { raw: 1 },
     made: { artifact: 1, chunk: chunks.length },

@@ -29,6 +29,7 @@ export async function answerForSameContent(
     kind: step.kind,
     piece: step.piece,
     model: step.model,
+    prompt: step.prompt,
     parameters: step.parameters,
   });
   for (const { sealed_object: key } of kept) {

@@ -1,4 +1,5 @@
 import type { QuarantineReason, RecognisedKind, RecordFacts } from '../domain/quality.ts';
+import { EarshotError } from '../domain/errors.ts';
 import { only, run, type Queryable } from './pools.ts';
 
 /**
@@ -8,6 +9,8 @@ import { only, run, type Queryable } from './pools.ts';
  * The skew is the longest of: captured after the call's end; a time shared with another segment; begun before a segment
  * that the channel counts as earlier. Only segments accepted before are compared, so that of two that contradict each
  * other one is held back.
+ *
+ * @throws EarshotError `erased` when the record is gone.
  */
 export async function findRecordFacts(
   db: Queryable,
@@ -55,7 +58,9 @@ export async function findRecordFacts(
         ) as duplicate
       from own`,
   };
-  return only(await run<RecordFacts>(db, statement, [tenant, interactionId, duplicateWindowMs]));
+  const [facts] = await run<RecordFacts>(db, statement, [tenant, interactionId, duplicateWindowMs]);
+  if (facts !== undefined) return facts;
+  throw new EarshotError('erased', `record ${interactionId} is not in the log`);
 }
 
 /** How often a check held back what was recognised, within a window and before it. */

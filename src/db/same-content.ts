@@ -10,6 +10,7 @@ export interface SameContent {
   readonly kind: string;
   readonly piece: number;
   readonly model: string;
+  readonly prompt: string;
   /** What decides a model's answer: without redactor and chunker, which work on it afterwards. */
   readonly parameters: Readonly<Record<string, unknown>>;
 }
@@ -31,7 +32,7 @@ export async function findKeptAnswers(db: Queryable, content: SameContent): Prom
       where i.tenant = $1 and i.customer_key = $2 and i.content_hash = $3 and i.key_generation = $4::integer
         and i.interaction_id <> $5::uuid
         and a.kind = $6 and a.piece = $7::integer and a.model = $8 and a.sealed_object is not null
-        and a.parameters - '{redactor,chunker}'::text[] = $9::jsonb
+        and a.prompt_version = $10 and a.parameters - '{redactor,chunker,prompt}'::text[] = $9::jsonb
       order by a.created_at desc
       limit ${TRIED}`,
   };
@@ -45,5 +46,6 @@ export async function findKeptAnswers(db: Queryable, content: SameContent): Prom
     content.piece,
     content.model,
     JSON.stringify(content.parameters),
+    content.prompt,
   ]);
 }

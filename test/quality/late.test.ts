@@ -137,7 +137,7 @@ it('the order of a call is that of its sound, with the second of each segment an
   const segment = async (index: number) => {
     models.transcript = `This is segment ${index}.`;
     const metadata = { customerId: 'caller', index, startedAt: at(index * 30), endedAt: at(index * 30 + 30) };
-    const { body } = await earshot.upload('/v1/calls/parts/segments', 'audio', tone(3), metadata);
+    const { body } = await earshot.upload('/v1/calls/parts/segments', 'audio', tone(3 + index), metadata);
     await earshot.settled(body.interactionId, 'reachable');
   };
   await segment(2);

@@ -29,9 +29,10 @@ export async function fillWithRecords(owner: Pick<TestDatabase, 'query'>, perCus
       'word' || (random() * 1000)::integer, '{"kind":"message"}', 1, now(), 'c'
     from interaction where code_version = 't'`);
   await owner.query(`
-    insert into embedding (index_version, tenant, chunk_id, customer_key, embedding, model_version, embedded_at, committed_at)
+    insert into embedding (index_version, tenant, chunk_id, customer_key, embedding, model_version, embedded_at,
+      committed_at, reachable_at)
     select 1, tenant, chunk_id, customer_key,
-      (select array_agg(random() - 0.5 + 0 * n) from generate_series(1, 384) n where length(chunk_id::text) > 0)::vector, 'm', now(), now()
+      (select array_agg(random() - 0.5 + 0 * n) from generate_series(1, 384) n where length(chunk_id::text) > 0)::vector, 'm', now(), now(), now()
     from chunk where chunker_version = 'c'`);
   await owner.query('analyze');
 }

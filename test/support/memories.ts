@@ -15,7 +15,7 @@ export const CALL_AND_CHAT = {
   'postgres.data_key': 1,
   'postgres.session': 2,
   'temporal.runs': 2,
-  'raw.versions': 2,
+  'raw.versions': 3,
 };
 
 /** One call and one chat of a customer, both reachable, whose runs have ended: an erasure has nothing to wait for. */

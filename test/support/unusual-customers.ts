@@ -35,7 +35,7 @@ const chatText = ({ chat, card }: UnusualCustomer) => `the ${chat.join(' ')} on 
 
 /** A text so long that it is stored out of line, in which each of the words comes many times. */
 const longText = (words: readonly string[]) =>
-  Array.from({ length: 200 }, (_, index) => `${words[index % words.length]} item ${index}`).join(' ');
+  Array.from({ length: 100 }, (_, index) => `the ${words[index % words.length]} that came as item ${index}`).join(' ');
 
 /** One record of each modality, asked for once; answers their workflow ids. */
 export async function remember(earshot: TestEarshot, models: FakeModels, customer: UnusualCustomer): Promise<string[]> {

@@ -27,7 +27,7 @@ async function counts() {
       (select count(*)::integer from chunk) as chunks,
       (select count(*)::integer from embedding) as embeddings,
       (select count(*)::integer from freshness where state = 'reachable') as reachable,
-      (select count(*)::integer from lineage_edge) as edges`);
+      (select count(*)::integer from lineage_edge where to_id not in (select media_id from redacted_media)) as edges`);
   return row!;
 }
 
