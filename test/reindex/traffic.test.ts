@@ -4,6 +4,7 @@ import { loadCorpus, sealPayloads } from '../../bench/corpus.ts';
 import { keyedIds } from '../../src/domain/ids.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, completed, requestErasure } from '../support/erasures.ts';
+import { until } from '../support/until.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { findVersion, ready, requestReindex, tell } from '../support/reindexes.ts';
 import { remainsOf } from '../support/remains.ts';
