@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import {
   chunksToEmbed,
@@ -163,7 +164,7 @@ export async function embedEach<Text extends { readonly text: string; readonly c
       const vectors = await model.embed(
         some.map(({ text }) => text),
         signal,
-        `${tenant}/${some[0]!.customer_key}`,
+        ownerOf(tenant, some),
       );
       some.forEach((chunk, index) => embedded.push({ chunk, vector: vectors[index]! }));
     } catch (error) {
@@ -174,6 +175,12 @@ export async function embedEach<Text extends { readonly text: string; readonly c
   };
   await embedAll(chunks);
   return { embedded, rejected };
+}
+
+/** Whose the texts are, under whom their vectors may be remembered; of several customers, nobody's. */
+function ownerOf(tenant: string, texts: readonly { readonly customer_key: string }[]): string {
+  const owners = new Set(texts.map(({ customer_key }) => customer_key));
+  return owners.size === 1 ? `${tenant}/${texts[0]!.customer_key}` : randomUUID();
 }
 
 function only(chunks: readonly ChunkToEmbed[], written: readonly string[]): ChunkToEmbed[] {

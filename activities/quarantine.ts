@@ -1,3 +1,4 @@
+import { findArtifact } from '../src/db/artifacts.ts';
 import { markChanged } from '../src/db/rollups.ts';
 import {
   closeDecision,
@@ -35,7 +36,10 @@ export function qualityActivities(deps: ActivityDependencies): QualityActivities
     applyMove: (move) => applyMove(deps, move),
     noteReevaluation: ({ tenant, reevaluationId, finished, ...counts }) =>
       noteReevaluation(app(tenant), tenant, reevaluationId, counts, finished),
-    recordUnindexed: (failure) => intakeActivities(deps).recordFailure(failure),
+    recordUnindexed: async ({ artifactId, ...failure }) => {
+      const piece = (await findArtifact(app(failure.tenant), failure.tenant, artifactId))?.piece ?? 0;
+      await intakeActivities(deps).recordFailure({ ...failure, piece });
+    },
     rollUp: () => withHeartbeat(() => rollUp(deps)),
   };
 }

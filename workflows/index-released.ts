@@ -10,7 +10,7 @@ export async function indexReleased({ tenant, interactionId, artifactId }: Quara
     return true;
   } catch (error) {
     const reason = failureReason(error);
-    await quality('note the failure').recordUnindexed({ ...record, kind: 'index', piece: 0, reason });
+    await quality('note the failure').recordUnindexed({ ...record, artifactId, kind: 'index', reason });
     return false;
   }
 }

@@ -91,12 +91,14 @@ async function measureTenant(
   const { index_version: number } = version;
   const parity = await deps.withOwner(tenant, (owner) => countParity(owner, tenant, number, live.index_version, asOf));
   const samples = await sampleChunks(reader, tenant, number, randomPlaces(size));
+  const recalls = await recallsOf(deps, tenant, version, samples, signal);
+  const overlaps = await overlapsOf(deps, tenant, version, live, samples, signal);
   const recent = await recentChunks(reader, tenant, number, asOf, size);
   return {
     parity,
     failures: (await listFailures(reader, tenant, number, MOST_FAILURES)).length,
-    recalls: await recallsOf(deps, tenant, version, samples, signal),
-    overlaps: await overlapsOf(deps, tenant, version, live, samples, signal),
+    recalls,
+    overlaps,
     found: await canariesOf(deps, tenant, version, recent, signal),
   };
 }
@@ -192,6 +194,8 @@ async function canariesOf(
   const asked = await deps.embeddings.of(version).embed(
     canaries.map(({ text }) => text),
     signal,
+    // Anew: what is remembered may be the fault that is looked for.
+    `measurement ${randomUUID()}`,
   );
   const found: boolean[] = [];
   for (const [index, { chunk_id: chunkId }] of canaries.entries()) {

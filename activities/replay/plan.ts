@@ -132,7 +132,8 @@ export function isSameLogic(row: MadeArtifact, part: Part): boolean {
   return redactor === REDACTOR_VERSION && chunker === CHUNKER_VERSION && isSameRecognition(row, part);
 }
 
-function isSameRecognition(row: MadeArtifact, part: Part): boolean {
+/** Whether an artifact was made of the same answer of a model as a part would be. */
+export function isSameRecognition(row: MadeArtifact, part: Part): boolean {
   const { redactor: _redactor, chunker: _chunker, prompt: _prompt, ...asked } = row.parameters;
   return (
     row.kind === part.kind &&

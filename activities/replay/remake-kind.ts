@@ -7,7 +7,7 @@ import { chunkIdOf } from '../../src/domain/ids.ts';
 import type { ArtifactKind } from '../../src/domain/interaction.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { currentRun } from '../heartbeat.ts';
-import { isSameLogic, type Part } from './plan.ts';
+import { isSameLogic, isSameRecognition, type Part } from './plan.ts';
 import { giveVectors } from './vectors.ts';
 
 /** One record in the hands of a replay. */
@@ -62,7 +62,7 @@ export async function remakeKind(run: Remaking, kind: ArtifactKind, parts: reado
   let mended = false;
   for (const part of parts) {
     run.signal.throwIfAborted();
-    const row = bestOf(known.filter((each) => isSameLogic(each, part)));
+    const row = bestOf(known.filter((each) => isSameLogic(each, part) || isDiscarded(each, part)));
     mended = (row !== undefined && (await restoreChunks(run, part, row))) || mended;
     all.push(row === undefined ? await makePart(part, known) : keptPart(part, row));
   }
@@ -70,7 +70,12 @@ export async function remakeKind(run: Remaking, kind: ArtifactKind, parts: reado
   const isServed = ({ state }: MadePart) => state !== 'quarantined' && state !== 'discarded';
   const madeIds = all.filter((each) => each.isNew && isServed(each)).map(({ artifactId }) => artifactId);
   const old = known.filter(({ artifact_id: id, shown_in: shownIn }) => !artifactIds.includes(id) && shownIn === null);
-  for (const version of run.versions) await giveVectors(run.deps, run.tenant, version, madeIds, run.signal);
+  const [first, ...besides] = run.versions;
+  await giveVectors(run.deps, run.tenant, first!, madeIds, run.signal);
+  // A version beside may have lost its model: what it lacks is given by whoever builds or keeps it.
+  for (const version of besides) {
+    await giveVectors(run.deps, run.tenant, version, madeIds, run.signal).catch(unlessOfModel);
+  }
   const stay = all.filter(({ isNew, state }) => !isNew && state === 'active').map(({ artifactId }) => artifactId);
   // A version that is being built is given the vectors of what stays by whoever builds it.
   const given =
@@ -93,6 +98,15 @@ export async function remakeKind(run: Remaking, kind: ArtifactKind, parts: reado
 function refuseForeignVersion(known: readonly MadeArtifact[], forVersion: number | null): void {
   const foreign = known.some(({ shown_in: shownIn }) => shownIn !== null && shownIn !== forVersion);
   if (foreign) throw new EarshotError('reindexing', 'two index versions serve different artifacts of this record');
+}
+
+/** An operator's word on what a model said stands, whatever redacts and cuts it. */
+function isDiscarded(row: MadeArtifact, part: Part): boolean {
+  return row.state === 'discarded' && isSameRecognition(row, part);
+}
+
+function unlessOfModel(error: unknown): void {
+  if (!(error instanceof EarshotError) || !error.code.startsWith('model_')) throw error;
 }
 
 function bestOf(rows: readonly MadeArtifact[]): MadeArtifact | undefined {

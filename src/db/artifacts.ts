@@ -1,6 +1,7 @@
 import type { ArtifactKind, Modality, Place } from '../domain/interaction.ts';
 import { tracesEveryStep } from './lineage.ts';
 import { only, run, type Queryable } from './pools.ts';
+import { servedBy } from './served.ts';
 
 /**
  * `staged`: made anew and not served yet. `quarantined`: held back for its quality. `failed`: its vectors never became
@@ -144,6 +145,7 @@ function artifactValues(artifact: NewArtifact): unknown[] {
 /** An artifact that an earlier attempt of the same step has already stored, so that the model is not asked again. */
 export interface StoredArtifact {
   readonly artifact_id: string;
+  readonly piece: number;
   readonly state: ArtifactState;
   readonly confidence: number;
   readonly chunks: number;
@@ -157,7 +159,7 @@ export async function findArtifact(
   const statement = {
     name: 'find_artifact',
     text: `
-      select artifact_id, state, confidence,
+      select artifact_id, piece, state, confidence,
         (select count(*)::integer from chunk c where c.tenant = a.tenant and c.artifact_id = a.artifact_id) as chunks
       from artifact a
       where tenant = $1 and artifact_id = $2::uuid`,
@@ -246,7 +248,7 @@ export async function recordFailedPiece(db: Queryable, failure: FailedPiece): Pr
             select
             from chunk c
             left join embedding e on e.index_version = $7 and e.tenant = c.tenant and e.chunk_id = c.chunk_id
-            where c.tenant = $1 and c.artifact_id = a.artifact_id and e.reachable_at is null)
+            where c.tenant = $1 and c.artifact_id = a.artifact_id and ${servedBy('$7')} and e.reachable_at is null)
         returning artifact_id
       ), withdrawn as (
         update chunk set active = false, withdrawn_at = clock_timestamp()

@@ -157,19 +157,25 @@ export async function noteRebuilt(db: Queryable, indexVersion: number, report: R
 
 /**
  * Has a version answer queries from this moment on, and retires the one that did, all or nothing. Answers false when it
- * is neither being built nor retired. Two unique indexes forbid a second live version and a second one beside it, and
+ * cannot; true also when it does already. Two unique indexes forbid a second live version and a second one beside it, and
  * look at each row as it is written: the version is taken out for a moment that nobody else sees.
  */
 export async function switchTo(database: TenantDatabase, indexVersion: number, graceMs: number): Promise<boolean> {
   return database.transaction(async (transaction) => {
     await run(transaction, { name: 'lock_index_versions', text: 'select pg_advisory_xact_lock($1)' }, [REINDEX_LOCK]);
     const taken = await run(transaction, TAKE_OUT, [indexVersion]);
-    if (taken.length === 0) return false;
+    // A switch whose answer was lost has happened.
+    if (taken.length === 0) return (await run(transaction, IS_LIVE, [indexVersion])).length > 0;
     await run(transaction, RETIRE_LIVE, [graceMs]);
     await run(transaction, MAKE_LIVE, [indexVersion]);
     return true;
   });
 }
+
+const IS_LIVE = {
+  name: 'switch_is_live',
+  text: `select from index_version where index_version = $1 and state = 'live'`,
+};
 
 const TAKE_OUT = {
   name: 'switch_take_out',

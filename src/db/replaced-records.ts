@@ -37,7 +37,7 @@ export async function settleAgain(
         select
           kind, piece,
           bool_or(state = 'active') as active,
-          bool_or(state = 'quarantined') as quarantined,
+          bool_or(state in ('quarantined', 'discarded')) as quarantined,
           min(reason) as reason
         from artifact
         where tenant = $1 and interaction_id = $2::uuid and state not in ('superseded', 'staged')

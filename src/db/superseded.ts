@@ -19,6 +19,7 @@ export async function artifactsToDrop(db: Queryable, tenant: string, before: Dat
         from artifact other
         where other.tenant = $1 and other.interaction_id = a.interaction_id
           and other.sealed_object = a.sealed_object and other.artifact_id <> a.artifact_id
+          and not (other.state = 'superseded' and other.superseded_at < $2 or other.state = 'staged' and other.created_at < $2)
       ) then a.sealed_object end as lone_object
       from artifact a
       where a.tenant = $1

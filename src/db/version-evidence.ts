@@ -4,6 +4,7 @@ import { indexedVector } from './index-partitions.ts';
 import type { IndexVersionRow } from './index-versions.ts';
 import type { OwnerConnection } from './owner.ts';
 import { run, type Queryable } from './pools.ts';
+import { ofRealCustomers } from './real-customers.ts';
 import { servedBy } from './served.ts';
 
 interface ParityRow {
@@ -117,7 +118,7 @@ export async function recentChunks(
       with newest as materialized (
         select interaction_id
         from freshness
-        where tenant = $1 and state = 'reachable' and reachable_at <= $3::timestamptz
+        where tenant = $1 and state = 'reachable' and reachable_at <= $3::timestamptz and ${ofRealCustomers('customer_key')}
         order by accepted_at desc
         limit $2
       )

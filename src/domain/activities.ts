@@ -266,7 +266,7 @@ export interface QualityActivities {
   applyMove(move: ReevaluationPage['moves'][number] & ReevaluationRef): Promise<'index' | 'held_back' | 'stays'>;
   noteReevaluation(ref: ReevaluationRef & ReevaluationCounts & { readonly finished: boolean }): Promise<void>;
   /** The vectors of what was let go could not be made reachable. */
-  recordUnindexed(failure: FailureRecord): Promise<void>;
+  recordUnindexed(failure: Omit<FailureRecord, 'piece'> & { readonly artifactId: string }): Promise<void>;
   rollUp(): Promise<RollupResult>;
 }
 
