@@ -1,6 +1,7 @@
 import { Context } from '@temporalio/activity';
 import { findRecord, type RecordRow } from '../../src/db/artifacts.ts';
 import type { IndexVersionRow } from '../../src/db/index-versions.ts';
+import { noteExposures } from '../../src/db/noted-exposures.ts';
 import {
   artifactsOf,
   countUnserved,
@@ -11,11 +12,13 @@ import {
   type Replacement,
 } from '../../src/db/replaced-artifacts.ts';
 import { reviveFreshness, settleAgain } from '../../src/db/replaced-records.ts';
+import { markChanged } from '../../src/db/rollups.ts';
 import { findReplay, type ReplayRow } from '../../src/db/replays.ts';
 import type { RemakeRequest } from '../../src/domain/activities.ts';
 import { EarshotError } from '../../src/domain/errors.ts';
 import type { ArtifactKind } from '../../src/domain/interaction.ts';
 import { REDACTOR_VERSION } from '../../src/domain/redaction.ts';
+import { remakeRedactedMedia } from '../../src/redacted-media/remake.ts';
 import { REMAKE_ATTEMPTS, type RecordOutcome, type RemadeRecord, type ReplayFailure } from '../../src/domain/replay.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { currentRun } from '../heartbeat.ts';
@@ -45,6 +48,7 @@ export async function remakeRecord(
     const run: Remaking = { deps, tenant, record, made, versions, forVersion: replay.for_version, signal };
     const { remade, failures } = await remakeKinds(run, replay);
     await putIntoService(run, remade);
+    failures.push(...(await remakeMedia(run)));
     return { outcome: outcomeOf(run, remade, failures), failures: [...failures, ...heldBackOf(record, remade)] };
   } catch (error) {
     if (error instanceof EarshotError && (error.code === 'erased' || error.code === 'data_key_destroyed')) return GONE;
@@ -110,13 +114,34 @@ async function putIntoService(run: Remaking, remade: readonly RemadeKind[]): Pro
   const all = ready.flatMap(({ artifactIds }) => artifactIds);
   await reviveFreshness(database.app, tenant, interactionId);
   await database.transaction(async (transaction) => {
-    if (changed.length > 0) refuseErased(await replaceArtifacts(transaction, replacement));
+    if (changed.length > 0) {
+      await noteExposures(transaction, replacement);
+      refuseErased(await replaceArtifacts(transaction, replacement));
+      await markChanged(transaction, tenant, [interactionId]);
+    }
     await stampArtifacts(transaction, tenant, replacement.madeIds, versions);
     await stampArtifacts(transaction, tenant, all, versions.slice(0, 1));
     await settleAgain(transaction, tenant, interactionId, piecesOf(remade), versions[0]!);
   });
   const unserved = await countUnserved(database.reader, tenant, all, deps.indexVersions.live().index_version);
   if (unserved > 0) throw new EarshotError('not_reachable', `${unserved} chunks were replaced and are not served`);
+}
+
+/**
+ * Has the redacted copy of a recording or picture follow its text. A failure leaves the text as it is made, and the
+ * copy is handed out to nobody until it is made by the redactor of now (`showRedacted`).
+ */
+async function remakeMedia({ deps, tenant, record, forVersion, signal }: Remaking): Promise<ReplayFailure[]> {
+  const { interaction_id: interactionId, modality, raw_object: object } = record;
+  if (forVersion !== null || object === null) return [];
+  try {
+    await remakeRedactedMedia(deps, tenant, interactionId, currentRun(), signal);
+    return [];
+  } catch (error) {
+    const code = lastingCode(error);
+    // That none can be made is an answer.
+    return code === 'no_redacted_copy' ? [] : [{ interactionId, kind: KINDS_OF[modality][0]!, code }];
+  }
 }
 
 function refuseErased(admitted: boolean): void {

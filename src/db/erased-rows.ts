@@ -7,6 +7,7 @@ import { only, run, type Queryable, type TenantDatabase } from './pools.ts';
  * this with the catalogue.
  */
 const RECORD_TABLES = {
+  exposure: 'delete from exposure where tenant = $1 and interaction_id = any($2::uuid[])',
   retrieval_hit: `
     delete from retrieval_hit h using chunk c
     where c.tenant = $1 and c.interaction_id = any($2::uuid[]) and h.tenant = $1 and h.chunk_id = c.chunk_id`,

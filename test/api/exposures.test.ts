@@ -1,6 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { REDACTOR_VERSION } from '../../src/domain/redaction.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
+import { asOlderLogic } from '../support/older-logic.ts';
+import { replay } from '../support/replays.ts';
 import { tone } from '../support/sound.ts';
 import { until } from '../support/until.ts';
 
@@ -31,33 +34,14 @@ const exposures = async (search: string) => {
   return body;
 };
 
-/** Undoes a redaction in what is stored, as a redactor that did not know the value would have left it. */
-async function asOlderRedactor(interactionId: string, label: string, value: string, type: string): Promise<void> {
-  const changes = [
-    `update artifact set content = replace(content::text, $2, $3)::jsonb, redactions = redactions - $4::text,
-       redactor_version = 'older'
-     where interaction_id = $1`,
-    `update chunk set text = replace(text, $2, $3), words = default where interaction_id = $1 and $4::text is not null`,
-  ];
-  for (const change of changes) await query(change, [interactionId, label, value, type]);
-}
-
-/** What a replay of a better redactor leaves: the artifact as it is, made anew, in service; the old one out of it. */
-async function replay(interactionId: string, value: string, label: string, type: string): Promise<void> {
-  await query(
-    `insert into artifact (tenant, artifact_id, interaction_id, customer_key, kind, piece, state, content, redactions,
-       confidence, model, model_version, parameters, redactor_version, code_version, created_at)
-     select tenant, gen_random_uuid(), interaction_id, customer_key, kind, piece, 'active',
-       replace(content::text, $2, $3)::jsonb, redactions || jsonb_build_object($4::text, 1), confidence, model, model_version,
-       parameters || '{"redactor":"newer"}', 'newer', code_version, now()
-     from artifact where interaction_id = $1`,
-    [interactionId, value, label, type],
-  );
-  await query(`update artifact set state = 'superseded' where interaction_id = $1 and redactor_version = 'older'`, [
+/** Undoes the redaction of a card in what is stored, as a redactor that did not know it would have left it. */
+const asOlderRedactor = (interactionId: string, kind: string) =>
+  asOlderLogic(earshot, {
     interactionId,
-  ]);
-  await query(`update chunk set active = false, withdrawn_at = now() where interaction_id = $1`, [interactionId]);
-}
+    kind,
+    artifact: { redactor_version: 'older', redactions: {} },
+    text: ['[CARD]', CARD],
+  });
 
 async function ask(words: string, customerId: string) {
   const { retrievalId, results } = await earshot.retrieve({ query: words, customerId, mode: 'text', k: 5 });
@@ -76,14 +60,14 @@ describe('what an older redactor left in sight', () => {
     await earshot.settled(body.interactionId, 'reachable');
     const other = await earshot.message({ customerId: 'ann', text: 'The banjo has a long neck.' });
     await earshot.settled(other.body.interactionId, 'reachable');
-    await asOlderRedactor(body.interactionId, '[CARD]', CARD, 'card');
+    await asOlderRedactor(body.interactionId, 'message');
     const showed = await ask('paid yesterday', 'ann');
     const didNot = await ask('ukulele strings', 'ann');
     expect(showed.results[0]?.text).toContain(CARD);
     expect(didNot.results.map((hit) => hit.text).join()).not.toContain(CARD);
     expect(await exposures('customerId=ann')).toEqual({ answers: [], views: [], more: false });
 
-    await replay(body.interactionId, CARD, '[CARD]', 'card');
+    expect((await replay(earshot, { only: 'stale' })).records).toMatchObject({ remade: 1, failed: 0 });
     const found = await exposures('customerId=ann');
     expect(found.answers).toEqual([
       {
@@ -91,15 +75,20 @@ describe('what an older redactor left in sight', () => {
         position: 1,
         askedAt: expect.any(String) as string,
         askedBy: expect.stringMatching(/^key-[0-9a-f]{8}$/) as string,
-        chunkId: showed.results[0]?.chunkId,
+        chunkId: expect.any(String) as string,
         interactionId: body.interactionId,
         types: ['card'],
         shownBy: 'older',
-        hiddenBy: 'newer',
+        hiddenBy: REDACTOR_VERSION,
         hiddenAt: expect.any(String) as string,
       },
     ]);
     expect(JSON.stringify(found)).not.toContain('4539');
+    expect(
+      await query('select from chunk where chunk_id = $1 and active', [found.answers[0]?.['chunkId']]),
+    ).toHaveLength(1);
+    expect((await replay(earshot)).records).toMatchObject({ remade: 0, failed: 0 });
+    expect(await exposures('customerId=ann')).toEqual(found);
     expect(await exposures(`interactionId=${body.interactionId}`)).toEqual(found);
     expect((await exposures(`interactionId=${other.body.interactionId}`)).answers).toEqual([]);
     expect(
@@ -131,6 +120,52 @@ describe('what an older redactor left in sight', () => {
     expect(rows).toEqual([
       { state: 'active', gone: false },
       { state: 'superseded', gone: true },
+    ]);
+  });
+
+  it('leaves text, answers, redacted copy and counts at once when a replay applies the better redactor', async () => {
+    models.transcript = `The kazoo was paid with ${CARD} yesterday.`;
+    const metadata = { callId: 'kazoo', customerId: 'cid', startedAt: '2026-01-05T09:00:00Z' };
+    const { body } = await earshot.upload('/v1/calls', 'audio', tone(2), metadata);
+    const id = body.interactionId;
+    await earshot.settled(id, 'reachable');
+    const media = () =>
+      query(
+        `select media_id, redactor_version as by from redacted_media where state = 'active' and interaction_id = $1`,
+        [id],
+      );
+    const look = () => earshot.request('GET', `/v1/interactions/${id}/media`);
+    expect((await look()).status).toBe(200);
+    await asOlderRedactor(id, 'transcript');
+    await query(
+      `update redacted_media set media_id = gen_random_uuid(), hidden = '[]', redactor_version = 'older' where interaction_id = $1`,
+      [id],
+    );
+    await query(
+      `update media_view v set media_id = m.media_id from redacted_media m where v.interaction_id = $1 and m.interaction_id = $1`,
+      [id],
+    );
+    const showed = await ask('kazoo paid yesterday', 'cid');
+    expect(showed.results[0]?.text).toContain(CARD);
+    await query('delete from rollup_hour', []);
+
+    expect((await replay(earshot, { only: 'stale', customerId: 'cid' })).records).toMatchObject({
+      remade: 1,
+      failed: 0,
+    });
+    const left = await query(
+      `select from chunk where text like '%4539%' union all select from artifact where content::text like '%4539%'`,
+      [],
+    );
+    expect(left).toEqual([]);
+    const again = await ask('kazoo paid yesterday', 'cid');
+    expect(again.results[0]?.text).toContain('[CARD]');
+    const { answers, views } = await exposures('customerId=cid');
+    expect(answers).toMatchObject([{ retrievalId: showed.retrievalId, interactionId: id, types: ['card'] }]);
+    expect(views).toMatchObject([{ interactionId: id, types: ['card'], shownBy: 'older' }]);
+    expect(await media()).toMatchObject([{ by: REDACTOR_VERSION }]);
+    expect(await query('select modality, hour from rollup_hour where dirtied_at is not null', [])).toEqual([
+      { modality: 'audio', hour: new Date('2026-01-05T09:00:00Z') },
     ]);
   });
 
