@@ -18,7 +18,7 @@ export type Position = readonly string[];
 export type ReadPage<Row> = (reader: Queryable, customer: Customer, after: Position) => Promise<Row[]>;
 
 /** Rows of a few kilobytes each. */
-const PAGE_ROWS = 500;
+export const PAGE_ROWS = 500;
 
 /** Records carry what was said in them, up to a megabyte each. */
 const RECORD_PAGE_ROWS = 50;

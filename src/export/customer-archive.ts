@@ -12,11 +12,19 @@ import {
   type Position,
   type ReadPage,
 } from '../db/customer-export.ts';
+import {
+  exportedDecisions,
+  exportedExposures,
+  exportedRedactedMedia,
+  exportedViews,
+  type ViewRow,
+} from '../db/customer-traces.ts';
 import type { Database } from '../db/pools.ts';
 import { payloadContext } from '../domain/payload.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
 import type { RawStore } from '../raw-store/raw-store.ts';
 import { queryContext } from '../retrieval/record-answer.ts';
+import { viewContext } from '../redacted-media/show.ts';
 import { readPayload } from '../schemas/payload.ts';
 import { everyRow } from './every-row.ts';
 import { chunkLine, lineageLine, recordLine, retrievalLine } from './lines.ts';
@@ -65,6 +73,10 @@ export async function writeCustomerArchive(
     await addLines(all, 'chunks', exportedChunks, 1, chunkLine);
     await addLines(all, 'retrievals', exportedRetrievals, 1, (row) => describeRetrieval(all, row));
     await addLines(all, 'lineage', exportedLineage, 3, lineageLine);
+    await addLines(all, 'views', exportedViews, 2, (row) => describeView(all, row));
+    await addLines(all, 'decisions', exportedDecisions, 2, ({ row }) => row);
+    await addLines(all, 'redacted', exportedRedactedMedia, 2, ({ row }) => row);
+    await addLines(all, 'exposures', exportedExposures, 2, ({ row }) => row);
     await addRawFiles(all);
     await addAnswers(all);
     await zip.add('manifest.json', [manifest.toString()]);
@@ -115,6 +127,16 @@ async function describeRetrieval({ deps, customer, manifest }: Export, row: Expo
     (code) => manifest.report({ file: 'retrievals.jsonl', retrievalId, code }),
   );
   return retrievalLine(row, query?.toString() ?? null);
+}
+
+async function describeView({ deps, customer, manifest }: Export, { view_id: viewId, sealed_reason, row }: ViewRow) {
+  const { tenant, customerKey } = customer;
+  if (sealed_reason === null) return { ...row, reason: null };
+  const reason = await unlessUnreadable(
+    () => deps.keyRing.open(tenant, customerKey, sealed_reason, viewContext(tenant, viewId)),
+    (code) => manifest.report({ file: 'views.jsonl', viewId, code }),
+  );
+  return { ...row, reason: reason?.toString() ?? null };
 }
 
 function rawFileOf(interactionId: string, mediaType: string): string {

@@ -12,6 +12,17 @@ const KINDS = {
   chunks: { file: 'chunks.jsonl', holds: 'One searchable passage a line, and the index versions with its vector.' },
   retrievals: { file: 'retrievals.jsonl', holds: 'One question about the customer a line, and what it got back.' },
   lineage: { file: 'lineage.jsonl', holds: 'One step a line: what was made of what, when, by which model and code.' },
+  views: {
+    file: 'views.jsonl',
+    holds: 'One look a line at a recording, a picture or an unredacted text: by whom, and why.',
+  },
+  decisions: { file: 'decisions.jsonl', holds: 'One decision a line about what a check had held back.' },
+  redacted: {
+    file: 'redacted.jsonl',
+    holds:
+      'One redacted copy of a recording or picture a line: what it hides and where, and since when it is replaced.',
+  },
+  exposures: { file: 'exposures.jsonl', holds: 'One answer a line that showed what is hidden now, by type.' },
   raw: { file: 'raw/<interactionId>.<extension>', holds: 'A recording or picture as the channel sent it.' },
   recognised: { file: 'recognised/<artifactId>.json', holds: 'The answer of a model before redaction.' },
 } as const;
@@ -24,6 +35,7 @@ export interface ExportProblem {
   readonly file: string;
   readonly interactionId?: string;
   readonly retrievalId?: string;
+  readonly viewId?: string;
   readonly code: ErrorCode;
 }
 

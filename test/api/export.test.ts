@@ -2,6 +2,7 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { COVERED_TABLES } from '../../src/db/erased-rows.ts';
 import { acceptInteraction } from '../../src/db/intake.ts';
 import { openDatabase } from '../../src/db/pools.ts';
 import { ensureSubject } from '../../src/db/subjects.ts';
@@ -105,7 +106,33 @@ describe('the export of a customer with a chat, a call and a screenshot', () => 
     for (const id of [ids.chat, ids.call, ids.screen, ...others]) await earshot.settled(id, 'reachable');
     ids.asked = await ask('where is the ornithopter', ADA);
     others.push(await ask('where is the walrus', 'bob'));
+    await earshot.database.query(
+      `insert into exposure (tenant, retrieval_id, position, interaction_id, customer_key, hidden, shown_by, hidden_by)
+       select h.tenant, h.retrieval_id, h.position, c.interaction_id, c.customer_key, '{"card": 1}', 'older', 'newer'
+       from retrieval_hit h join chunk c using (tenant, chunk_id) where h.retrieval_id = $1 and h.position = 1`,
+      [ids.asked],
+    );
+    await earshot.database.query(
+      `insert into quarantine_decision (tenant, artifact_id, interaction_id, customer_key, decision, reason, confidence,
+         decided_by, start_after)
+       select tenant, artifact_id, interaction_id, customer_key, 'release', 'low_confidence', 0.2, 'key-1', now()
+       from artifact where interaction_id = $1`,
+      [ids.call],
+    );
+    for (const id of [ids.call, others[1]]) {
+      expect((await earshot.request('GET', `/v1/interactions/${id}/media`)).status).toBe(200);
+    }
     files = await exported(ADA);
+  });
+
+  it('has who saw what, what was decided, what redacted copies hide, and which answers showed too much', () => {
+    expect(linesOf(files, 'views.jsonl')).toMatchObject([{ interactionId: ids.call, what: 'redacted', reason: null }]);
+    expect(linesOf(files, 'decisions.jsonl')).toMatchObject([{ interactionId: ids.call, decision: 'release' }]);
+    const copies = linesOf(files, 'redacted.jsonl').map(({ interactionId }) => interactionId);
+    expect(copies).toContain(ids.call);
+    expect(linesOf(files, 'exposures.jsonl')).toMatchObject([
+      { retrievalId: ids.asked, passages: [{ position: 1, hidden: { card: 1 }, hiddenBy: 'newer' }] },
+    ]);
   });
 
   const recordOf = (id: string) =>
@@ -214,7 +241,10 @@ describe('the export of a customer with a chat, a call and a screenshot', () => 
     expect(manifest).toMatchObject({ customerId: ADA, formatVersion: 1, problems: [] });
     expect(Math.abs(Date.now() - Date.parse(manifest.generatedAt))).toBeLessThan(120_000);
     const counts = Object.fromEntries(
-      ['interactions', 'chunks', 'retrievals', 'lineage'].map((kind) => [kind, linesOf(files, `${kind}.jsonl`).length]),
+      ['interactions', 'chunks', 'retrievals', 'lineage', 'views', 'decisions', 'redacted', 'exposures'].map((kind) => [
+        kind,
+        linesOf(files, `${kind}.jsonl`).length,
+      ]),
     );
     expect(manifest.counts).toEqual({ ...counts, raw: 2, recognised: 3 });
     expect(manifest.files.map(({ file }) => file.split(/[./]/)[0])).toEqual(Object.keys(manifest.counts));
@@ -244,7 +274,36 @@ async function acceptInTenant(tenant: string, text: string): Promise<void> {
   await database.close();
 }
 
+/** What of each table that holds a trace of somebody is in an archive, or why it is not. */
+const DECIDED = {
+  interaction: 'interactions.jsonl, raw/',
+  session: 'interactions.jsonl',
+  freshness: 'interactions.jsonl',
+  artifact: 'interactions.jsonl, recognised/',
+  chunk: 'chunks.jsonl',
+  embedding: 'chunks.jsonl: that there is a vector; its numbers tell nobody anything',
+  retrieval: 'retrievals.jsonl',
+  retrieval_hit: 'retrievals.jsonl',
+  lineage_edge: 'lineage.jsonl',
+  media_view: 'views.jsonl',
+  quarantine_decision: 'decisions.jsonl',
+  redacted_media: 'redacted.jsonl; the bytes are those of the raw file less what is hidden',
+  exposure: 'exposures.jsonl',
+  embedding_failure: 'no: codes of attempts that concern the machine',
+  replay: 'no: which work an operator ordered',
+  replay_failure: 'no: codes of attempts that concern the machine',
+  legal_hold: 'no: to tell of it could defeat it',
+  data_key: 'no: keys',
+  subject: 'no: the suppression row',
+  erasure: 'no: the ledger of requests, answered by its certificate',
+  tombstone: 'no: what is gone',
+} satisfies Record<string, string>;
+
 describe('an export', () => {
+  it('is decided about for every table that holds a trace of somebody', () => {
+    expect(Object.keys(DECIDED).sort()).toEqual([...COVERED_TABLES].sort());
+  });
+
   it('of a customer of whom nothing is held is not found', async () => {
     const response = await exportOf('nobody');
     expect(response.status).toBe(404);
