@@ -1,5 +1,6 @@
 import type { Modality } from '../domain/interaction.ts';
 import { run, type Queryable } from './pools.ts';
+import { ofRealCustomers } from './real-customers.ts';
 import type { SessionRow } from './sessions.ts';
 
 /** A record that could not be made, or of which a piece is missing. */
@@ -74,7 +75,7 @@ export async function listFailures(
           bool_or($4::text is null or a.reason = $4) as wanted
         ${FAILED_PIECES}
       ) as failed
-      where f.tenant = $1 and f.last_failed_at is not null and f.state in ('failed', 'quarantined', 'reachable')
+      where f.tenant = $1 and ${ofRealCustomers('f.customer_key')} and f.last_failed_at is not null and f.state in ('failed', 'quarantined', 'reachable')
         and f.captured_at > coalesce(owner.erased_before, '-infinity')
         and ($2::text is null or ($2 = 'failed') = (f.state = 'failed'))
         and ($3::text is null or f.modality = $3)

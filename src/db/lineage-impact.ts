@@ -1,4 +1,5 @@
 import { only, run, type Queryable } from './pools.ts';
+import { ofRealCustomers } from './real-customers.ts';
 
 /** What is asked about: at least one of the first five. Conditions that are given hold together. */
 export interface ImpactFilter {
@@ -137,7 +138,7 @@ function touchedBy(tenant: string, filter: ImpactFilter): { name: string; touche
     with artifact_touched as materialized (
       select a.artifact_id, a.interaction_id, a.customer_key, a.kind, a.state, a.created_at as at
       from artifact a
-      where a.tenant = $1 ${model} ${version} ${from} ${to} ${redactor} ${code} ${cutBy}
+      where a.tenant = $1 and ${ofRealCustomers('a.customer_key')} ${model} ${version} ${from} ${to} ${redactor} ${code} ${cutBy}
     ), cut as materialized (
       select c.chunk_id, c.active, c.activated_at
       from artifact_touched t
@@ -148,7 +149,7 @@ function touchedBy(tenant: string, filter: ImpactFilter): { name: string; touche
       from index_version v
       join embedding e on e.index_version = v.index_version and e.tenant = $1
       join chunk c on c.tenant = $1 and c.chunk_id = e.chunk_id
-      where ${vectors} ${model.replace('a.model', 'v.model')} ${ofVector(version)} ${chunker}
+      where ${vectors} and ${ofRealCustomers('e.customer_key')} ${model.replace('a.model', 'v.model')} ${ofVector(version)} ${chunker}
         ${from.replace('a.created_at', 'e.committed_at')} ${to.replace('a.created_at', 'e.committed_at')}
     )`;
   return { name: given.join('_'), touched, values };

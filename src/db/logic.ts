@@ -1,6 +1,7 @@
 import type { CurrentLogic } from '../domain/logic.ts';
 import type { ArtifactKind } from '../domain/interaction.ts';
 import { run, type Queryable } from './pools.ts';
+import { ofRealCustomers } from './real-customers.ts';
 
 /** Artifacts that one logic has made. */
 export interface LogicCountRow {
@@ -25,7 +26,7 @@ export async function countByLogic(reader: Queryable, tenant: string): Promise<L
         a.kind, a.model, a.prompt_version as prompt, ${SETTINGS_OF_A} as settings, a.redactor_version as redactor,
         a.chunker_version as chunker, count(*)::integer as artifacts
       from artifact a
-      where a.tenant = $1 and a.state = 'active'
+      where a.tenant = $1 and ${ofRealCustomers('a.customer_key')} and a.state = 'active'
       group by 1, 2, 3, 4, 5, 6
       order by 1, artifacts desc`,
   };

@@ -1,6 +1,7 @@
 import type { QuarantineReason, RecognisedKind, RecordFacts } from '../domain/quality.ts';
 import { EarshotError } from '../domain/errors.ts';
 import { only, run, type Queryable } from './pools.ts';
+import { ofRealCustomers } from './real-customers.ts';
 
 /**
  * What the checks ask of a record's surroundings. Of several records with the same content the one that was accepted
@@ -95,7 +96,7 @@ export async function checkRates(
             when a.state in ('quarantined', 'discarded') then a.reason end as held_back
         from artifact a
         left join quarantine_decision d on d.tenant = $1 and d.artifact_id = a.artifact_id
-        where a.tenant = $1 and a.kind <> 'message' and a.state not in ('staged', 'superseded')
+        where a.tenant = $1 and ${ofRealCustomers('a.customer_key')} and a.kind <> 'message' and a.state not in ('staged', 'superseded')
           and a.created_at > now() - ($2::double precision + $3::double precision) * interval '1 ms'
       ), total as (
         select kind,

@@ -3,6 +3,7 @@ import type { Modality } from '../domain/interaction.ts';
 import { ARTIFACT_KINDS } from '../domain/replay.ts';
 import { logicValues, staleArtifact } from './logic.ts';
 import { only, run, type Queryable } from './pools.ts';
+import { ofRealCustomers } from './real-customers.ts';
 import type { ReplayRow } from './replays.ts';
 import { servedBy } from './served.ts';
 
@@ -19,7 +20,7 @@ export interface ReplayRecordRow {
 
 /** By tenant, from and to, customer, modalities: `$1` to `$5`. */
 const IN_SCOPE = `
-  i.tenant = $1
+  i.tenant = $1 and ${ofRealCustomers('i.customer_key')}
   and i.captured_at >= coalesce($2::timestamptz, '-infinity') and i.captured_at < $3::timestamptz
   and ($4::text is null or i.customer_key = $4)
   and ($5::text[] is null or i.modality = any($5))`;

@@ -1,6 +1,7 @@
 import type { Modality } from '../domain/interaction.ts';
 import { NO_COUNTS, type RollupCounts, type RollupWindow } from '../domain/rollup.ts';
 import { only, run, type Queryable } from './pools.ts';
+import { ofRealCustomers } from './real-customers.ts';
 
 /** A window by its name: a modality and an hour of event time. */
 export interface WindowKey {
@@ -25,7 +26,8 @@ export async function markArrivals(db: Queryable, tenant: string, keepAfter: Dat
       ), hours as (
         select distinct f.modality, date_trunc('hour', f.captured_at, 'UTC') as hour
         from freshness f, mark
-        where f.tenant = $1 and f.accepted_at > coalesce(mark.accepted_until - ${COMMITS_WITHIN}, '-infinity')
+        where f.tenant = $1 and ${ofRealCustomers('f.customer_key')}
+          and f.accepted_at > coalesce(mark.accepted_until - ${COMMITS_WITHIN}, '-infinity')
       ), marked as (
         insert into rollup_hour as r (tenant, modality, hour, initial, dirtied_at)
         select $1, hours.modality, hours.hour, mark.accepted_until is null, clock_timestamp()
@@ -48,7 +50,7 @@ export async function markChanged(db: Queryable, tenant: string, interactionIds:
       insert into rollup_hour as r (tenant, modality, hour, dirtied_at)
       select distinct $1, modality, date_trunc('hour', captured_at, 'UTC'), clock_timestamp()
       from interaction
-      where tenant = $1 and interaction_id = any($2::uuid[])
+      where tenant = $1 and interaction_id = any($2::uuid[]) and ${ofRealCustomers('customer_key')}
       on conflict (tenant, modality, hour) do update set dirtied_at = excluded.dirtied_at`,
   };
   await run(db, statement, [tenant, interactionIds]);
@@ -116,6 +118,7 @@ export async function countWindow(db: Queryable, key: WindowKey, lateAfterMs: nu
         join freshness f on f.tenant = $1 and f.interaction_id = i.interaction_id
         where i.tenant = $1 and i.modality = $2 and i.captured_at >= $3::timestamptz
           and i.captured_at < $3::timestamptz + interval '1 hour' and f.state <> 'erased'
+          and ${ofRealCustomers('i.customer_key')}
       ), served as (
         select a.artifact_id, a.confidence, (
           select coalesce(sum(regexp_count(c.text, '\\S+')), 0)

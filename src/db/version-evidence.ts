@@ -96,7 +96,8 @@ export async function sampleChunks(
         select c.chunk_id, c.text, e.embedding::text as vector
         from embedding_v${indexVersion} e
         join chunk c on c.tenant = $1 and c.chunk_id = e.chunk_id
-        where e.tenant = $1 and e.index_version = ${indexVersion} and e.chunk_id >= place.id and ${servedBy(indexVersion)}
+        where e.tenant = $1 and e.index_version = ${indexVersion} and e.chunk_id >= place.id
+          and ${ofRealCustomers('c.customer_key')} and ${servedBy(indexVersion)}
         order by e.chunk_id
         limit 1
       ) as found`,
