@@ -176,23 +176,3 @@ async function insertMedia(transaction: Queryable, tenant: string, media: NewRed
     media.maskerVersion,
   ]);
 }
-
-/** Records whose redacted copy was made by another version of the redactor, oldest first: what a replay remakes. */
-export async function staleRedactedMedia(
-  db: Queryable,
-  tenant: string,
-  redactorVersion: string,
-  limit: number,
-): Promise<string[]> {
-  const statement = {
-    name: 'stale_redacted_media',
-    text: `
-      select interaction_id
-      from redacted_media
-      where tenant = $1 and state = 'active' and redactor_version <> $2
-      order by created_at, media_id
-      limit $3`,
-  };
-  const rows = await run<{ interaction_id: string }>(db, statement, [tenant, redactorVersion, limit]);
-  return rows.map(({ interaction_id }) => interaction_id);
-}

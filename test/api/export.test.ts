@@ -2,14 +2,10 @@ import { readFile, rm, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { COVERED_TABLES } from '../../src/db/erased-rows.ts';
-import { acceptInteraction } from '../../src/db/intake.ts';
-import { openDatabase } from '../../src/db/pools.ts';
-import { ensureSubject } from '../../src/db/subjects.ts';
 import { API_KEY, startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
-import { interactionOf, textOf } from '../support/records.ts';
 import { tone } from '../support/sound.ts';
+import { acceptInTenant, plantTraces } from '../support/traces.ts';
 import { until } from '../support/until.ts';
 import { unzip } from '../support/zip.ts';
 
@@ -106,19 +102,7 @@ describe('the export of a customer with a chat, a call and a screenshot', () => 
     for (const id of [ids.chat, ids.call, ids.screen, ...others]) await earshot.settled(id, 'reachable');
     ids.asked = await ask('where is the ornithopter', ADA);
     others.push(await ask('where is the walrus', 'bob'));
-    await earshot.database.query(
-      `insert into exposure (tenant, retrieval_id, position, interaction_id, customer_key, hidden, shown_by, hidden_by)
-       select h.tenant, h.retrieval_id, h.position, c.interaction_id, c.customer_key, '{"card": 1}', 'older', 'newer'
-       from retrieval_hit h join chunk c using (tenant, chunk_id) where h.retrieval_id = $1 and h.position = 1`,
-      [ids.asked],
-    );
-    await earshot.database.query(
-      `insert into quarantine_decision (tenant, artifact_id, interaction_id, customer_key, decision, reason, confidence,
-         decided_by, start_after)
-       select tenant, artifact_id, interaction_id, customer_key, 'release', 'low_confidence', 0.2, 'key-1', now()
-       from artifact where interaction_id = $1`,
-      [ids.call],
-    );
+    await plantTraces(earshot, ids.asked, ids.call);
     for (const id of [ids.call, others[1]]) {
       expect((await earshot.request('GET', `/v1/interactions/${id}/media`)).status).toBe(200);
     }
@@ -251,7 +235,7 @@ describe('the export of a customer with a chat, a call and a screenshot', () => 
   });
 
   it('has nothing of another customer, nor of the same key in another tenant', async () => {
-    await acceptInTenant('acme', 'the walrus of acme');
+    await acceptInTenant(earshot, 'acme', 'the walrus of acme');
     const again = await exported(ADA);
     expect([...again.keys()]).toEqual([...files.keys()]);
     expect(manifestOf(again).counts).toEqual(manifestOf(files).counts);
@@ -260,50 +244,7 @@ describe('the export of a customer with a chat, a call and a screenshot', () => 
   });
 });
 
-/** Puts a message under the customer key of ADA into another tenant. */
-async function acceptInTenant(tenant: string, text: string): Promise<void> {
-  await earshot.database.query('insert into tenant (tenant) values ($1)', [tenant]);
-  const [known] = await earshot.database.query<{ key: string }>(
-    `select customer_key as key from interaction where channel = 'call'`,
-  );
-  const database = openDatabase({ url: earshot.database.url });
-  const { app } = database.forTenant(tenant);
-  const record = interactionOf({ tenant, customerKey: known!.key });
-  await ensureSubject(app, tenant, record.customerKey);
-  expect(await acceptInteraction(app, record, textOf(text))).toMatchObject({ outcome: 'accepted' });
-  await database.close();
-}
-
-/** What of each table that holds a trace of somebody is in an archive, or why it is not. */
-const DECIDED = {
-  interaction: 'interactions.jsonl, raw/',
-  session: 'interactions.jsonl',
-  freshness: 'interactions.jsonl',
-  artifact: 'interactions.jsonl, recognised/',
-  chunk: 'chunks.jsonl',
-  embedding: 'chunks.jsonl: that there is a vector; its numbers tell nobody anything',
-  retrieval: 'retrievals.jsonl',
-  retrieval_hit: 'retrievals.jsonl',
-  lineage_edge: 'lineage.jsonl',
-  media_view: 'views.jsonl',
-  quarantine_decision: 'decisions.jsonl',
-  redacted_media: 'redacted.jsonl; the bytes are those of the raw file less what is hidden',
-  exposure: 'exposures.jsonl',
-  embedding_failure: 'no: codes of attempts that concern the machine',
-  replay: 'no: which work an operator ordered',
-  replay_failure: 'no: codes of attempts that concern the machine',
-  legal_hold: 'no: to tell of it could defeat it',
-  data_key: 'no: keys',
-  subject: 'no: the suppression row',
-  erasure: 'no: the ledger of requests, answered by its certificate',
-  tombstone: 'no: what is gone',
-} satisfies Record<string, string>;
-
 describe('an export', () => {
-  it('is decided about for every table that holds a trace of somebody', () => {
-    expect(Object.keys(DECIDED).sort()).toEqual([...COVERED_TABLES].sort());
-  });
-
   it('of a customer of whom nothing is held is not found', async () => {
     const response = await exportOf('nobody');
     expect(response.status).toBe(404);
