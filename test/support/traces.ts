@@ -1,3 +1,4 @@
+import { expect } from 'vitest';
 import { acceptInteraction } from '../../src/db/intake.ts';
 import { openDatabase } from '../../src/db/pools.ts';
 import { ensureSubject } from '../../src/db/subjects.ts';
