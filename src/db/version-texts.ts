@@ -34,7 +34,7 @@ const KEEP = {
       where c.tenant = $1 and c.hidden_in = decided.index_version
       returning c.chunk_id, c.artifact_id
     ), superseded as (
-      update artifact a set state = 'superseded'
+      update artifact a set state = 'superseded', superseded_at = clock_timestamp()
       where a.tenant = $1 and a.state = 'active' and a.artifact_id in (select artifact_id from withdrawn)
         and not exists (
           select

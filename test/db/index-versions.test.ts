@@ -171,7 +171,8 @@ describe('texts that were recognised anew for a version', () => {
   const chunk = async (id: string) =>
     (
       await owner.query(
-        `select c.active, c.shown_in, c.hidden_in, a.state, c.withdrawn_at is not null as withdrawn
+        `select c.active, c.shown_in, c.hidden_in, a.state, c.withdrawn_at is not null as withdrawn,
+           a.superseded_at is not null as dated
          from chunk c join artifact a using (tenant, artifact_id) where chunk_id = $1`,
         [id],
       )
@@ -192,6 +193,8 @@ describe('texts that were recognised anew for a version', () => {
       hidden_in: null,
       state: 'superseded',
       withdrawn: true,
+      // The nightly clean-up drops by this date.
+      dated: true,
     });
     const [times] = await owner.query(
       `select withdrawn_at = (select max(live_from) from index_version_period where index_version = $2) as same
