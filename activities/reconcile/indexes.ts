@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { drawVectors, findIndexFaults, isFoundByIndex, mendIndex, type IndexFault } from '../../src/db/index-health.ts';
 import type { ReconciliationRef, ReconciliationReport } from '../../src/domain/reconciliation.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
+import { buildLimits } from '../reindex/version.ts';
 
 const FIRST = '00000000-0000-0000-0000-000000000000';
 
@@ -20,7 +21,7 @@ export async function checkIndexes(
   const mended: IndexFault[] = [];
   for (const fault of faults) {
     deps.log.error({ tenant, code: fault, indexVersion: version.index_version }, 'an index is built anew');
-    await deps.withOwner(tenant, (owner) => mendIndex(owner, version, fault));
+    await deps.withOwner(tenant, (owner) => mendIndex(owner, version, fault, buildLimits(deps)));
     mended.push(fault);
   }
   const left = faults.size === 0 ? [] : await deps.withOwner(tenant, (owner) => findIndexFaults(owner, version));

@@ -1,3 +1,4 @@
+import { ensureIndex, indexedVector, type BuildLimits } from './index-partitions.ts';
 import type { IndexVersionRow } from './index-versions.ts';
 import type { OwnerConnection } from './owner.ts';
 import { run, type Queryable } from './pools.ts';
@@ -33,8 +34,13 @@ export async function findIndexFaults(owner: OwnerConnection, version: IndexVers
  * Makes it whole again without keeping writers waiting: the index is dropped, if it is there, and built anew from the
  * rows. Answers meanwhile come from a scan, which is slow and exact.
  */
-export async function mendIndex(owner: OwnerConnection, version: IndexVersionRow, fault: IndexFault): Promise<void> {
-  const { index_version: number, dimensions } = version;
+export async function mendIndex(
+  owner: OwnerConnection,
+  version: IndexVersionRow,
+  fault: IndexFault,
+  limits: BuildLimits,
+): Promise<void> {
+  const { index_version: number } = version;
   if (fault === 'partition_detached') {
     await owner.query(`alter table embedding attach partition embedding_v${number} for values in (${number})`);
     return;
@@ -44,13 +50,8 @@ export async function mendIndex(owner: OwnerConnection, version: IndexVersionRow
     await owner.query(`create index concurrently ${WORD_INDEX} on chunk using gin (words)`);
     return;
   }
-  const name = vectorIndex(version);
-  await owner.query(`drop index concurrently if exists ${name}`);
-  await owner.query(
-    `create index concurrently ${name} on embedding_v${number}
-     using hnsw ((embedding::vector(${dimensions})) vector_cosine_ops)`,
-  );
-  await owner.query(`alter index ${name} alter column 1 set statistics 0`);
+  await owner.query(`drop index concurrently if exists ${vectorIndex(version)}`);
+  await ensureIndex(owner, version, limits);
 }
 
 export interface ProbedVector {
@@ -84,21 +85,23 @@ export async function drawVectors(
 export async function isFoundByIndex(
   reader: Queryable,
   tenant: string,
-  { index_version: version, dimensions }: IndexVersionRow,
+  row: IndexVersionRow,
   chunkId: string,
 ): Promise<boolean> {
+  const { index_version: version } = row;
+  const compared = indexedVector(row, 'e.embedding');
   const itself = `(
-    select o.embedding::vector(${dimensions})
+    select ${indexedVector(row, 'o.embedding')}
     from embedding_v${version} o
     where o.index_version = ${version} and o.tenant = $1 and o.chunk_id = $2::uuid)`;
   const statement = {
     name: `probe_index_v${version}`,
     text: `
       with nearest as materialized (
-        select e.chunk_id, e.embedding::vector(${dimensions}) <=> ${itself} as distance
+        select e.chunk_id, ${compared} <=> ${itself} as distance
         from embedding_v${version} e
         where e.tenant = $1
-        order by e.embedding::vector(${dimensions}) <=> ${itself}
+        order by ${compared} <=> ${itself}
         limit 10
       )
       select

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { findIndexFaults, isFoundByIndex, mendIndex } from '../../src/db/index-health.ts';
 import { ensureIndex, ensurePartition, removeOrphans } from '../../src/db/index-partitions.ts';
 import { listIndexVersions } from '../../src/db/index-versions.ts';
 import { acceptInteraction } from '../../src/db/intake.ts';
