@@ -135,7 +135,13 @@ async function embedAgain(
     const version = versions.find(({ index_version }) => index_version === number);
     const chunkIds = rows.flatMap(({ chunk_id }) => chunk_id ?? []);
     if (version === undefined) continue;
-    if (await embedInto(deps, tenant, version, chunkIds, signal)) code = 'model_rejected';
+    try {
+      if (await embedInto(deps, tenant, version, chunkIds, signal)) code = 'model_rejected';
+    } catch (error) {
+      // The model of a version that no longer answers may be switched off for good.
+      if (version.state === 'live' || !(error instanceof EarshotError) || !error.code.startsWith('model_')) throw error;
+      code = 'beside_unavailable';
+    }
   }
   return { reopened: [], code };
 }

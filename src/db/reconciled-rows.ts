@@ -10,7 +10,7 @@ import { servedBy } from './served.ts';
  *
  * `wanted` and `found` name each thing by store and id. An artifact is wanted for every piece of a record; a text for
  * every edge to one, and for every artifact that has any; a vector for every text that a version serves, by the model
- * of that version; an edge for every row.
+ * of that version, unless the model refused the text; an edge for every row.
  */
 const CHAIN = `
   version as materialized (
@@ -44,6 +44,10 @@ const CHAIN = `
     from c
     join version v on ${servedBy('v.index_version')}
     left join embedding e on e.index_version = v.index_version and e.tenant = $1 and e.chunk_id = c.chunk_id
+    where not exists (
+      select
+      from embedding_failure x
+      where x.tenant = $1 and x.index_version = v.index_version and x.chunk_id = c.chunk_id)
   ), thing as (
     select 'artifact' as store, r.hour, r.interaction_id::text as name, r.interaction_id, null::uuid as artifact_id,
       null::uuid as chunk_id, null::integer as index_version,
