@@ -14,7 +14,8 @@ export async function removeOrphanEdges(db: Queryable, tenant: string, slice: Sl
           and l.created_at < now() - $2::double precision * interval '1 ms'
           and (
             (l.to_kind = 'artifact' and not exists (
-              select from artifact a where a.tenant = $1 and a.artifact_id = l.to_id))
+              select from artifact a where a.tenant = $1 and a.artifact_id = l.to_id)
+              and not exists (select from redacted_media m where m.tenant = $1 and m.media_id = l.to_id))
             or (l.from_kind = 'artifact' and not exists (
               select from artifact a where a.tenant = $1 and a.artifact_id = l.from_id))
             or (l.from_kind = 'chunk' and not exists (
