@@ -89,7 +89,11 @@ async function recutChunks(
   return { reopened: [], code };
 }
 
-async function recut({ database }: ActivityDependencies, tenant: string, artifact: StoredArtifactRow): Promise<void> {
+async function recut(
+  { database, dials }: ActivityDependencies,
+  tenant: string,
+  artifact: StoredArtifactRow,
+): Promise<void> {
   const { app } = database.forTenant(tenant);
   const record = await findRecord(app, tenant, artifact.interaction_id);
   if (record === undefined) return;
@@ -112,6 +116,7 @@ async function recut({ database }: ActivityDependencies, tenant: string, artifac
     redactorVersion: artifact.redactor_version,
     chunkerVersion: CHUNKER_VERSION,
     codeVersion: artifact.code_version,
+    lineageDepth: dials.get('lineage.depth'),
     modelMs: artifact.model_ms,
     sealedObject: artifact.sealed_object,
     activity: artifact.activity ?? 'chunk',

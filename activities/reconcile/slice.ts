@@ -5,6 +5,7 @@ import {
   nextAcceptedAt,
   tallyBuckets,
   type MissingRow,
+  type ReconcileBounds,
 } from '../../src/db/reconciled-rows.ts';
 import type { SliceResult } from '../../src/domain/activities.ts';
 import {
@@ -65,7 +66,7 @@ async function compareDay(
 ): Promise<{ report: ReconciliationReport; reopened: readonly string[] }> {
   const { app } = deps.database.forTenant(tenant);
   const edges = await removeOrphanEdges(app, tenant, day, deps.dials.get('reconcile.orphan_grace_ms'));
-  const buckets = await tallyBuckets(app, tenant, day, deps.dials.get('reconcile.settled_for_ms'));
+  const buckets = await tallyBuckets(app, tenant, day, boundsOf(deps));
   const differing = buckets.filter((bucket) => differingStores(bucket).length > 0);
   let report = addReports(EMPTY_REPORT, {
     buckets: buckets.length,
@@ -95,7 +96,7 @@ async function repairStore(
 ): Promise<{ report: ReconciliationReport; reopened: readonly string[] }> {
   const { app } = deps.database.forTenant(tenant);
   const slice = { from: hour, to: new Date(new Date(hour).getTime() + HOUR_MS).toISOString() };
-  const settledForMs = deps.dials.get('reconcile.settled_for_ms');
+  const bounds = boundsOf(deps);
   const limit = deps.dials.get('reconcile.page_rows');
   const attempted = new Set<string>();
   const reopened: string[] = [];
@@ -103,7 +104,7 @@ async function repairStore(
   let code = 'refused';
   for (;;) {
     signal.throwIfAborted();
-    const missing = await listMissing(app, tenant, slice, settledForMs, store, limit);
+    const missing = await listMissing(app, tenant, slice, bounds, store, limit);
     const fresh = missing.filter((row) => !attempted.has(nameOf(row)));
     // What is still missing after its repair would be listed for ever.
     if (fresh.length === 0) {
@@ -123,6 +124,10 @@ async function repairStore(
     unrepairable,
   });
   return { report, reopened };
+}
+
+function boundsOf({ dials }: ActivityDependencies): ReconcileBounds {
+  return { settledForMs: dials.get('reconcile.settled_for_ms'), lineageDepth: dials.get('lineage.depth') };
 }
 
 function nameOf({ interaction_id, artifact_id, chunk_id, index_version }: MissingRow): string {

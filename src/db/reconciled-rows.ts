@@ -10,7 +10,8 @@ import { servedBy } from './served.ts';
  *
  * `wanted` and `found` name each thing by store and id. An artifact is wanted for every piece of a record; a text for
  * every edge to one, and for every artifact that has any; a vector for every text that a version serves, by the model
- * of that version, unless the model refused the text; an edge for every row.
+ * of that version, unless the model refused the text; an edge for every row, at
+ * lineage depth 1 for every artifact.
  */
 const CHAIN = `
   version as materialized (
@@ -82,6 +83,7 @@ const CHAIN = `
     select 'lineage', c.hour, c.chunk_id::text, c.interaction_id, c.artifact_id, c.chunk_id, null,
       exists (select from edge e where e.to_id = c.chunk_id and e.to_kind = 'chunk')
     from c
+    where $5::integer > 1
     union all
     select 'lineage', v.hour, v.chunk_id || '@' || v.index_version, v.interaction_id, v.artifact_id, v.chunk_id,
       v.index_version,
@@ -90,7 +92,7 @@ const CHAIN = `
         from edge e
         where e.from_id = v.chunk_id and e.to_kind = 'embedding' and e.index_version = v.index_version)
     from vector v
-    where v.stored
+    where v.stored and $5::integer > 1
   )`;
 
 /** The sum of 64-bit hashes as a decimal: equal for equal sets, in whatever order they are read. */
@@ -109,6 +111,14 @@ const TALLY = {
     order by hour, store`,
 };
 
+/** What of a stretch of time is compared. */
+export interface ReconcileBounds {
+  /** Records that settled within this are left out. */
+  readonly settledForMs: number;
+  /** Dial `lineage.depth`. */
+  readonly lineageDepth: number;
+}
+
 interface TallyRow {
   readonly store: ComparedStore;
   readonly hour: Date;
@@ -120,14 +130,14 @@ interface TallyRow {
 
 const NOTHING: Tally = { count: 0, hash: '0' };
 
-/** Counts and hashes of each hour that has records. Records that settled within `settledForMs` are left out. */
+/** Counts and hashes of each hour that has records. */
 export async function tallyBuckets(
   db: Queryable,
   tenant: string,
   slice: Slice,
-  settledForMs: number,
+  { settledForMs, lineageDepth }: ReconcileBounds,
 ): Promise<BucketTally[]> {
-  const rows = await run<TallyRow>(db, TALLY, [tenant, slice.from, slice.to, settledForMs]);
+  const rows = await run<TallyRow>(db, TALLY, [tenant, slice.from, slice.to, settledForMs, lineageDepth]);
   const hours = Map.groupBy(rows, ({ hour }) => hour.toISOString());
   return [...hours].map(([hour, ofHour]) => {
     const stores = COMPARED_STORES.map((store) => {
@@ -153,7 +163,7 @@ export async function listMissing(
   db: Queryable,
   tenant: string,
   slice: Slice,
-  settledForMs: number,
+  { settledForMs, lineageDepth }: ReconcileBounds,
   store: ComparedStore,
   limit: number,
 ): Promise<MissingRow[]> {
@@ -163,11 +173,11 @@ export async function listMissing(
       with ${CHAIN}
       select interaction_id, artifact_id, chunk_id, index_version
       from thing
-      where store = $5 and not found
+      where store = $6 and not found
       order by name
-      limit $6`,
+      limit $7`,
   };
-  return run<MissingRow>(db, statement, [tenant, slice.from, slice.to, settledForMs, store, limit]);
+  return run<MissingRow>(db, statement, [tenant, slice.from, slice.to, settledForMs, lineageDepth, store, limit]);
 }
 
 /** Texts that are served more than once for one passage of one record, beyond the first. */
