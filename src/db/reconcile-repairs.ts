@@ -68,7 +68,8 @@ export async function loadArtifacts(
 }
 
 /**
- * Hands records back to their workflows, which skip what is stored: they wait again, and the sweep rings at once.
+ * Hands records back to their workflows, which skip what is stored: they wait again, and the sweep rings at once. One
+ * more attempt tells a call's workflow that still runs to begin the record again.
  * Answers those that the fence let through.
  */
 export async function reopenRecords(
@@ -87,7 +88,7 @@ export async function reopenRecords(
         order by customer_key
         for share
       ), reopened as (
-        update freshness f set state = 'accepted'
+        update freshness f set state = 'accepted', attempts = f.attempts + 1
         from interaction i
         join fence using (customer_key)
         where f.tenant = $1 and f.interaction_id = any($2) and f.state = 'reachable'
