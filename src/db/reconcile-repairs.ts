@@ -2,6 +2,7 @@ import type { ArtifactKind, Place } from '../domain/interaction.ts';
 import type { ChunkToEmbed } from './embeddings.ts';
 import type { MissingRow } from './reconciled-rows.ts';
 import { only, run, type Queryable } from './pools.ts';
+import { ofRealCustomers } from './real-customers.ts';
 
 /** The texts of chunks; vectors of these that another model than the version's has made are taken away. */
 export async function textsWithoutVector(
@@ -124,16 +125,23 @@ export async function countUnreachable(
   return only(await run<{ count: number }>(db, statement, [tenant, interactionIds])).count;
 }
 
-/** Rings for sessions whose records have waited for too long; answers how many records wait. */
+/**
+ * Rings for sessions whose records have waited for too long; answers how many records wait. Those that the fence shuts
+ * out and canaries are left alone.
+ */
 export async function ringForStuck(db: Queryable, tenant: string, stuckAfterMs: number): Promise<number> {
   const statement = {
     name: 'ring_for_stuck',
     text: `
       with stuck as materialized (
-        select session_id
-        from freshness
-        where tenant = $1 and state in ('accepted', 'processing')
-          and accepted_at < now() - $2::double precision * interval '1 ms'
+        select f.session_id
+        from freshness f
+        join interaction i on i.tenant = $1 and i.interaction_id = f.interaction_id
+        join subject owner on owner.tenant = $1 and owner.customer_key = f.customer_key
+        where f.tenant = $1 and f.state in ('accepted', 'processing')
+          and f.accepted_at < now() - $2::double precision * interval '1 ms'
+          and i.key_generation = owner.key_generation and i.captured_at > coalesce(owner.erased_before, '-infinity')
+          and ${ofRealCustomers('f.customer_key')}
       ), roused as (
         update session set
           arrivals = arrivals + 1,
