@@ -8,6 +8,9 @@ import type { ActivityDependencies } from '../dependencies.ts';
 /** Keys that are looked up at a time. */
 const PAGE = 500;
 
+/** Objects that are deleted side by side, so that little time passes between the last look and the deletion. */
+const DELETED_AT_ONCE = 10;
+
 /** Compares records with raw objects both ways, and rings for records that wait for too long. */
 export async function compareObjects(
   deps: ActivityDependencies,
@@ -83,10 +86,24 @@ async function removeUnknown(
   keys: readonly string[],
   signal: AbortSignal,
 ): Promise<number> {
-  if (keys.length === 0) return 0;
+  const suspects = await withoutRecord(database, tenant, keys);
+  let removed = 0;
+  for (let start = 0; start < suspects.length; start += DELETED_AT_ONCE) {
+    // An upload that was retried meanwhile has its row now: asked again right before bytes go.
+    const orphans = await withoutRecord(database, tenant, suspects.slice(start, start + DELETED_AT_ONCE));
+    await Promise.all(orphans.map((key) => rawStore.delete(key, signal)));
+    removed += orphans.length;
+  }
+  return removed;
+}
+
+async function withoutRecord(
+  database: ActivityDependencies['database'],
+  tenant: string,
+  keys: readonly string[],
+): Promise<string[]> {
+  if (keys.length === 0) return [];
   const ids = [...new Set(keys.flatMap((key) => recordOf(key) ?? []))];
   const known = new Set(await knownRecords(database.forTenant(tenant).app, tenant, ids));
-  const orphans = keys.filter((key) => !known.has(recordOf(key) ?? ''));
-  for (const key of orphans) await rawStore.delete(key, signal);
-  return orphans.length;
+  return keys.filter((key) => !known.has(recordOf(key) ?? ''));
 }
