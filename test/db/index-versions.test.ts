@@ -102,6 +102,32 @@ describe('index versions', () => {
     expect(await planOf(version)).toContain(`embedding_v${version}_hnsw`);
   });
 
+  it('are mended by what they compare, and find their vectors by that', async () => {
+    const row = (await listIndexVersions(database.deployment)).find(({ index_version }) => index_version === version)!;
+    const [index] = await owner.query<{ indexdef: string }>(
+      `select indexdef from pg_indexes where indexname = 'embedding_v${version}_hnsw'`,
+    );
+    await owner.query(`drop index embedding_v${version}_hnsw`);
+    expect(await findIndexFaults(client, row)).toEqual(['vector_index']);
+    await mendIndex(client, row, 'vector_index', { memoryMb: 16, workers: 0 });
+    expect(await findIndexFaults(client, row)).toEqual([]);
+    expect(await owner.query(`select indexdef from pg_indexes where indexname = 'embedding_v${version}_hnsw'`)).toEqual(
+      [index],
+    );
+    let probe = '';
+    const watching: Queryable = {
+      query: (statement) => {
+        probe = statement.text;
+        return tenant.reader.query(statement);
+      },
+    };
+    const [stored] = await owner.query<{ chunk_id: string }>(`select chunk_id from embedding_v${version}`);
+    expect(await isFoundByIndex(watching, 'default', row, stored!.chunk_id)).toBe(true);
+    await client.query('set enable_seqscan = off; set enable_sort = off');
+    const plan = await client.query(`explain ${probe}`, ['default', stored!.chunk_id]);
+    expect(JSON.stringify(plan.rows)).toContain(`embedding_v${version}_hnsw`);
+  });
+
   it('get no vector and list no failure of a customer who was erased meanwhile', async () => {
     const { chunkId, customerKey } = await accept('soon erased');
     await owner.query('update subject set erased_before = clock_timestamp() where customer_key = $1', [customerKey]);
