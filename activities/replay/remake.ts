@@ -4,6 +4,7 @@ import type { IndexVersionRow } from '../../src/db/index-versions.ts';
 import { noteExposures } from '../../src/db/noted-exposures.ts';
 import {
   artifactsOf,
+  countNotActive,
   countUnserved,
   replaceArtifacts,
   showInVersion,
@@ -11,6 +12,7 @@ import {
   type MadeArtifact,
   type Replacement,
 } from '../../src/db/replaced-artifacts.ts';
+import type { Queryable } from '../../src/db/pools.ts';
 import { reviveFreshness, settleAgain } from '../../src/db/replaced-records.ts';
 import { markChanged } from '../../src/db/rollups.ts';
 import { findReplay, type ReplayRow } from '../../src/db/replays.ts';
@@ -108,6 +110,7 @@ async function putIntoService(run: Remaking, remade: readonly RemadeKind[]): Pro
     if (changed.length === 0) return;
     return database.transaction(async (transaction) => {
       refuseErased(await showInVersion(transaction, replacement, forVersion));
+      await refuseGone(transaction, replacement);
       await stampArtifacts(transaction, tenant, replacement.madeIds, versions);
     });
   }
@@ -119,6 +122,7 @@ async function putIntoService(run: Remaking, remade: readonly RemadeKind[]): Pro
       refuseErased(await replaceArtifacts(transaction, replacement));
       await markChanged(transaction, tenant, [interactionId]);
     }
+    await refuseGone(transaction, replacement);
     await stampArtifacts(transaction, tenant, replacement.madeIds, versions);
     await stampArtifacts(transaction, tenant, all, versions.slice(0, 1));
     await settleAgain(transaction, tenant, interactionId, piecesOf(remade), versions[0]!);
@@ -146,6 +150,12 @@ async function remakeMedia({ deps, tenant, record, forVersion, signal }: Remakin
 
 function refuseErased(admitted: boolean): void {
   if (!admitted) throw new EarshotError('erased', 'the fence refused what was made of a record');
+}
+
+/** What was to take the place of the old may have been dropped or withdrawn meanwhile: then nothing is replaced. */
+async function refuseGone(transaction: Queryable, { tenant, madeIds }: Replacement): Promise<void> {
+  const gone = await countNotActive(transaction, tenant, madeIds);
+  if (gone > 0) throw new EarshotError('not_reachable', `${gone} artifacts that were made are not there any more`);
 }
 
 /** How many artifacts the record has when it is whole, where a new cut of a recording changes that. */

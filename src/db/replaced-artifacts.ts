@@ -205,6 +205,18 @@ const replacementValues = ({ tenant, interactionId, kinds, artifactIds, madeIds,
   redactor,
 ];
 
+/** How many of these artifacts are not active, or not there any more. */
+export async function countNotActive(db: Queryable, tenant: string, artifactIds: readonly string[]): Promise<number> {
+  const statement = {
+    name: 'count_not_active',
+    text: `
+      select cardinality($2::uuid[]) - count(*)::integer as artifacts
+      from artifact
+      where tenant = $1 and artifact_id = any($2) and state = 'active'`,
+  };
+  return only(await run<{ artifacts: number }>(db, statement, [tenant, artifactIds])).artifacts;
+}
+
 /**
  * Has one index version serve what was made, and all others what there was. Answers false when the fence refused.
  *

@@ -8,7 +8,8 @@ export interface ToDrop {
 
 /**
  * The next artifacts that were superseded before a moment, and those that were staged before it and never came into
- * service. Those of customers under a legal hold stay.
+ * service. What was staged stays for a day at least, for a replay may be at work on it. What belongs to customers under
+ * a legal hold stays.
  */
 export async function artifactsToDrop(db: Queryable, tenant: string, before: Date, limit: number): Promise<ToDrop[]> {
   const statement = {
@@ -23,7 +24,8 @@ export async function artifactsToDrop(db: Queryable, tenant: string, before: Dat
       ) then a.sealed_object end as lone_object
       from artifact a
       where a.tenant = $1
-        and (a.state = 'superseded' and a.superseded_at < $2::timestamptz or a.state = 'staged' and a.created_at < $2)
+        and (a.state = 'superseded' and a.superseded_at < $2::timestamptz
+          or a.state = 'staged' and a.created_at < least($2, now() - interval '1 day'))
         and not exists (
           select from legal_hold h where h.tenant = $1 and h.customer_key = a.customer_key and h.released_at is null)
       limit $3`,
