@@ -7,7 +7,9 @@ import {
   resettle,
   withdrawArtifact,
   type HeldBackContent,
+  type ReleasedArtifact,
 } from '../src/db/quarantine.ts';
+import { lockRecord } from '../src/db/record-lock.ts';
 import { findMoves, findReevaluation, noteReevaluation } from '../src/db/reevaluations.ts';
 import type {
   QualityActivities,
@@ -55,10 +57,10 @@ async function applyDecision(deps: ActivityDependencies, ref: QuarantineRef): Pr
 
 /** Serves what was held back; answers whether the fence let it through. */
 async function release(deps: ActivityDependencies, tenant: string, artifact: HeldBackContent): Promise<boolean> {
-  const { app } = deps.database.forTenant(tenant);
+  const database = deps.database.forTenant(tenant);
   const { artifact_id: artifactId, interaction_id: interactionId } = artifact;
   const chunks = chunkPassages(artifact.content);
-  const served = await releaseArtifact(app, {
+  const released: ReleasedArtifact = {
     tenant,
     artifactId,
     chunkerVersion: CHUNKER_VERSION,
@@ -66,8 +68,12 @@ async function release(deps: ActivityDependencies, tenant: string, artifact: Hel
     ...currentRun(),
     chunks: chunks.map((chunk) => ({ ...chunk, chunkId: chunkIdOf(artifactId, chunk.ordinal) })),
     eventTimes: chunks.map(({ place }) => eventTimeOf(artifact, place)),
+  };
+  const served = await database.transaction(async (transaction) => {
+    await lockRecord(transaction, tenant, interactionId);
+    return releaseArtifact(transaction, released);
   });
-  await markChanged(app, tenant, [interactionId]);
+  await markChanged(database.app, tenant, [interactionId]);
   return served;
 }
 

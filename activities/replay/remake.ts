@@ -13,6 +13,7 @@ import {
   type Replacement,
 } from '../../src/db/replaced-artifacts.ts';
 import type { Queryable } from '../../src/db/pools.ts';
+import { lockRecord } from '../../src/db/record-lock.ts';
 import { reviveFreshness, settleAgain } from '../../src/db/replaced-records.ts';
 import { markChanged } from '../../src/db/rollups.ts';
 import { findReplay, type ReplayRow } from '../../src/db/replays.ts';
@@ -109,6 +110,7 @@ async function putIntoService(run: Remaking, remade: readonly RemadeKind[]): Pro
   if (forVersion !== null) {
     if (changed.length === 0) return;
     return database.transaction(async (transaction) => {
+      await lockRecord(transaction, tenant, interactionId);
       refuseErased(await showInVersion(transaction, replacement, forVersion));
       await refuseGone(transaction, replacement);
       await stampArtifacts(transaction, tenant, replacement.madeIds, versions);
@@ -117,6 +119,7 @@ async function putIntoService(run: Remaking, remade: readonly RemadeKind[]): Pro
   const all = ready.flatMap(({ artifactIds }) => artifactIds);
   await reviveFreshness(database.app, tenant, interactionId);
   await database.transaction(async (transaction) => {
+    await lockRecord(transaction, tenant, interactionId);
     if (changed.length > 0) {
       await noteExposures(transaction, replacement);
       refuseErased(await replaceArtifacts(transaction, replacement));

@@ -231,8 +231,8 @@ export interface ReleasedArtifact {
 
 /**
  * Puts what was held back into service: its chunks with their lineage, made now or taken up again, and its record among
- * those that wait for their vectors. In one transaction behind the fence; run again, it changes nothing. Answers
- * whether the artifact is now served.
+ * those that wait for their vectors. Behind the fence, and after `lockRecord` of the same transaction, so that what was
+ * replaced meanwhile stays replaced; run again, it changes nothing. Answers whether the artifact is now served.
  */
 export async function releaseArtifact(db: Queryable, artifact: ReleasedArtifact): Promise<boolean> {
   const statement = {
@@ -244,6 +244,7 @@ export async function releaseArtifact(db: Queryable, artifact: ReleasedArtifact)
         from artifact a
         join interaction i on i.tenant = $1 and i.interaction_id = a.interaction_id
         where a.tenant = $1 and a.artifact_id = $2::uuid and a.state in ('quarantined', 'active')
+        for no key update of a
       ), fence as materialized (
         select erased_before, key_generation
         from subject
