@@ -1,7 +1,8 @@
-import { findRecord, storeArtifact, type NewArtifact } from '../../src/db/artifacts.ts';
+import { findRecord } from '../../src/db/artifacts.ts';
 import { probeReachable, stampReachable } from '../../src/db/embeddings.ts';
 import type { IndexVersionRow } from '../../src/db/index-versions.ts';
 import { listIndexVersions } from '../../src/db/index-versions.ts';
+import { lockRecord } from '../../src/db/record-lock.ts';
 import {
   loadArtifacts,
   reopenRecords,
@@ -11,6 +12,7 @@ import {
   type StoredArtifactRow,
 } from '../../src/db/reconcile-repairs.ts';
 import type { MissingRow } from '../../src/db/reconciled-rows.ts';
+import { recutChunks } from '../../src/db/recut-chunks.ts';
 import { chunkPassages, CHUNKER_VERSION } from '../../src/domain/chunking.ts';
 import { EarshotError } from '../../src/domain/errors.ts';
 import { eventTimeOf } from '../../src/domain/event-time.ts';
@@ -40,7 +42,7 @@ export function repairMissing(
     case 'artifact':
       return remakeArtifacts(deps, tenant, missing);
     case 'chunk':
-      return recutChunks(deps, tenant, missing);
+      return recutArtifacts(deps, tenant, missing);
     case 'vector':
       return embedAgain(deps, tenant, missing, signal);
     case 'lineage':
@@ -74,7 +76,7 @@ async function remakeArtifacts(
 }
 
 /** Chunks follow from their artifact, if it was cut by today's rules. */
-async function recutChunks(
+async function recutArtifacts(
   deps: ActivityDependencies,
   tenant: string,
   missing: readonly MissingRow[],
@@ -89,43 +91,21 @@ async function recutChunks(
   return { reopened: [], code };
 }
 
-async function recut(
-  { database, dials }: ActivityDependencies,
-  tenant: string,
-  artifact: StoredArtifactRow,
-): Promise<void> {
-  const { app } = database.forTenant(tenant);
-  const record = await findRecord(app, tenant, artifact.interaction_id);
+async function recut({ database }: ActivityDependencies, tenant: string, artifact: StoredArtifactRow): Promise<void> {
+  const { app, transaction: inTransaction } = database.forTenant(tenant);
+  const { artifact_id: artifactId, interaction_id: interactionId } = artifact;
+  const record = await findRecord(app, tenant, interactionId);
   if (record === undefined) return;
   const chunks = chunkPassages(artifact.content);
-  const whole: NewArtifact = {
-    tenant,
-    interactionId: artifact.interaction_id,
-    artifactId: artifact.artifact_id,
-    kind: artifact.kind,
-    piece: artifact.piece,
-    state: 'active',
-    reason: null,
-    content: artifact.content,
-    redactions: artifact.redactions,
-    confidence: artifact.confidence,
-    model: artifact.model,
-    modelVersion: artifact.model_version,
-    promptVersion: artifact.prompt_version,
-    parameters: artifact.parameters,
-    redactorVersion: artifact.redactor_version,
-    chunkerVersion: CHUNKER_VERSION,
-    codeVersion: artifact.code_version,
-    lineageDepth: dials.get('lineage.depth'),
-    modelMs: artifact.model_ms,
-    sealedObject: artifact.sealed_object,
-    activity: artifact.activity ?? 'chunk',
-    workflowId: artifact.workflow_id,
-    runId: artifact.run_id,
-    chunks: chunks.map((chunk) => ({ ...chunk, chunkId: chunkIdOf(artifact.artifact_id, chunk.ordinal) })),
-    eventTimes: chunks.map(({ place }) => eventTimeOf(record, place)),
-  };
-  await storeArtifact(app, whole);
+  await inTransaction(async (transaction) => {
+    await lockRecord(transaction, tenant, interactionId);
+    await recutChunks(transaction, {
+      ...{ tenant, interactionId, artifactId, chunkerVersion: CHUNKER_VERSION },
+      activity: artifact.activity ?? 'chunk',
+      chunks: chunks.map((chunk) => ({ ...chunk, chunkId: chunkIdOf(artifactId, chunk.ordinal) })),
+      eventTimes: chunks.map(({ place }) => eventTimeOf(record, place)),
+    });
+  });
 }
 
 async function embedAgain(

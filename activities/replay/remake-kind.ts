@@ -1,12 +1,13 @@
-import { storeArtifact, type ArtifactState, type RecordRow } from '../../src/db/artifacts.ts';
+import type { ArtifactState, RecordRow } from '../../src/db/artifacts.ts';
 import type { IndexVersionRow } from '../../src/db/index-versions.ts';
+import { lockRecord } from '../../src/db/record-lock.ts';
+import { recutChunks } from '../../src/db/recut-chunks.ts';
 import type { MadeArtifact } from '../../src/db/replaced-artifacts.ts';
 import { chunkPassages } from '../../src/domain/chunking.ts';
 import { EarshotError } from '../../src/domain/errors.ts';
 import { chunkIdOf } from '../../src/domain/ids.ts';
 import type { ArtifactKind } from '../../src/domain/interaction.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
-import { currentRun } from '../heartbeat.ts';
 import { isSameLogic, isSameRecognition, type Part } from './plan.ts';
 import { giveVectors } from './vectors.ts';
 
@@ -127,17 +128,19 @@ async function restoreChunks(run: Remaking, part: Part, row: MadeArtifact): Prom
   const isHeldBack = row.state === 'quarantined' || row.state === 'discarded';
   const chunks = isHeldBack ? [] : chunkPassages(row.content);
   if (chunks.length <= row.chunks) return false;
-  const admitted = await storeArtifact(run.deps.database.forTenant(run.tenant).app, {
-    ...{ tenant: run.tenant, interactionId: run.record.interaction_id, artifactId: row.artifact_id, kind: row.kind },
-    ...{ piece: row.piece, state: row.state === 'active' ? 'active' : 'staged', reason: row.reason },
-    ...{ content: row.content, redactions: row.redactions, confidence: row.confidence, model: row.model },
-    ...{ modelVersion: row.model_version, promptVersion: row.prompt_version, parameters: row.parameters },
-    ...{ redactorVersion: row.redactor_version, chunkerVersion: row.chunker_version, codeVersion: row.code_version },
-    ...{ modelMs: row.model_ms, sealedObject: row.sealed_object, activity: part.activity, ...currentRun() },
-    chunks: chunks.map((chunk) => ({ ...chunk, chunkId: chunkIdOf(row.artifact_id, chunk.ordinal) })),
-    eventTimes: chunks.map((chunk) => part.eventTime(chunk)),
+  const { deps, tenant, record } = run;
+  const { interaction_id: interactionId } = record;
+  const { admitted, state } = await deps.database.forTenant(tenant).transaction(async (transaction) => {
+    await lockRecord(transaction, tenant, interactionId);
+    return recutChunks(transaction, {
+      ...{ tenant, interactionId, artifactId: row.artifact_id, activity: part.activity },
+      chunkerVersion: row.chunker_version,
+      chunks: chunks.map((chunk) => ({ ...chunk, chunkId: chunkIdOf(row.artifact_id, chunk.ordinal) })),
+      eventTimes: chunks.map((chunk) => part.eventTime(chunk)),
+    });
   });
   if (!admitted) throw new EarshotError('erased', 'the fence refused the chunks of a record');
+  if (state !== row.state) throw new EarshotError('not_reachable', 'an artifact was replaced while it was repaired');
   return true;
 }
 

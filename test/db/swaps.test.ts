@@ -5,6 +5,7 @@ import { acceptInteraction } from '../../src/db/intake.ts';
 import { openDatabase, type Database, type TenantDatabase } from '../../src/db/pools.ts';
 import { releaseArtifact } from '../../src/db/quarantine.ts';
 import { lockRecord } from '../../src/db/record-lock.ts';
+import { recutChunks } from '../../src/db/recut-chunks.ts';
 import { replaceArtifacts } from '../../src/db/replaced-artifacts.ts';
 import { ensureSubject } from '../../src/db/subjects.ts';
 import { artifactsToDrop } from '../../src/db/superseded.ts';
@@ -78,6 +79,13 @@ function release({ interactionId, artifactId }: NewArtifact): Promise<boolean> {
   });
 }
 
+function recut(artifact: NewArtifact) {
+  return tenant.transaction(async (transaction) => {
+    await lockRecord(transaction, 'default', artifact.interactionId);
+    return recutChunks(transaction, artifact);
+  });
+}
+
 const servedChunks = (interactionId: string) =>
   owner.query('select from chunk where interaction_id = $1 and active', [interactionId]);
 
@@ -90,6 +98,23 @@ describe('of several at once that put artifacts of a record into service', () =>
       await Promise.all([release(held), ...staged.map(swap)]);
       expect(await servedChunks(interactionId)).toHaveLength(1);
     }
+  });
+});
+
+describe('chunks that are cut again', () => {
+  it('are served where the artifact is, and bring back none that was replaced or is gone', async () => {
+    const interactionId = await recording();
+    const old = await stored(interactionId, 'active');
+    await owner.query('delete from chunk where artifact_id = $1', [old.artifactId]);
+    expect(await recut(old)).toEqual({ admitted: true, state: 'active' });
+    expect(await servedChunks(interactionId)).toHaveLength(1);
+    await owner.query('delete from chunk where artifact_id = $1', [old.artifactId]);
+    await swap(await stored(interactionId, 'staged'));
+    expect(await recut(old)).toEqual({ admitted: true, state: 'superseded' });
+    await owner.query('delete from artifact where artifact_id = $1', [old.artifactId]);
+    expect(await recut(old)).toEqual({ admitted: true, state: null });
+    expect(await findArtifact(tenant.app, 'default', old.artifactId)).toBeUndefined();
+    expect(await servedChunks(interactionId)).toHaveLength(1);
   });
 });
 
