@@ -92,12 +92,12 @@ async function recutArtifacts(
 }
 
 async function recut({ database }: ActivityDependencies, tenant: string, artifact: StoredArtifactRow): Promise<void> {
-  const { app, transaction: inTransaction } = database.forTenant(tenant);
+  const tenantDatabase = database.forTenant(tenant);
   const { artifact_id: artifactId, interaction_id: interactionId } = artifact;
-  const record = await findRecord(app, tenant, interactionId);
+  const record = await findRecord(tenantDatabase.app, tenant, interactionId);
   if (record === undefined) return;
   const chunks = chunkPassages(artifact.content);
-  await inTransaction(async (transaction) => {
+  await tenantDatabase.transaction(async (transaction) => {
     await lockRecord(transaction, tenant, interactionId);
     await recutChunks(transaction, {
       ...{ tenant, interactionId, artifactId, chunkerVersion: CHUNKER_VERSION },
