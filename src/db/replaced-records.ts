@@ -1,17 +1,28 @@
 import { run, type Queryable } from './pools.ts';
 import { servedBy } from './served.ts';
 
-/** Gives a record that lost its row of state one: in work, as of when it was accepted. */
+/** Gives a record that lost its row of state one: in work, as of when it was accepted; none behind the fence. */
 export async function reviveFreshness(db: Queryable, tenant: string, interactionId: string): Promise<void> {
   const statement = {
     name: 'revive_freshness',
     text: `
+      with record as materialized (
+        select interaction_id, session_id, customer_key, modality, captured_at, accepted_at, key_generation
+        from interaction
+        where tenant = $1 and interaction_id = $2::uuid
+      ), fence as materialized (
+        select erased_before, key_generation
+        from subject
+        where tenant = $1 and customer_key = (select customer_key from record)
+        for share
+      )
       insert into freshness (
         tenant, interaction_id, session_id, customer_key, modality, state, captured_at, accepted_at, pieces_total)
-      select tenant, interaction_id, session_id, customer_key, modality, 'processing', captured_at, accepted_at,
+      select $1, interaction_id, session_id, customer_key, modality, 'processing', captured_at, accepted_at,
         case modality when 'screenshot' then 2 else 1 end
-      from interaction
-      where tenant = $1 and interaction_id = $2::uuid
+      from record, fence
+      where record.captured_at > coalesce(fence.erased_before, '-infinity')
+        and record.key_generation = fence.key_generation
       on conflict (tenant, interaction_id) do nothing`,
   };
   await run(db, statement, [tenant, interactionId]);
