@@ -1,6 +1,8 @@
 import { mkdir, rename, utimes, writeFile, access } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { openDatabase } from '../../src/db/pools.ts';
+import { listMissing } from '../../src/db/reconciled-rows.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { picture } from '../support/pictures.ts';
@@ -173,7 +175,23 @@ describe('a reconciliation', () => {
       select tenant, interaction_id, gen_random_uuid(), 'raw', 'artifact', interaction_id, customer_key, 'x', 'x',
         now() - age * interval '1 day'
       from (select * from interaction limit 1) i, generate_series(0, 1) age`);
+    await rows(`with copy as (
+        insert into redacted_media (tenant, media_id, interaction_id, customer_key, kind, state, redactor_version,
+          parameters, hidden, media_type, bytes, code_version)
+        select tenant, gen_random_uuid(), interaction_id, customer_key, 'redacted_sound', 'superseded', 'x', '{}', '[]',
+          'x', 1, 'x'
+        from interaction limit 1
+        returning *
+      )
+      insert into lineage_edge (tenant, from_id, to_id, from_kind, to_kind, interaction_id, customer_key, activity,
+        code_version, created_at)
+      select tenant, interaction_id, media_id, 'raw', 'artifact', interaction_id, customer_key, 'planted', 'x',
+        now() - interval '1 day'
+      from copy`);
     expect(await reconcile()).toMatchObject({ ...CLEAN, orphansRemoved: { raw: 1, lineage: 1 } });
+    expect(await count(`lineage_edge where activity = 'planted'`)).toBe(1);
+    await rows(`delete from lineage_edge where activity = 'planted'`);
+    await rows(`delete from redacted_media where redactor_version = 'x'`);
     await expect(access(old!)).rejects.toThrow();
     await access(young!);
     await rows(`delete from lineage_edge where activity = 'x'`);
@@ -190,6 +208,27 @@ describe('a reconciliation', () => {
     await rename(`${path}-away`, path);
     expect(await reconcile()).toMatchObject({ unrepairable: {} });
     expect(await redReasons()).toEqual([]);
+  });
+
+  it('misses no edge that lineage depth 1 leaves out, and no vector of a text that the model refused', async () => {
+    const database = openDatabase({ url: earshot.database.url });
+    const missing = async (store: 'lineage' | 'vector', lineageDepth: number) => {
+      const slice = { from: '2000-01-01T00:00:00Z', to: '2100-01-01T00:00:00Z' };
+      const bounds = { settledForMs: 0, lineageDepth };
+      return (await listMissing(database.forTenant('default').app, 'default', slice, bounds, store, 1_000)).length;
+    };
+    const one = `(select interaction_id from interaction where modality = 'chat' order by interaction_id limit 1)`;
+    await rows(`delete from lineage_edge where to_kind <> 'artifact' and interaction_id = ${one}`);
+    expect([await missing('lineage', 2), await missing('lineage', 1)]).toEqual([2, 0]);
+    await rows(`delete from embedding where chunk_id in (select chunk_id from chunk where interaction_id = ${one})`);
+    expect(await missing('vector', 2)).toBe(1);
+    await rows(`insert into embedding_failure (tenant, index_version, chunk_id, interaction_id, customer_key, code)
+      select tenant, 1, chunk_id, interaction_id, customer_key, 'model_rejected' from chunk where interaction_id = ${one}`);
+    expect(await missing('vector', 2)).toBe(0);
+    await rows('delete from embedding_failure');
+    await database.close();
+    await reconcile();
+    expect(await reconcile()).toMatchObject(CLEAN);
   });
 
   it('measures duplicates: none, and one that was planted', async () => {
