@@ -33,7 +33,12 @@ export async function requestReindex(deps: ApiDependencies, caller: Caller, requ
   if (dimensions > MAX_DIMENSIONS[storage]) {
     throw invalidField('dimensions', `an index of ${storage} takes ${MAX_DIMENSIONS[storage]} at the most`);
   }
-  if (source === 'raw') throw invalidField('from', 'remaking texts from raw bytes is not part of this deployment');
+  if (source === 'raw') {
+    throw invalidField('from', 'cannot be raw: POST /v1/replays recognises anew, then re-embed from text');
+  }
+  for (const field of ['asrModel', 'visionModel'] as const) {
+    if (request[field] !== undefined) throw invalidField(field, 'recognises nothing in a re-embedding from text');
+  }
   const pair = await findPair(deps.database.deployment);
   if (pair.beside_state === 'building') {
     throw new EarshotError('wrong_state', `version ${pair.beside} is being built; cancel it or wait for it`);
