@@ -82,7 +82,7 @@ export async function runRoute(
   const input = { deps, caller, params, query, idempotencyKey: headers['Idempotency-Key'] };
   const { upload } = spec;
   const handle = (body: unknown, file: Buffer) => {
-    checkReserved(caller, params, body);
+    checkReserved(caller, params, query, body);
     return spec.handle({ ...input, body, file });
   };
   if (upload === undefined) return handle(jsonBody(spec, request), Buffer.alloc(0));

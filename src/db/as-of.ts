@@ -8,7 +8,7 @@ export async function indexVersionAt(db: Queryable, moment: Date): Promise<Index
   const statement = {
     name: 'index_version_at',
     text: `
-      select v.index_version, v.model, v.dimensions, v.state
+      select v.index_version, v.model, v.dimensions, v.storage, v.state
       from index_version_period p
       join index_version v using (index_version)
       order by p.live_from <= $1::timestamptz desc, abs(extract(epoch from p.live_from - $1)), v.index_version

@@ -1,5 +1,6 @@
 import type { InteractionState, Modality } from '../domain/interaction.ts';
 import { vectorLiteral } from './embeddings.ts';
+import { indexedVector } from './index-partitions.ts';
 import type { IndexVersionRow } from './index-versions.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { ANY_WORD } from './retrieval.ts';
@@ -243,9 +244,11 @@ export interface ReachRow {
  */
 export async function tryReach(
   reader: Queryable,
-  { tenant, version: { index_version: version, dimensions } }: Explained,
+  { tenant, version: row }: Explained,
   interactionId: string,
 ): Promise<ReachRow> {
+  const { index_version: version } = row;
+  const distance = `${indexedVector(row, 'v.embedding')} <=> ${indexedVector(row, 'own.embedding')}`;
   const statement = {
     name: `try_reach_v${version}`,
     text: `
@@ -261,10 +264,10 @@ export async function tryReach(
       left join lateral (
         select bool_or(hit.chunk_id = own.chunk_id) or max(hit.distance) < 0.000001 as found
         from (
-          select v.chunk_id, v.embedding::vector(${dimensions}) <=> own.embedding::vector(${dimensions}) as distance
+          select v.chunk_id, ${distance} as distance
           from embedding_v${version} v
           where v.tenant = $1
-          order by v.embedding::vector(${dimensions}) <=> own.embedding::vector(${dimensions})
+          order by ${distance}
           limit 40
         ) as hit
       ) as near on own.embedding is not null

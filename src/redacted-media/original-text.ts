@@ -1,6 +1,7 @@
 import { findMediaRecord } from '../db/redacted-media.ts';
+import { readPayload } from '../schemas/payload.ts';
 import type { Place } from '../domain/interaction.ts';
-import { payloadContext, type CapturedPayload } from '../domain/payload.ts';
+import { payloadContext } from '../domain/payload.ts';
 import type { Recognition } from '../models/ports.ts';
 import { openObject, type MediaDependencies } from './dependencies.ts';
 import { logOriginal, requireRecord, type Viewer } from './show.ts';
@@ -23,7 +24,7 @@ export async function originalText(
   const { customer_key: customerKey } = record;
   const context = payloadContext(tenant, interactionId);
   const opened = await deps.keyRing.open(tenant, customerKey, record.sealed_payload, context);
-  const payload = JSON.parse(opened.toString()) as CapturedPayload;
+  const payload = readPayload(opened);
   if (payload.channel === 'chat') return [{ text: payload.text, place: { kind: 'message' } }];
   const media = await findMediaRecord(deps.database.forTenant(tenant).app, tenant, interactionId);
   const served = (media?.answers ?? []).filter(({ state }) => state === 'active' || state === 'quarantined');

@@ -81,7 +81,9 @@ describe('index versions', () => {
     version = await build();
     await expect(build()).rejects.toMatchObject({ code: 'wrong_state' });
     expect(await switchTo(tenant, version, 60_000)).toBe(true);
-    expect(await switchTo(tenant, version, 60_000)).toBe(false);
+    // The first answer may have been lost.
+    expect(await switchTo(tenant, version, 60_000)).toBe(true);
+    expect(await switchTo(tenant, version + 100, 60_000)).toBe(false);
     expect(await findPair(database.deployment)).toMatchObject({ live: version, beside: 1, keeper: version });
     const periods = await owner.query('select index_version, live_to is null as open from index_version_period');
     expect(periods).toEqual([
