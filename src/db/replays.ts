@@ -61,8 +61,8 @@ const COLUMNS = `
   remade::float8 as remade, repaired::float8 as repaired, unchanged::float8 as unchanged, held_back::float8 as held_back,
   failed::float8 as failed, erased::float8 as erased, requested_by, created_at, updated_at, finished_at`;
 
-/** Writes a replay down, unless it is there; its workflow reads all else from this row. */
-export async function createReplay(db: Queryable, replay: NewReplay): Promise<ReplayRow> {
+/** Writes a replay down, unless it is there; its workflow reads all else from this row. Answers whether it was not there. */
+export async function createReplay(db: Queryable, replay: NewReplay): Promise<boolean> {
   const statement = {
     name: 'create_replay',
     text: `
@@ -71,7 +71,7 @@ export async function createReplay(db: Queryable, replay: NewReplay): Promise<Re
         vision_model, for_version, requested_by)
       values ($1, $2::uuid, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
       on conflict (tenant, replay_id) do update set updated_at = replay.updated_at
-      returning ${COLUMNS}`,
+      returning xmax = 0 as inserted`,
   };
   const values = [
     replay.tenant,
@@ -87,7 +87,7 @@ export async function createReplay(db: Queryable, replay: NewReplay): Promise<Re
     replay.forVersion,
     replay.requestedBy,
   ];
-  return only(await run<ReplayRow>(db, statement, values));
+  return only(await run<{ inserted: boolean }>(db, statement, values)).inserted;
 }
 
 export async function findReplay(db: Queryable, { tenant, replayId }: ReplayRef): Promise<ReplayRow | undefined> {

@@ -131,7 +131,7 @@ export const postReplay = route({
     }
     const ref = { tenant, replayId };
     const { app } = deps.database.forTenant(tenant);
-    await createReplay(app, {
+    const isNew = await createReplay(app, {
       ...ref,
       from: from === undefined ? null : new Date(from),
       to: to === undefined ? new Date() : new Date(to),
@@ -145,7 +145,8 @@ export const postReplay = route({
       requestedBy: keyName,
     });
     await startReplay(deps.temporal, ref, deps.dials.get('intake.ring_timeout_ms')).catch(async (error: unknown) => {
-      await deleteReplay(app, ref);
+      // One that was asked for before may be under way.
+      if (isNew) await deleteReplay(app, ref);
       throw new EarshotError('overloaded', 'the replay could not be started; ask again', { cause: error });
     });
     return { replayId, workflowId: replayWorkflowId(replayId) };
