@@ -1,5 +1,6 @@
 import type { ArtifactKind, Modality, Place } from '../domain/interaction.ts';
 import { tracesEveryStep } from './lineage.ts';
+import { admits, fenceOfRecord } from './fence.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { servedBy } from './served.ts';
 
@@ -49,20 +50,10 @@ export async function storeArtifact(db: Queryable, artifact: NewArtifact): Promi
   const statement = {
     name: 'store_artifact',
     text: `
-      with record as materialized (
-        select i.interaction_id, i.session_id, i.customer_key, i.modality, i.author, i.captured_at, i.key_generation
-        from interaction i
-        where i.tenant = $1 and i.interaction_id = $2::uuid
-      ), fence as materialized (
-        select erased_before, key_generation
-        from subject
-        where tenant = $1 and customer_key = (select customer_key from record)
-        for share
-      ), admitted as (
+      with ${fenceOfRecord('$2')}, admitted as (
         select record.*
         from record, fence
-        where record.captured_at > coalesce(fence.erased_before, '-infinity')
-          and record.key_generation = fence.key_generation
+        where ${admits('record')}
       ), written as (
         insert into artifact (
           tenant, artifact_id, interaction_id, customer_key, kind, piece, state, reason, content, redactions,

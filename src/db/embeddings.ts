@@ -2,6 +2,7 @@ import { tracesEveryStep } from './lineage.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { knownVector } from './known-vector.ts';
 import { servedBy } from './served.ts';
+import { VECTORS_BEHIND_FENCE } from './vectors-behind-fence.ts';
 
 /** A chunk that has no reachable vector in an index version yet. */
 export interface ChunkToEmbed {
@@ -142,40 +143,9 @@ export async function storeEmbeddings(db: Queryable, embeddings: NewEmbeddings):
   const statement = {
     name: 'store_embeddings',
     text: `
-      with given as materialized (
-        select g.chunk_id, g.embedding_id, g.vector, c.customer_key, c.interaction_id
-        from unnest($2::uuid[], $3::uuid[], $4::text[]) as g (chunk_id, embedding_id, vector)
-        join chunk c on c.tenant = $1 and c.chunk_id = g.chunk_id
-      ), fence as materialized (
-        select customer_key, erased_before, key_generation
-        from subject
-        where tenant = $1 and customer_key in (select customer_key from given)
-        order by customer_key
-        for share
-      ), admitted as materialized (
-        select given.*
-        from given
-        join fence using (customer_key)
-        join interaction i on i.tenant = $1 and i.interaction_id = given.interaction_id
-        where i.captured_at > coalesce(fence.erased_before, '-infinity') and i.key_generation = fence.key_generation
-      ), written as (
-        insert into embedding (
-          index_version, tenant, chunk_id, customer_key, embedding, model_version, embedded_at, committed_at)
-        select $5::integer, $1, chunk_id, customer_key, vector::vector, $7, statement_timestamp(), clock_timestamp()
-        from admitted
-        on conflict (index_version, tenant, chunk_id) do nothing
-      ), traced as (
-        insert into lineage_edge (
-          tenant, from_id, to_id, from_kind, to_kind, interaction_id, customer_key, activity, model, model_version,
-          parameters, code_version, workflow_id, run_id)
-        select $1, chunk_id, embedding_id, 'chunk', 'embedding', interaction_id, customer_key, 'embed', $6, $7,
-          jsonb_build_object('indexVersion', $5::integer), $8, $9, $10
-        from admitted
-        where $12::boolean
-        on conflict do nothing
-      ), stamped as (
+      ${VECTORS_BEHIND_FENCE}, stamped as (
         update freshness f set
-          picked_up_at = coalesce(f.picked_up_at, $11::timestamptz),
+          picked_up_at = coalesce(f.picked_up_at, $12::timestamptz),
           transformed_at = statement_timestamp(),
           indexed_at = clock_timestamp()
         where f.tenant = $1 and f.interaction_id in (select interaction_id from admitted) and f.reachable_at is null
@@ -193,8 +163,8 @@ export async function storeEmbeddings(db: Queryable, embeddings: NewEmbeddings):
     embeddings.codeVersion,
     embeddings.workflowId,
     embeddings.runId,
-    embeddings.pickedUpAt,
     tracesEveryStep(embeddings.lineageDepth),
+    embeddings.pickedUpAt,
   ]);
   return rows.map(({ chunk_id }) => chunk_id);
 }

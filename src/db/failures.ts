@@ -1,4 +1,5 @@
 import type { Modality } from '../domain/interaction.ts';
+import { admits, fenceOfCustomers } from './fence.ts';
 import { run, type Queryable } from './pools.ts';
 import { ofRealCustomers } from './real-customers.ts';
 import type { SessionRow } from './sessions.ts';
@@ -115,20 +116,13 @@ const REOPEN = {
       select interaction_id, customer_key, captured_at, key_generation
       from interaction
       where tenant = $1 and interaction_id = any($2::uuid[])
-    ), fence as materialized (
-      select customer_key, erased_before, key_generation
-      from subject
-      where tenant = $1 and customer_key in (select customer_key from record)
-      order by customer_key
-      for share
-    ), reopened as (
+    ), ${fenceOfCustomers('select customer_key from record')}, reopened as (
       update freshness f set state = 'accepted', reason = null, attempts = f.attempts + 1
       from record
       join fence using (customer_key)
       where f.tenant = $1 and f.interaction_id = record.interaction_id
         and f.state in ('failed', 'quarantined', 'reachable')
-        and record.captured_at > coalesce(fence.erased_before, '-infinity')
-        and record.key_generation = fence.key_generation
+        and ${admits('record')}
         and exists (select ${FAILED_PIECES})
       returning f.interaction_id, f.session_id
     ), forgotten as (

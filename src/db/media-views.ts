@@ -1,3 +1,4 @@
+import { admits, fenceOfRecord } from './fence.ts';
 import { run, type Queryable } from './pools.ts';
 
 export type Viewed = 'redacted' | 'original' | 'original_text';
@@ -23,20 +24,10 @@ export async function recordView(db: Queryable, view: NewMediaView): Promise<boo
   const statement = {
     name: 'record_media_view',
     text: `
-      with record as materialized (
-        select interaction_id, customer_key, captured_at, key_generation
-        from interaction
-        where tenant = $1 and interaction_id = $3::uuid
-      ), fence as materialized (
-        select erased_before, key_generation
-        from subject
-        where tenant = $1 and customer_key = (select customer_key from record)
-        for share
-      ), admitted as (
+      with ${fenceOfRecord('$3')}, admitted as (
         select record.*
         from record, fence
-        where record.captured_at > coalesce(fence.erased_before, '-infinity')
-          and record.key_generation = fence.key_generation
+        where ${admits('record')}
       )
       insert into media_view (
         tenant, view_id, interaction_id, customer_key, viewed_by, what, media_id, sealed_reason)

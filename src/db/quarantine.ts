@@ -1,5 +1,6 @@
 import type { Modality, Place } from '../domain/interaction.ts';
 import type { RecognisedKind } from '../domain/quality.ts';
+import { admits, fenceOfCustomer } from './fence.ts';
 import { only, run, type Queryable } from './pools.ts';
 
 export type Decision = 'release' | 'discard';
@@ -245,16 +246,10 @@ export async function releaseArtifact(db: Queryable, artifact: ReleasedArtifact)
         join interaction i on i.tenant = $1 and i.interaction_id = a.interaction_id
         where a.tenant = $1 and a.artifact_id = $2::uuid and a.state in ('quarantined', 'active')
         for no key update of a
-      ), fence as materialized (
-        select erased_before, key_generation
-        from subject
-        where tenant = $1 and customer_key = (select customer_key from held)
-        for share
-      ), admitted as materialized (
+      ), ${fenceOfCustomer('(select customer_key from held)')}, admitted as materialized (
         select held.*
         from held, fence
-        where held.captured_at > coalesce(fence.erased_before, '-infinity')
-          and held.key_generation = fence.key_generation
+        where ${admits('held')}
       ), served as (
         update artifact a set state = 'active', reason = null
         from admitted

@@ -1,6 +1,7 @@
 import type { ArtifactKind, Place } from '../domain/interaction.ts';
 import type { ChunkToEmbed } from './embeddings.ts';
 import type { MissingRow } from './reconciled-rows.ts';
+import { admits, fenceOfCustomers } from './fence.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { ofRealCustomers } from './real-customers.ts';
 
@@ -81,20 +82,15 @@ export async function reopenRecords(
   const statement = {
     name: 'reopen_records',
     text: `
-      with fence as materialized (
-        select customer_key, erased_before, key_generation
-        from subject
-        where tenant = $1 and customer_key in (
-          select customer_key from interaction where tenant = $1 and interaction_id = any($2::uuid[]))
-        order by customer_key
-        for share
-      ), reopened as (
+      with ${fenceOfCustomers(
+        'select customer_key from interaction where tenant = $1 and interaction_id = any($2::uuid[])',
+      )}, reopened as (
         update freshness f set state = 'accepted', attempts = f.attempts + 1
         from interaction i
         join fence using (customer_key)
         where f.tenant = $1 and f.interaction_id = any($2) and f.state = 'reachable'
           and i.tenant = $1 and i.interaction_id = f.interaction_id
-          and i.captured_at > coalesce(fence.erased_before, '-infinity') and i.key_generation = fence.key_generation
+          and ${admits('i')}
         returning f.interaction_id, f.session_id
       ), roused as (
         update session set
@@ -159,20 +155,15 @@ export async function restoreEdges(db: Queryable, tenant: string, missing: reado
   const statement = {
     name: 'restore_edges',
     text: `
-      with fence as materialized (
-        select customer_key, erased_before, key_generation
-        from subject
-        where tenant = $1 and customer_key in (
-          select customer_key from artifact where tenant = $1 and artifact_id = any($2::uuid[] || $3::uuid[]))
-        order by customer_key
-        for share
-      ), source as materialized (
+      with ${fenceOfCustomers(
+        'select customer_key from artifact where tenant = $1 and artifact_id = any($2::uuid[] || $3::uuid[])',
+      )}, source as materialized (
         select a.*
         from artifact a
         join interaction i on i.tenant = $1 and i.interaction_id = a.interaction_id
         join fence on fence.customer_key = a.customer_key
         where a.tenant = $1 and a.artifact_id = any($2 || $3)
-          and i.captured_at > coalesce(fence.erased_before, '-infinity') and i.key_generation = fence.key_generation
+          and ${admits('i')}
       ), written as (
         insert into lineage_edge (
           tenant, from_id, to_id, from_kind, to_kind, interaction_id, customer_key, activity, model, model_version,
@@ -233,13 +224,7 @@ export async function restoreVectorEdges(
         from unnest($2::uuid[], $3::uuid[], $4::integer[]) as g (chunk_id, embedding_id, index_version)
         join chunk c on c.tenant = $1 and c.chunk_id = g.chunk_id
         join embedding e on e.index_version = g.index_version and e.tenant = $1 and e.chunk_id = g.chunk_id
-      ), fence as materialized (
-        select customer_key, erased_before, key_generation
-        from subject
-        where tenant = $1 and customer_key in (select customer_key from given)
-        order by customer_key
-        for share
-      ), written as (
+      ), ${fenceOfCustomers('select customer_key from given')}, written as (
         insert into lineage_edge (
           tenant, from_id, to_id, from_kind, to_kind, interaction_id, customer_key, activity, model, model_version,
           parameters, code_version)
@@ -248,7 +233,7 @@ export async function restoreVectorEdges(
         from given
         join fence using (customer_key)
         join interaction i on i.tenant = $1 and i.interaction_id = given.interaction_id
-        where i.captured_at > coalesce(fence.erased_before, '-infinity') and i.key_generation = fence.key_generation
+        where ${admits('i')}
         on conflict do nothing
         returning 1
       )

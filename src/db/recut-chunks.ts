@@ -1,4 +1,5 @@
 import type { ArtifactState, NewArtifact } from './artifacts.ts';
+import { admits, fenceOfRecord } from './fence.ts';
 import { only, run, type Queryable } from './pools.ts';
 
 /** The chunks of an artifact that is stored, cut from its content again. */
@@ -19,20 +20,10 @@ export async function recutChunks(
   const statement = {
     name: 'recut_chunks',
     text: `
-      with record as materialized (
-        select interaction_id, session_id, customer_key, modality, author, captured_at, key_generation
-        from interaction
-        where tenant = $1 and interaction_id = $2::uuid
-      ), fence as materialized (
-        select erased_before, key_generation
-        from subject
-        where tenant = $1 and customer_key = (select customer_key from record)
-        for share
-      ), admitted as materialized (
+      with ${fenceOfRecord('$2')}, admitted as materialized (
         select record.*
         from record, fence
-        where record.captured_at > coalesce(fence.erased_before, '-infinity')
-          and record.key_generation = fence.key_generation
+        where ${admits('record')}
       ), kept as materialized (
         select artifact_id, state, model, model_version, parameters, code_version, workflow_id, run_id
         from artifact

@@ -1,4 +1,5 @@
 import { run, type Queryable, type TenantDatabase } from './pools.ts';
+import { lockRecord } from './record-lock.ts';
 
 /** A model's answer about a record, from which its values' places are known. */
 export interface KeptAnswer {
@@ -97,21 +98,6 @@ export async function storeRedactedMedia(
     await insertMedia(transaction, tenant, media);
     return replaced;
   });
-}
-
-async function lockRecord(transaction: Queryable, tenant: string, interactionId: string): Promise<boolean> {
-  const statement = {
-    name: 'lock_media_record',
-    text: `
-      select i.interaction_id
-      from interaction i
-      join subject s on s.tenant = i.tenant and s.customer_key = i.customer_key
-      where i.tenant = $1 and i.interaction_id = $2::uuid
-        and i.captured_at > coalesce(s.erased_before, '-infinity') and i.key_generation = s.key_generation
-      for share of s
-      for no key update of i`,
-  };
-  return (await run(transaction, statement, [tenant, interactionId])).length > 0;
 }
 
 async function supersede(transaction: Queryable, tenant: string, media: NewRedactedMedia): Promise<string[]> {

@@ -1,5 +1,6 @@
 import type { ArtifactKind, Place } from '../domain/interaction.ts';
 import type { ArtifactState } from './artifacts.ts';
+import { admits, fenceOfRecord } from './fence.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { servedBy } from './served.ts';
 
@@ -102,20 +103,10 @@ export interface Replacement {
 }
 
 const FENCED = `
-  record as materialized (
-    select interaction_id, customer_key, captured_at, key_generation
-    from interaction
-    where tenant = $1 and interaction_id = $2::uuid
-  ), fence as materialized (
-    select erased_before, key_generation
-    from subject
-    where tenant = $1 and customer_key = (select customer_key from record)
-    for share
-  ), admitted as materialized (
+  ${fenceOfRecord('$2')}, admitted as materialized (
     select record.interaction_id
     from record, fence
-    where record.captured_at > coalesce(fence.erased_before, '-infinity')
-      and record.key_generation = fence.key_generation
+    where ${admits('record')}
   ), moment as materialized (
     select clock_timestamp() as now from admitted
   ), made as (

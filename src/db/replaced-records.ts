@@ -1,3 +1,4 @@
+import { admits, fenceOfRecord } from './fence.ts';
 import { run, type Queryable } from './pools.ts';
 import { servedBy } from './served.ts';
 
@@ -6,23 +7,13 @@ export async function reviveFreshness(db: Queryable, tenant: string, interaction
   const statement = {
     name: 'revive_freshness',
     text: `
-      with record as materialized (
-        select interaction_id, session_id, customer_key, modality, captured_at, accepted_at, key_generation
-        from interaction
-        where tenant = $1 and interaction_id = $2::uuid
-      ), fence as materialized (
-        select erased_before, key_generation
-        from subject
-        where tenant = $1 and customer_key = (select customer_key from record)
-        for share
-      )
+      with ${fenceOfRecord('$2')}
       insert into freshness (
         tenant, interaction_id, session_id, customer_key, modality, state, captured_at, accepted_at, pieces_total)
       select $1, interaction_id, session_id, customer_key, modality, 'processing', captured_at, accepted_at,
         case modality when 'screenshot' then 2 else 1 end
       from record, fence
-      where record.captured_at > coalesce(fence.erased_before, '-infinity')
-        and record.key_generation = fence.key_generation
+      where ${admits('record')}
       on conflict (tenant, interaction_id) do nothing`,
   };
   await run(db, statement, [tenant, interactionId]);

@@ -1,4 +1,6 @@
 import { vectorLiteral } from './embeddings.ts';
+import { admits, fenceOfCustomers } from './fence.ts';
+import { VECTORS_BEHIND_FENCE } from './vectors-behind-fence.ts';
 import { run, type Queryable } from './pools.ts';
 import { servedBy } from './served.ts';
 
@@ -91,9 +93,11 @@ export async function storeVersionVectors(db: Queryable, vectors: VersionVectors
     vectors.rows.map(({ vector }) => vectorLiteral(vector)),
     vectors.indexVersion,
     vectors.model,
+    vectors.model,
     vectors.codeVersion,
     vectors.workflowId,
     vectors.runId,
+    true,
   ]);
   return rows.map(({ chunk_id }) => chunk_id);
 }
@@ -101,37 +105,7 @@ export async function storeVersionVectors(db: Queryable, vectors: VersionVectors
 const STORE = {
   name: 'store_version_vectors',
   text: `
-    with given as materialized (
-      select g.chunk_id, g.embedding_id, g.vector, c.customer_key, c.interaction_id
-      from unnest($2::uuid[], $3::uuid[], $4::text[]) as g (chunk_id, embedding_id, vector)
-      join chunk c on c.tenant = $1 and c.chunk_id = g.chunk_id
-    ), fence as materialized (
-      select customer_key, erased_before, key_generation
-      from subject
-      where tenant = $1 and customer_key in (select customer_key from given)
-      order by customer_key
-      for share
-    ), admitted as materialized (
-      select given.*
-      from given
-      join fence using (customer_key)
-      join interaction i on i.tenant = $1 and i.interaction_id = given.interaction_id
-      where i.captured_at > coalesce(fence.erased_before, '-infinity') and i.key_generation = fence.key_generation
-    ), written as (
-      insert into embedding (
-        index_version, tenant, chunk_id, customer_key, embedding, model_version, embedded_at, committed_at)
-      select $5::integer, $1, chunk_id, customer_key, vector::vector, $6, statement_timestamp(), clock_timestamp()
-      from admitted
-      on conflict (index_version, tenant, chunk_id) do nothing
-    ), traced as (
-      insert into lineage_edge (
-        tenant, from_id, to_id, from_kind, to_kind, interaction_id, customer_key, activity, model, model_version,
-        parameters, code_version, workflow_id, run_id)
-      select $1, chunk_id, embedding_id, 'chunk', 'embedding', interaction_id, customer_key, 'embed', $6, $6,
-        jsonb_build_object('indexVersion', $5::integer), $7, $8, $9
-      from admitted
-      on conflict do nothing
-    )
+    ${VECTORS_BEHIND_FENCE}
     select chunk_id from admitted`,
 };
 
@@ -155,19 +129,13 @@ export async function noteFailures(
         select g.chunk_id, g.code, c.customer_key, c.interaction_id
         from unnest($3::uuid[], $4::text[]) as g (chunk_id, code)
         join chunk c on c.tenant = $1 and c.chunk_id = g.chunk_id
-      ), fence as materialized (
-        select customer_key, erased_before, key_generation
-        from subject
-        where tenant = $1 and customer_key in (select customer_key from given)
-        order by customer_key
-        for share
-      )
+      ), ${fenceOfCustomers('select customer_key from given')}
       insert into embedding_failure (tenant, index_version, chunk_id, interaction_id, customer_key, code)
       select $1, $2::integer, given.chunk_id, given.interaction_id, given.customer_key, given.code
       from given
       join fence using (customer_key)
       join interaction i on i.tenant = $1 and i.interaction_id = given.interaction_id
-      where i.captured_at > coalesce(fence.erased_before, '-infinity') and i.key_generation = fence.key_generation
+      where ${admits('i')}
       on conflict (tenant, index_version, chunk_id) do update set code = excluded.code, failed_at = now()`,
   };
   const values = [tenant, indexVersion, failures.map(({ chunkId }) => chunkId), failures.map(({ code }) => code)];

@@ -125,7 +125,7 @@ const FENCES: [string, RegExp][] = [
     /key_generation = \$12::integer and \$11::timestamptz > coalesce[^)]*\)\s+and not exists[^)]*\)/,
   ],
   ['store_artifact', /record\.captured_at > coalesce\([^)]*\)\s+and record\.key_generation = fence\.key_generation/],
-  ['store_embeddings', /i\.captured_at > coalesce\([^)]*\) and i\.key_generation = fence\.key_generation/],
+  ['store_embeddings', /i\.captured_at > coalesce\([^)]*\)\s+and i\.key_generation = fence\.key_generation/],
   ['record_retrieval', /\$15 = \([^)]*\)/],
   ['keep_data_key', /(?<=where )key_generation = \$3/],
 ];
