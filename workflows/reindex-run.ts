@@ -5,7 +5,10 @@ import {
   condition,
   isCancellation,
   setCurrentDetails,
+  startChild,
+  type ChildWorkflowHandle,
 } from '@temporalio/workflow';
+import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { ActivationOutcome, ChunkCursor, Verdict } from '../src/domain/activities.ts';
 import {
   NO_COUNTS,
@@ -14,9 +17,18 @@ import {
   type ReindexProgress,
   type ReindexStep,
 } from '../src/domain/index-version.ts';
+import type { ReplayRef } from '../src/domain/replay.ts';
+import {
+  PAUSE_SIGNAL,
+  REPLAY_WORKFLOW,
+  replayWorkflowId,
+  RESUME_SIGNAL,
+  TENANT_ATTRIBUTE,
+} from '../src/domain/workflows.ts';
 import { failureReason } from './failure.ts';
 import { reindexing as steps } from './proxies.ts';
 import type { ReindexInput } from './reindex.ts';
+import type { replay } from './replay.ts';
 
 /** A step that failed for good is tried again after this, twice as long each time. */
 const FIRST_PAUSE_MS = 1_000;
@@ -24,6 +36,8 @@ const LONGEST_PAUSE_MS = 10 * 60_000;
 
 /** Between two looks at what exists, without being told. */
 const LOOK_AGAIN_MS = 60 * 60_000;
+
+const TENANT = defineSearchAttributeKey(TENANT_ATTRIBUTE, SearchAttributeType.KEYWORD);
 
 const REFUSED: ActivationOutcome = { activated: false, evidence: null, shortfalls: [] };
 
@@ -140,6 +154,48 @@ export class ReindexRun {
     scope.cancel();
     await ended;
     throw new GivenUp();
+  }
+
+  /**
+   * Has a replay recognise anew for this version. What steers this run steers it too.
+   *
+   * @throws GivenUp also when the replay is cancelled on its own: the version would be of two minds.
+   */
+  async remake(ref: ReplayRef): Promise<void> {
+    const ended = await this.step('remaking', () => this.#runReplay(ref));
+    if (ended === 'completed') return;
+    this.#cancelled = true;
+    throw new GivenUp();
+  }
+
+  async #runReplay(ref: ReplayRef): Promise<'completed' | 'cancelled'> {
+    const child = await startChild<typeof replay>(REPLAY_WORKFLOW, {
+      workflowId: replayWorkflowId(ref.replayId),
+      args: [ref],
+      typedSearchAttributes: [{ key: TENANT, value: ref.tenant }],
+      staticSummary: `replay ${ref.replayId} for index version ${this.#indexVersion}`,
+      priority: { priorityKey: 5 },
+    });
+    let over = false;
+    const result = child.result().finally(() => (over = true));
+    const [ended] = await Promise.allSettled([result, this.#steer(child, () => over)]);
+    if (ended.status === 'fulfilled') return ended.value.state === 'completed' ? 'completed' : 'cancelled';
+    if (isCancellation(ended.reason) && !this.over) return 'cancelled';
+    throw ended.reason;
+  }
+
+  /** Has a child rest while this run does. */
+  async #steer(child: ChildWorkflowHandle<typeof replay>, isOver: () => boolean): Promise<void> {
+    while (!isOver()) {
+      const { paused } = this.#progress;
+      // One that has just ended cannot be told, and need not be; what is not noted now is noted at the next step.
+      await child.signal(paused ? PAUSE_SIGNAL : RESUME_SIGNAL).catch(() => undefined);
+      const told = { indexVersion: this.#indexVersion, progress: this.#progress };
+      await steps('tell')
+        .noteReindex(told)
+        .catch(() => undefined);
+      await condition(() => isOver() || this.#progress.paused !== paused);
+    }
   }
 
   /** Counts what there is to do. Answers the time as of which it counted. */

@@ -5,7 +5,6 @@ import {
   defineQuery,
   defineSignal,
   defineUpdate,
-  executeChild,
   setHandler,
   workflowInfo,
 } from '@temporalio/workflow';
@@ -16,8 +15,6 @@ import {
   CANCEL_SIGNAL,
   PAUSE_SIGNAL,
   PROGRESS_QUERY,
-  REPLAY_WORKFLOW,
-  replayWorkflowId,
   RESUME_SIGNAL,
 } from '../src/domain/workflows.ts';
 import { reindexing as steps } from './proxies.ts';
@@ -70,10 +67,7 @@ async function build(run: ReindexRun, input: ReindexInput): Promise<void> {
   const opened = await run.step('preparing', () => steps('make the partition').prepareVersion({ indexVersion }));
   if (opened.state !== 'building') return;
   if (!opened.indexed) {
-    for (const replay of opened.replays) {
-      const workflowId = replayWorkflowId(replay.replayId);
-      await run.step('remaking', () => executeChild(REPLAY_WORKFLOW, { workflowId, args: [replay] }));
-    }
+    for (const replay of opened.replays) await run.remake(replay);
     await fillFirst(run, input);
     await run.step('indexing', () => steps('build the HNSW index').buildVersionIndex({ indexVersion }));
   }

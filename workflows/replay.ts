@@ -1,6 +1,7 @@
 import {
   ActivityFailure,
   ApplicationFailure,
+  CancellationScope,
   condition,
   continueAsNew,
   defineQuery,
@@ -32,6 +33,20 @@ export const replayProgressQuery = defineQuery<ReplayProgress>(PROGRESS_QUERY);
  * logic made it or it is not there. Its row says where it stands: a run that begins again goes on from the last page.
  */
 export async function replay(ref: ReplayRef): Promise<ReplayProgress> {
+  try {
+    return await goThrough(ref);
+  } catch (error) {
+    // By the Temporal UI, or by the re-embedding that it belongs to.
+    if (isCancellation(error)) {
+      await CancellationScope.nonCancellable(() =>
+        steps('note cancelled').noteReplayState({ ...ref, state: 'cancelled' }),
+      );
+    }
+    throw error;
+  }
+}
+
+async function goThrough(ref: ReplayRef): Promise<ReplayProgress> {
   let progress: ReplayProgress = { state: 'running', seen: 0, ...NO_OUTCOMES };
   const tell = (state: ReplayState) => (progress = { ...progress, state });
   const note = async (state: ReplayState) => {

@@ -4,13 +4,14 @@ import { INDEX_VERSIONS_REFRESH_MS } from '../../src/index-version-reader.ts';
 import { ensureIndex, ensurePartition, removeOrphans } from '../../src/db/index-partitions.ts';
 import { dropVersion, findPair, noteIndexed, noteProgress, switchTo, writersHorizon } from '../../src/db/reindexes.ts';
 import { listTenants } from '../../src/db/subjects.ts';
-import { settleVersionTexts } from '../../src/db/version-texts.ts';
 import { clearFailures, countServed } from '../../src/db/version-vectors.ts';
 import type { OpenedVersion, ReindexActivities, VersionRef } from '../../src/domain/activities.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { fillVersion } from './fill.ts';
 import { measureVersion } from './measure.ts';
 import { findRebuildDue, rebuildVersionIndex } from './rebuild.ts';
+import { openVersionReplays } from './replays.ts';
+import { settleVersionTexts } from './settle-texts.ts';
 import { buildLimits, loadVersion } from './version.ts';
 
 /** A fifth of the heartbeat timeout in workflows/proxies.ts. */
@@ -20,7 +21,7 @@ const BEAT_MS = 2_000;
 export function reindexActivities(deps: ActivityDependencies): ReindexActivities {
   const { deployment } = deps.database;
   return {
-    prepareVersion: (ref) => beating(() => prepareVersion(deps, ref)),
+    prepareVersion: (ref) => beating((signal) => prepareVersion(deps, ref, signal)),
     surveyVersion: (ref) => beating(() => surveyVersion(deps, ref)),
     fillVersion: (request) => beating((signal) => fillVersion(deps, request, signal)),
     clearFailures: ({ indexVersion }) => beating(() => clearAllFailures(deps, indexVersion)),
@@ -35,7 +36,7 @@ export function reindexActivities(deps: ActivityDependencies): ReindexActivities
     },
     noteReindex: ({ indexVersion, progress }) => noteProgress(deployment, indexVersion, progress),
     dropVersion: async ({ indexVersion, when }) => void (await dropVersion(deployment, indexVersion, when)),
-    collectVersions: () => beating(() => collectVersions(deps)),
+    collectVersions: () => beating((signal) => collectVersions(deps, signal)),
     findRebuildDue: () => findRebuildDue(deps),
     rebuildVersionIndex: (ref) => beating((signal) => rebuildVersionIndex(deps, ref, signal)),
   };
@@ -57,12 +58,18 @@ function anyTenant(deps: ActivityDependencies) {
   return deps.database.forTenant('default');
 }
 
-/** Removes what belongs to no version, and makes the partition. */
-async function prepareVersion(deps: ActivityDependencies, ref: VersionRef): Promise<OpenedVersion> {
-  await collectVersions(deps);
+/** Removes what belongs to no version, makes the partition, and writes down what recognises anew for it. */
+async function prepareVersion(
+  deps: ActivityDependencies,
+  ref: VersionRef,
+  signal: AbortSignal,
+): Promise<OpenedVersion> {
+  await collectVersions(deps, signal);
   const version = await loadVersion(deps, ref);
-  if (version.state === 'building') await deps.withOwner('', (owner) => ensurePartition(owner, version));
-  return { state: version.state, indexed: version.indexed_at !== null, replays: version.replays };
+  const opened = { state: version.state, indexed: version.indexed_at !== null };
+  if (version.state !== 'building') return { ...opened, replays: [] };
+  await deps.withOwner('', (owner) => ensurePartition(owner, version));
+  return { ...opened, replays: await openVersionReplays(deps, version) };
 }
 
 async function surveyVersion(
@@ -110,9 +117,9 @@ async function awaitWriters(deps: ActivityDependencies, signal: AbortSignal): Pr
 }
 
 /** Decides what is to become of texts that belong to one version, and removes partitions of versions that are no more. */
-async function collectVersions(deps: ActivityDependencies): Promise<number> {
+async function collectVersions(deps: ActivityDependencies, signal: AbortSignal): Promise<number> {
   const tenants = await listTenants(deps.database.deployment);
-  for (const tenant of tenants) await settleVersionTexts(deps.database.forTenant(tenant));
+  for (const tenant of tenants) await settleVersionTexts(deps, tenant, signal);
   const removed = await deps.withOwner('', removeOrphans);
   for (const indexVersion of removed) await clearAllFailures(deps, indexVersion);
   return removed.length;

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IndexVersionRow } from '../../src/db/index-versions.ts';
-import { findPair, findReindex, noteEvidence } from '../../src/db/reindexes.ts';
+import { findPair, findReindex, noteEvidence, type ReindexRow } from '../../src/db/reindexes.ts';
 import { vectorLiteral } from '../../src/db/embeddings.ts';
 import { listTenants } from '../../src/db/subjects.ts';
 import {
@@ -10,6 +10,7 @@ import {
   nearest,
   recentChunks,
   sampleChunks,
+  type Neighbour,
   type SampledChunk,
 } from '../../src/db/version-evidence.ts';
 import { listFailures } from '../../src/db/version-vectors.ts';
@@ -81,7 +82,7 @@ interface TenantFigures {
 async function measureTenant(
   deps: ActivityDependencies,
   tenant: string,
-  version: IndexVersionRow,
+  version: ReindexRow,
   live: IndexVersionRow,
   asOf: string,
   signal: AbortSignal,
@@ -143,11 +144,14 @@ export async function recallSamples(
   return sampleChunks(deps.database.forTenant(tenant).reader, tenant, version.index_version, places);
 }
 
-/** The same questions to both versions, each by its own model: the share of the live version's answers that come again. */
+/**
+ * The same questions to both versions, each by its own model: the share of the live version's answers that come again.
+ * A version that was recognised anew has texts of its own: its answers are compared by record.
+ */
 async function overlapsOf(
   deps: ActivityDependencies,
   tenant: string,
-  version: IndexVersionRow,
+  version: ReindexRow,
   live: IndexVersionRow,
   samples: readonly SampledChunk[],
   signal: AbortSignal,
@@ -163,8 +167,9 @@ async function overlapsOf(
   for (const index of samples.keys()) {
     const found = await nearest(reader, tenant, version, vectorLiteral(asked[index]!), k);
     const usual = await nearest(reader, tenant, live, vectorLiteral(askedLive[index]!), k);
-    const ids = new Set(found.map(({ chunk_id }) => chunk_id));
-    if (usual.length > 0) overlaps.push(usual.filter(({ chunk_id }) => ids.has(chunk_id)).length / usual.length);
+    const nameOf = ({ chunk_id, interaction_id }: Neighbour) => (version.source === 'raw' ? interaction_id : chunk_id);
+    const names = new Set(found.map(nameOf));
+    if (usual.length > 0) overlaps.push(usual.filter((each) => names.has(nameOf(each))).length / usual.length);
   }
   return overlaps;
 }

@@ -7,6 +7,7 @@ import { chunkPassages } from '../../src/domain/chunking.ts';
 import { EarshotError } from '../../src/domain/errors.ts';
 import { chunkIdOf } from '../../src/domain/ids.ts';
 import type { ArtifactKind } from '../../src/domain/interaction.ts';
+import { REDACTOR_VERSION } from '../../src/domain/redaction.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { isSameLogic, isSameRecognition, type Part } from './plan.ts';
 import { giveVectors } from './vectors.ts';
@@ -59,6 +60,7 @@ const BY_WORTH: readonly ArtifactState[] = [...SETTLED, 'staged', 'superseded', 
 export async function remakeKind(run: Remaking, kind: ArtifactKind, parts: readonly Part[]): Promise<RemadeKind> {
   const known = run.made.filter((row) => row.kind === kind);
   refuseForeignVersion(known, run.forVersion);
+  if (run.forVersion !== null) refuseOlderRedaction(known);
   const all: MadePart[] = [];
   let mended = false;
   for (const part of parts) {
@@ -99,6 +101,18 @@ export async function remakeKind(run: Remaking, kind: ArtifactKind, parts: reado
 function refuseForeignVersion(known: readonly MadeArtifact[], forVersion: number | null): void {
   const foreign = known.some(({ shown_in: shownIn }) => shownIn !== null && shownIn !== forVersion);
   if (foreign) throw new EarshotError('reindexing', 'two index versions serve different artifacts of this record');
+}
+
+/**
+ * What an older redactor let through must go from all versions at once, and from the past: that is for a replay of the
+ * record, not for a version that may be gone back from.
+ */
+function refuseOlderRedaction(known: readonly MadeArtifact[]): void {
+  const isOlder = ({ redactor_version: redactor }: MadeArtifact) =>
+    redactor !== 'none' && redactor !== REDACTOR_VERSION;
+  if (known.some((row) => (row.state === 'active' || row.state === 'quarantined') && isOlder(row))) {
+    throw new EarshotError('wrong_state', 'an older redactor made this record: POST /v1/replays comes first');
+  }
 }
 
 /** An operator's word on what a model said stands, whatever redacts and cuts it. */

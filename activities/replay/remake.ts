@@ -7,16 +7,15 @@ import {
   countNotActive,
   countUnserved,
   replaceArtifacts,
-  showInVersion,
   stampArtifacts,
   type MadeArtifact,
   type Replacement,
 } from '../../src/db/replaced-artifacts.ts';
-import type { Queryable } from '../../src/db/pools.ts';
 import { lockRecord } from '../../src/db/record-lock.ts';
 import { reviveFreshness, settleAgain } from '../../src/db/replaced-records.ts';
 import { markChanged } from '../../src/db/rollups.ts';
 import { findReplay, type ReplayRow } from '../../src/db/replays.ts';
+import { countNotShown, showInVersion } from '../../src/db/version-texts.ts';
 import type { RemakeRequest } from '../../src/domain/activities.ts';
 import { EarshotError } from '../../src/domain/errors.ts';
 import type { ArtifactKind } from '../../src/domain/interaction.ts';
@@ -47,7 +46,7 @@ export async function remakeRecord(
   if (record === undefined || replay === undefined) return GONE;
   try {
     const made = await artifactsOf(app, tenant, interactionId);
-    const versions = versionsOf(deps, replay.for_version);
+    const versions = await versionsOf(deps, replay.for_version);
     const run: Remaking = { deps, tenant, record, made, versions, forVersion: replay.for_version, signal };
     const { remade, failures } = await remakeKinds(run, replay);
     await putIntoService(run, remade);
@@ -60,11 +59,21 @@ export async function remakeRecord(
 }
 
 /** What is made is written to the live version and the one beside it, or to the one that it is made for alone. */
-function versionsOf({ indexVersions }: ActivityDependencies, forVersion: number | null): readonly IndexVersionRow[] {
+async function versionsOf(
+  { indexVersions }: ActivityDependencies,
+  forVersion: number | null,
+): Promise<readonly IndexVersionRow[]> {
   if (forVersion === null) return [indexVersions.live(), ...indexVersions.besides()];
-  const version = indexVersions.besides().find(({ index_version }) => index_version === forVersion);
-  if (version === undefined) throw new EarshotError('reindexing', `index version ${forVersion} is not being built`);
+  const find = () => indexVersions.besides().find(({ index_version }) => index_version === forVersion);
+  // It may be younger than what this process knows.
+  if (find() === undefined) await indexVersions.refresh();
+  const version = find();
+  if (version === undefined) throw notBuilding(forVersion);
   return [version];
+}
+
+function notBuilding(indexVersion: number): EarshotError {
+  return new EarshotError('reindexing', `index version ${indexVersion} is not being built`);
 }
 
 async function remakeKinds(run: Remaking, replay: ReplayRow) {
@@ -111,8 +120,10 @@ async function putIntoService(run: Remaking, remade: readonly RemadeKind[]): Pro
     if (changed.length === 0) return;
     return database.transaction(async (transaction) => {
       await lockRecord(transaction, tenant, interactionId);
-      refuseErased(await showInVersion(transaction, replacement, forVersion));
-      await refuseGone(transaction, replacement);
+      const { admitted, building } = await showInVersion(transaction, replacement, forVersion);
+      if (!building) throw notBuilding(forVersion);
+      refuseErased(admitted);
+      refuseGone(await countNotShown(transaction, tenant, replacement.madeIds, forVersion));
       await stampArtifacts(transaction, tenant, replacement.madeIds, versions);
     });
   }
@@ -125,7 +136,7 @@ async function putIntoService(run: Remaking, remade: readonly RemadeKind[]): Pro
       refuseErased(await replaceArtifacts(transaction, replacement));
       await markChanged(transaction, tenant, [interactionId]);
     }
-    await refuseGone(transaction, replacement);
+    refuseGone(await countNotActive(transaction, tenant, replacement.madeIds));
     await stampArtifacts(transaction, tenant, replacement.madeIds, versions);
     await stampArtifacts(transaction, tenant, all, versions.slice(0, 1));
     await settleAgain(transaction, tenant, interactionId, piecesOf(remade), versions[0]!);
@@ -138,9 +149,9 @@ async function putIntoService(run: Remaking, remade: readonly RemadeKind[]): Pro
  * Has the redacted copy of a recording or picture follow its text. A failure leaves the text as it is made, and the
  * copy is handed out to nobody until it is made by the redactor of now (`showRedacted`).
  */
-async function remakeMedia({ deps, tenant, record, forVersion, signal }: Remaking): Promise<ReplayFailure[]> {
+async function remakeMedia({ deps, tenant, record, signal }: Remaking): Promise<ReplayFailure[]> {
   const { interaction_id: interactionId, modality, raw_object: object } = record;
-  if (forVersion !== null || object === null) return [];
+  if (object === null) return [];
   try {
     await remakeRedactedMedia(deps, tenant, interactionId, currentRun(), signal);
     return [];
@@ -156,8 +167,7 @@ function refuseErased(admitted: boolean): void {
 }
 
 /** What was to take the place of the old may have been dropped or withdrawn meanwhile: then nothing is replaced. */
-async function refuseGone(transaction: Queryable, { tenant, madeIds }: Replacement): Promise<void> {
-  const gone = await countNotActive(transaction, tenant, madeIds);
+function refuseGone(gone: number): void {
   if (gone > 0) throw new EarshotError('not_reachable', `${gone} artifacts that were made are not there any more`);
 }
 

@@ -4,7 +4,7 @@ import type { Database } from '../db/pools.ts';
 import type { DialReader } from '../dial-reader.ts';
 import type { KeyedIds } from '../domain/ids.ts';
 import type { CertificateSigner } from '../erasure/certificate.ts';
-import type { EmbeddingModels, SpeechModel, VisionModel } from '../models/ports.ts';
+import type { EmbeddingModels, Recognisers, SpeechModel, VisionModel } from '../models/ports.ts';
 import type { IndexVersions } from '../index-version-reader.ts';
 import type { Lineage } from '../lineage/emitter.ts';
 import type { Logger } from '../observe/log.ts';
@@ -23,6 +23,7 @@ export interface ApiDependencies {
   readonly embeddings: EmbeddingModels;
   readonly speech: SpeechModel;
   readonly vision: VisionModel;
+  readonly recognisers: Recognisers;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly ids: KeyedIds;

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { listNotCarried } from '../db/not-carried.ts';
 import { findPair, openReindex, type VersionPair } from '../db/reindexes.ts';
 import { EarshotError, invalidField } from '../domain/errors.ts';
@@ -6,6 +5,7 @@ import { MAX_DIMENSIONS, storageFor, type IndexStorage } from '../domain/index-v
 import { errorForLog } from '../observe/log.ts';
 import { signalReindex, startReindex } from '../temporal/start-reindex.ts';
 import type { ApiDependencies } from './dependencies.ts';
+import { probeModel, probeRecognisers } from './probe-models.ts';
 import type { Caller } from './route.ts';
 
 export interface ReindexRequest {
@@ -33,17 +33,17 @@ export async function requestReindex(deps: ApiDependencies, caller: Caller, requ
   if (dimensions > MAX_DIMENSIONS[storage]) {
     throw invalidField('dimensions', `an index of ${storage} takes ${MAX_DIMENSIONS[storage]} at the most`);
   }
-  if (source === 'raw') {
-    throw invalidField('from', 'cannot be raw: POST /v1/replays recognises anew, then re-embed from text');
-  }
-  for (const field of ['asrModel', 'visionModel'] as const) {
-    if (request[field] !== undefined) throw invalidField(field, 'recognises nothing in a re-embedding from text');
+  if (source === 'text') {
+    for (const field of ['asrModel', 'visionModel'] as const) {
+      if (request[field] !== undefined) throw invalidField(field, 'recognises nothing in a re-embedding from text');
+    }
   }
   const pair = await findPair(deps.database.deployment);
   if (pair.beside_state === 'building') {
     throw new EarshotError('wrong_state', `version ${pair.beside} is being built; cancel it or wait for it`);
   }
   await probeModel(deps, model, dimensions);
+  await probeRecognisers(deps, request);
   const givenUp = await whatIsGivenUp(deps, caller.tenant, source, pair);
   if (givenUp !== null && !request.acknowledge) {
     throw new EarshotError('not_acknowledged', 'ask again with "acknowledge": true to give up what details list', {
@@ -74,21 +74,6 @@ export async function requestReindex(deps: ApiDependencies, caller: Caller, requ
 export function leftToSweep(deps: ApiDependencies, indexVersion: number): (error: unknown) => void {
   return (error) => deps.log.warn({ indexVersion, ...errorForLog(error) }, 'a re-embedding is left to the sweep');
 }
-
-/** One call tells a wrong name, and a model of other dimensions, before anything is made. */
-async function probeModel(deps: ApiDependencies, model: string, dimensions: number): Promise<void> {
-  try {
-    const signal = AbortSignal.timeout(PROBE_WITHIN_MS);
-    await deps.embeddings.of({ model, dimensions }).embed([`probe ${randomUUID()}`], signal);
-  } catch (error) {
-    if (!(error instanceof EarshotError)) throw new EarshotError('model_unavailable', 'the model does not answer');
-    if (error.code === 'model_rejected') throw invalidField('embeddingModel', 'the endpoint refuses this model');
-    if (error.code === 'model_answer_invalid') throw invalidField('dimensions', error.message);
-    throw error;
-  }
-}
-
-const PROBE_WITHIN_MS = 10_000;
 
 /** What will not be there afterwards: ids, counts and times. */
 export interface GivenUp {

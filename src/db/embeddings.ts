@@ -310,8 +310,8 @@ export async function probeReachable(
       from chunk c
       join artifact a on a.tenant = c.tenant and a.artifact_id = c.artifact_id
       join embedding e on e.index_version = $2 and e.tenant = c.tenant and e.chunk_id = c.chunk_id
-      where c.tenant = $1 and c.chunk_id = any($3::uuid[]) and ${servedBy('$2')} and a.state = 'active'
-        and abs(e.embedding <=> e.embedding) < 0.001`,
+      where c.tenant = $1 and c.chunk_id = any($3::uuid[]) and ${servedBy('$2')}
+        and (a.state = 'active' or a.shown_in = $2) and abs(e.embedding <=> e.embedding) < 0.001`,
   };
   const rows = await run<{ chunk_id: string }>(reader, statement, [tenant, indexVersion, chunkIds]);
   return rows.map(({ chunk_id }) => chunk_id);

@@ -107,7 +107,7 @@ const RECORD_FACTS = {
           ${servedThen('$4', '$3')} as served,
           e.chunk_id is not null as present,
           e.reachable_at <= coalesce($3, 'infinity') and abs(e.embedding <=> e.embedding) < 0.001
-            and ($3 is not null or a.state = 'active') as reachable,
+            and ($3 is not null or a.state = 'active' or a.shown_in = $4) as reachable,
           c.withdrawn_at
         from chunk c
         join artifact a on a.tenant = $1 and a.artifact_id = c.artifact_id

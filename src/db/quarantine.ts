@@ -241,7 +241,7 @@ export async function releaseArtifact(db: Queryable, artifact: ReleasedArtifact)
     text: `
       with held as materialized (
         select a.artifact_id, a.interaction_id, i.session_id, i.customer_key, i.modality, i.author, i.captured_at,
-          i.key_generation
+          i.key_generation, a.hidden_in
         from artifact a
         join interaction i on i.tenant = $1 and i.interaction_id = a.interaction_id
         where a.tenant = $1 and a.artifact_id = $2::uuid and a.state in ('quarantined', 'active')
@@ -257,9 +257,9 @@ export async function releaseArtifact(db: Queryable, artifact: ReleasedArtifact)
       ), cut as (
         insert into chunk (
           tenant, chunk_id, artifact_id, interaction_id, session_id, customer_key, modality, ordinal, author, text,
-          place, confidence, event_time, chunker_version)
+          place, confidence, event_time, chunker_version, hidden_in)
         select $1, piece.chunk_id, artifact_id, interaction_id, session_id, customer_key, modality, piece.ordinal,
-          author, piece.text, piece.place, piece.confidence, piece.event_time, $3
+          author, piece.text, piece.place, piece.confidence, piece.event_time, $3, hidden_in
         from admitted
         cross join unnest($7::uuid[], $8::integer[], $9::text[], $10::jsonb[], $11::real[], $12::timestamptz[])
           as piece (chunk_id, ordinal, text, place, confidence, event_time)

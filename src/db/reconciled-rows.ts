@@ -26,10 +26,11 @@ const CHAIN = `
       and i.key_generation = s.key_generation and i.captured_at > coalesce(s.erased_before, '-infinity')
       and ${ofRealCustomers('f.customer_key')}
   ), made as materialized (
-    select r.hour, a.artifact_id, a.interaction_id, a.kind, a.piece, a.state, a.content <> '[]' as has_text
+    select r.hour, a.artifact_id, a.interaction_id, a.kind, a.piece,
+      case when a.shown_in is null then a.state else 'active' end as state, a.content <> '[]' as has_text
     from record r
     join artifact a on a.tenant = $1 and a.interaction_id = r.interaction_id
-    where a.state <> 'staged'
+    where a.state <> 'staged' or a.shown_in in (select index_version from version)
   ), edge as materialized (
     select r.hour, l.from_id, l.to_id, l.to_kind, (l.parameters ->> 'indexVersion')::integer as index_version
     from record r

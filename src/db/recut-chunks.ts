@@ -25,7 +25,7 @@ export async function recutChunks(
         from record, fence
         where ${admits('record')}
       ), kept as materialized (
-        select artifact_id, state, model, model_version, parameters, code_version, workflow_id, run_id
+        select artifact_id, state, shown_in, hidden_in, model, model_version, parameters, code_version, workflow_id, run_id
         from artifact
         where tenant = $1 and artifact_id = $3::uuid and interaction_id = $2
           and state not in ('quarantined', 'discarded') and exists (select from admitted)
@@ -33,10 +33,12 @@ export async function recutChunks(
       ), cut as (
         insert into chunk (
           tenant, chunk_id, artifact_id, interaction_id, session_id, customer_key, modality, ordinal, author, text,
-          place, confidence, event_time, chunker_version, active, activated_at)
+          place, confidence, event_time, chunker_version, active, activated_at, shown_in, hidden_in)
         select $1, piece.chunk_id, $3, interaction_id, session_id, customer_key, modality, piece.ordinal, author,
-          piece.text, piece.place, piece.confidence, piece.event_time, $4, kept.state = 'active',
-          case when kept.state = 'active' then now() end
+          piece.text, piece.place, piece.confidence, piece.event_time, $4,
+          kept.state = 'active' or kept.shown_in is not null,
+          case when kept.state = 'active' or kept.shown_in is not null then now() end,
+          kept.shown_in, kept.hidden_in
         from admitted
         cross join kept
         cross join unnest($6::uuid[], $7::integer[], $8::text[], $9::jsonb[], $10::real[], $11::timestamptz[])

@@ -1,5 +1,6 @@
 import { EarshotError } from '../domain/errors.ts';
 import type { Evidence, IndexStorage, ReindexProgress } from '../domain/index-version.ts';
+import type { ReplayRef } from '../domain/replay.ts';
 import type { IndexVersionRow } from './index-versions.ts';
 import { run, type Queryable, type TenantDatabase } from './pools.ts';
 
@@ -8,6 +9,7 @@ export interface ReindexRow extends IndexVersionRow {
   readonly source: 'text' | 'raw';
   readonly asr_model: string | null;
   readonly vision_model: string | null;
+  readonly asked_by: string | null;
   readonly created_at: Date;
   readonly prepared_at: Date | null;
   readonly indexed_at: Date | null;
@@ -17,7 +19,7 @@ export interface ReindexRow extends IndexVersionRow {
   readonly drop_after: Date | null;
   readonly live_from: Date | null;
   readonly live_to: Date | null;
-  readonly replays: readonly { readonly tenant: string; readonly replayId: string }[];
+  readonly replays: readonly ReplayRef[];
   readonly given_up: unknown;
   readonly progress: Partial<ReindexProgress>;
   readonly evidence: Evidence | null;
@@ -25,8 +27,8 @@ export interface ReindexRow extends IndexVersionRow {
 }
 
 const REINDEX_ROWS = `
-  select v.index_version, v.model, v.dimensions, v.storage, v.state, v.source, v.asr_model, v.vision_model, v.created_at,
-    v.prepared_at, v.indexed_at, v.dropped_at, v.removed_at, v.rebuilt_at, v.drop_after, v.replays, v.given_up,
+  select v.index_version, v.model, v.dimensions, v.storage, v.state, v.source, v.asr_model, v.vision_model, v.asked_by,
+    v.created_at, v.prepared_at, v.indexed_at, v.dropped_at, v.removed_at, v.rebuilt_at, v.drop_after, v.replays, v.given_up,
     v.progress, v.evidence, v.rebuild, period.live_from, period.live_to
   from index_version v
   left join lateral (
@@ -120,6 +122,15 @@ export async function noteProgress(
     text: 'update index_version set progress = progress || $2::jsonb where index_version = $1',
   };
   await run(db, statement, [indexVersion, JSON.stringify(progress)]);
+}
+
+/** Keeps which replays recognise anew for a version. */
+export async function noteReplays(db: Queryable, indexVersion: number, replays: readonly ReplayRef[]): Promise<void> {
+  const statement = {
+    name: 'note_version_replays',
+    text: 'update index_version set replays = $2::jsonb where index_version = $1',
+  };
+  await run(db, statement, [indexVersion, JSON.stringify(replays)]);
 }
 
 /** Keeps the figures of a measurement. */

@@ -38,13 +38,9 @@ export async function artifactsOf(db: Queryable, tenant: string, interactionId: 
       select
         a.artifact_id, a.kind, a.piece, a.state, a.reason, a.content, a.redactions, a.confidence, a.model,
         a.model_version, a.prompt_version, a.parameters, a.redactor_version, a.chunker_version, a.code_version,
-        a.model_ms, a.sealed_object, a.workflow_id, a.run_id, cut.chunks, cut.shown_in
+        a.model_ms, a.sealed_object, a.workflow_id, a.run_id, a.shown_in,
+        (select count(*)::integer from chunk c where c.tenant = $1 and c.artifact_id = a.artifact_id) as chunks
       from artifact a
-      cross join lateral (
-        select count(*)::integer as chunks, min(shown_in) as shown_in
-        from chunk c
-        where c.tenant = $1 and c.artifact_id = a.artifact_id
-      ) as cut
       where a.tenant = $1 and a.interaction_id = $2::uuid
       order by a.kind, a.piece, a.created_at`,
   };
@@ -133,9 +129,7 @@ export async function replaceArtifacts(db: Queryable, replacement: Replacement):
           and not a.artifact_id = any($5::uuid[])
           and (a.state in ('active', 'quarantined', 'failed')
             or a.state = 'superseded' and a.redactor_version not in ('none', $6))
-          and not exists (
-            select from chunk c
-            where c.tenant = $1 and c.artifact_id = a.artifact_id and c.shown_in is not null)
+          and a.shown_in is null
       ), old_chunk as materialized (
         select old.*, c.chunk_id, c.ordinal, c.activated_at, c.hidden_in
         from old
@@ -206,31 +200,6 @@ export async function countNotActive(db: Queryable, tenant: string, artifactIds:
       where tenant = $1 and artifact_id = any($2) and state = 'active'`,
   };
   return only(await run<{ artifacts: number }>(db, statement, [tenant, artifactIds])).artifacts;
-}
-
-/**
- * Has one index version serve what was made, and all others what there was. Answers false when the fence refused.
- *
- * @param indexVersion one that is being built.
- */
-export async function showInVersion(db: Queryable, replacement: Replacement, indexVersion: number): Promise<boolean> {
-  const statement = {
-    name: 'show_in_version',
-    text: `
-      with ${FENCED}, shown as (
-        update chunk c set active = true, activated_at = moment.now, withdrawn_at = null, shown_in = $6
-        from moment
-        where c.tenant = $1 and c.artifact_id = any($3) and not c.active
-      ), hidden as (
-        update chunk c set hidden_in = $6
-        from artifact a, moment
-        where a.tenant = $1 and a.interaction_id = $2 and a.kind = any($4::text[]) and not a.artifact_id = any($5::uuid[])
-          and c.tenant = $1 and c.artifact_id = a.artifact_id and c.active and c.shown_in is null
-      )
-      select exists (select from admitted) as admitted`,
-  };
-  const values = [...replacementValues(replacement).slice(0, 5), indexVersion];
-  return only(await run<{ admitted: boolean }>(db, statement, values)).admitted;
 }
 
 /** Puts one artifact into service that was staged by a replay and is now made live. Answers false when the fence refused. */

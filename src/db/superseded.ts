@@ -8,8 +8,8 @@ export interface ToDrop {
 
 /**
  * The next artifacts that were superseded before a moment, and those that were staged before it and never came into
- * service. What was staged stays for a day at least, for a replay may be at work on it. What belongs to customers under
- * a legal hold stays.
+ * service. What was staged stays for a day at least, for a replay may be at work on it, and for as long as an index
+ * version shows it. What belongs to customers under a legal hold stays.
  */
 export async function artifactsToDrop(db: Queryable, tenant: string, before: Date, limit: number): Promise<ToDrop[]> {
   const statement = {
@@ -25,7 +25,7 @@ export async function artifactsToDrop(db: Queryable, tenant: string, before: Dat
       from artifact a
       where a.tenant = $1
         and (a.state = 'superseded' and a.superseded_at < $2::timestamptz
-          or a.state = 'staged' and a.created_at < least($2, now() - interval '1 day'))
+          or a.state = 'staged' and a.shown_in is null and a.created_at < least($2, now() - interval '1 day'))
         and not exists (
           select from legal_hold h where h.tenant = $1 and h.customer_key = a.customer_key and h.released_at is null)
       limit $3`,
@@ -40,7 +40,7 @@ export async function dropArtifacts(db: Queryable, tenant: string, artifactIds: 
     text: `
       with dropped as (
         delete from artifact
-        where tenant = $1 and artifact_id = any($2::uuid[]) and state in ('superseded', 'staged')
+        where tenant = $1 and artifact_id = any($2::uuid[]) and state in ('superseded', 'staged') and shown_in is null
         returning artifact_id
       ), cut as materialized (
         select chunk_id from chunk where tenant = $1 and artifact_id in (select artifact_id from dropped)

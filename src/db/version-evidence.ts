@@ -136,6 +136,7 @@ export async function recentChunks(
 /** A chunk and its exact cosine distance from what was asked. */
 export interface Neighbour {
   readonly chunk_id: string;
+  readonly interaction_id: string;
   readonly distance: number;
 }
 
@@ -158,7 +159,10 @@ function nearestText(version: IndexVersionRow): string {
     with found as materialized (
       select chunk_id, embedding from ${table} where tenant = $1 order by ${order} limit $3
     )
-    select chunk_id, embedding <=> $2::vector as distance from found order by distance`;
+    select found.chunk_id, c.interaction_id, found.embedding <=> $2::vector as distance
+    from found
+    join chunk c on c.tenant = $1 and c.chunk_id = found.chunk_id
+    order by distance`;
 }
 
 /** The distance of the k-th nearest of all, without any index; undefined where there are fewer. */

@@ -91,6 +91,11 @@ export function replayIdOf(tenant: string, idempotencyKey: string): string {
   return derivedId('replay', tenant, idempotencyKey);
 }
 
+/** The replay that recognises a tenant's records anew for one index version. */
+export function versionReplayIdOf(tenant: string, indexVersion: number): string {
+  return derivedId('version-replay', tenant, indexVersion);
+}
+
 export function chunkIdOf(artifactId: string, ordinal: number): string {
   return derivedId('chunk', artifactId, ordinal);
 }

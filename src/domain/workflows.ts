@@ -26,6 +26,9 @@ export const RECONCILIATION_WORKFLOW = 'reconcile';
 export const REPLAY_WORKFLOW = 'replay';
 export const SUPERSEDED_WORKFLOW = 'dropSuperseded';
 
+/** The search attribute by which operators find a tenant's runs. */
+export const TENANT_ATTRIBUTE = 'tenant';
+
 export function replayWorkflowId(replayId: string): string {
   return `replay/${replayId}`;
 }

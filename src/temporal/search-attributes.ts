@@ -2,8 +2,9 @@ import { defineSearchAttributeKey, SearchAttributeType, TypedSearchAttributes } 
 import type { NativeConnection } from '@temporalio/worker';
 import { EarshotError } from '../domain/errors.ts';
 import { MODALITY_OF, type Channel } from '../domain/interaction.ts';
+import { TENANT_ATTRIBUTE } from '../domain/workflows.ts';
 
-const TENANT = defineSearchAttributeKey('tenant', SearchAttributeType.KEYWORD);
+const TENANT = defineSearchAttributeKey(TENANT_ATTRIBUTE, SearchAttributeType.KEYWORD);
 const CHANNEL = defineSearchAttributeKey('channel', SearchAttributeType.KEYWORD);
 const MODALITY = defineSearchAttributeKey('modality', SearchAttributeType.KEYWORD);
 const CUSTOMER_KEY = defineSearchAttributeKey('customerKey', SearchAttributeType.KEYWORD);

@@ -9,10 +9,11 @@ import { openDatabase, type Database, type Queryable, type TenantDatabase } from
 import { dropVersion, findPair, findReindex, noteIndexed, openReindex, switchTo } from '../../src/db/reindexes.ts';
 import { retrieveCandidates } from '../../src/db/retrieval.ts';
 import { ensureSubject } from '../../src/db/subjects.ts';
-import { settleVersionTexts } from '../../src/db/version-texts.ts';
+import { showInVersion } from '../../src/db/version-texts.ts';
 import { chunksOfVersion, FIRST_CHUNK, noteFailures, storeVersionVectors } from '../../src/db/version-vectors.ts';
 import type { ModelOfVersion } from '../../src/models/ports.ts';
 import { retrieve, type RetrievalDependencies } from '../../src/retrieval/retrieve.ts';
+import { settleVersionTexts } from '../../activities/reindex/settle-texts.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { fakeVector } from '../support/fake-models.ts';
 import { interactionOf, textOf } from '../support/records.ts';
@@ -179,23 +180,35 @@ describe('texts that were recognised anew for a version', () => {
   async function pairOf(version: number) {
     const old = await accept('old words');
     const [chunkId, artifactId] = [randomUUID(), randomUUID()];
-    await owner.query(
+    const [made] = await owner.query<{ interaction_id: string }>(
       `insert into artifact (tenant, artifact_id, interaction_id, customer_key, kind, state, confidence, model,
          model_version, redactor_version, code_version)
        select tenant, $2, interaction_id, customer_key, 'message', 'staged', 1, 'm', 'm', 'r', 'c'
-       from artifact where artifact_id = $1`,
+       from artifact where artifact_id = $1
+       returning interaction_id`,
       [old.artifactId, artifactId],
     );
     await owner.query(
       `insert into chunk (tenant, chunk_id, artifact_id, interaction_id, session_id, customer_key, modality, ordinal, text,
-         place, confidence, event_time, chunker_version, shown_in)
-       select tenant, $2, $3, interaction_id, session_id, customer_key, modality, 0, 'new words', place, 1, event_time, 'c', $4
+         place, confidence, event_time, chunker_version, active, activated_at)
+       select tenant, $2, $3, interaction_id, session_id, customer_key, modality, 0, 'new words', place, 1, event_time, 'c',
+         false, null
        from chunk where chunk_id = $1`,
-      [old.chunkId, chunkId, artifactId, version],
+      [old.chunkId, chunkId, artifactId],
     );
-    await owner.query('update chunk set hidden_in = $2 where chunk_id = $1', [old.chunkId, version]);
-    return { old, chunkId };
+    const shown = () =>
+      showInVersion(
+        tenant.app,
+        {
+          ...{ tenant: 'default', interactionId: made!.interaction_id, kinds: ['message'] },
+          ...{ artifactIds: [artifactId], madeIds: [artifactId] },
+        },
+        version,
+      );
+    return { old, chunkId, shown };
   }
+
+  const settle = () => settleVersionTexts({ database }, 'default', new AbortController().signal);
 
   const chunk = async (id: string) =>
     (
@@ -209,12 +222,18 @@ describe('texts that were recognised anew for a version', () => {
 
   it('stay undecided while one can go back, then are kept from when the version went live', async () => {
     const { live } = await findPair(database.deployment);
-    const { old, chunkId } = await pairOf(live);
-    await settleVersionTexts(tenant);
+    const { old, chunkId, shown } = await pairOf(live);
+    // It went live with them.
+    await owner.query(`update index_version set state = 'dropped' where state = 'retired'`);
+    await owner.query(`update index_version set state = 'building' where index_version = $1`, [live]);
+    expect(await shown()).toEqual({ admitted: true, building: true });
+    await owner.query(`update index_version set state = 'live' where index_version = $1`, [live]);
+    await owner.query(`update index_version set state = 'retired' where index_version = 1`);
+    expect(await settle()).toBe(0);
     expect(await chunk(chunkId)).toMatchObject({ shown_in: live, state: 'staged' });
     await owner.query(`update index_version set drop_after = now() where state = 'retired'`);
     expect(await dropVersion(database.deployment, 1, 'expired')).toBe(true);
-    await settleVersionTexts(tenant);
+    await settle();
     expect(await chunk(chunkId)).toMatchObject({ active: true, shown_in: null, state: 'active' });
     expect(await chunk(old.chunkId)).toEqual({
       active: false,
@@ -235,9 +254,13 @@ describe('texts that were recognised anew for a version', () => {
 
   it('go with a version that is given up, whose partition goes too', async () => {
     const version = await build();
-    const { old, chunkId } = await pairOf(version);
+    const { old, chunkId, shown } = await pairOf(version);
+    expect(await shown()).toEqual({ admitted: true, building: true });
+    const late = await pairOf(version);
     expect(await dropVersion(database.deployment, version, 'building')).toBe(true);
-    await settleVersionTexts(tenant);
+    // Who was at work when it was given up comes too late.
+    expect(await late.shown()).toMatchObject({ building: false });
+    expect(await settle()).toBe(1);
     expect(await chunk(chunkId)).toBeUndefined();
     expect(await chunk(old.chunkId)).toMatchObject({ active: true, hidden_in: null, state: 'active' });
     expect(await removeOrphans(client)).toEqual([1, version]);

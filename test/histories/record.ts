@@ -12,7 +12,7 @@ import {
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, erase, requestErasure } from '../support/erasures.ts';
 import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
-import { buildVersion, requestReindex } from '../support/reindexes.ts';
+import { buildVersion, findVersion, ready, reindexHeld, requestReindex } from '../support/reindexes.ts';
 import { exportHistory } from '../support/history.ts';
 import { tone } from '../support/sound.ts';
 import { until } from '../support/until.ts';
@@ -32,9 +32,9 @@ afterAll(async () => {
   await models?.stop();
 });
 
-async function keep(name: string, workflowId: string): Promise<void> {
+async function keep(name: string, workflowId: string, closed = 'COMPLETED'): Promise<void> {
   const handle = earshot.temporal.getHandle(workflowId);
-  await until(`${name} has closed`, async () => (await handle.describe()).status.name === 'COMPLETED');
+  await until(`${name} has closed`, async () => (await handle.describe()).status.name === closed);
   const path = join(import.meta.dirname, `${name}.1.json`);
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, await exportHistory(earshot, workflowId), { flag: 'wx' }).catch((error: NodeJS.ErrnoException) =>
@@ -228,6 +228,27 @@ it('records a re-embedding that goes live, back, and past its grace period, one 
   await keep('reindex/cancelled', `reindex/${cancelled.body.version}`);
   await order(1, 'rebuild');
   await keep('maintain-index-versions/rebuild', 'rebuild/1');
+});
+
+it('records a version that is recognised anew and rests meanwhile, and one that is given up with its replay', async () => {
+  await setDial('reindex.grace_ms', 1_000);
+  const { body } = await call('heard-anew', 2);
+  await earshot.settled(body.interactionId, 'reachable');
+  const order = (version: number, what: string) => earshot.request('POST', `/v1/index-versions/${version}/${what}`);
+  const raw = { embeddingModel: 'fake-80', dimensions: 80 };
+  const whole = await reindexHeld(earshot, models, { ...raw, asrModel: 'another' });
+  await order(whole.version, 'pause');
+  await until('it rests', async () => (await findVersion(earshot, whole.version)).progress.paused);
+  whole.held.release();
+  await order(whole.version, 'resume');
+  await ready(earshot, whole.version);
+  await order(whole.version, 'activate');
+  await keep('reindex/from-raw', `reindex/${whole.version}`);
+  const cancelled = await reindexHeld(earshot, models, { ...raw, asrModel: 'a third' });
+  await order(cancelled.version, 'cancel');
+  await keep('replay/given-up-with-its-version', `replay/${cancelled.replayId}`, 'CANCELLED');
+  cancelled.held.release();
+  await keep('reindex/from-raw-cancelled', `reindex/${cancelled.version}`);
 });
 
 async function setDial(name: string, value: number): Promise<void> {

@@ -1,5 +1,6 @@
 import type { Evidence, Shortfall } from '../../src/domain/index-version.ts';
 import type { Answer, TestEarshot } from './earshot.ts';
+import { holdRoute, type FakeModels } from './fake-models.ts';
 import { until } from './until.ts';
 
 export interface Version {
@@ -8,6 +9,8 @@ export interface Version {
   readonly model: string;
   readonly storage: string;
   readonly state: string;
+  /** What recognises anew for it. */
+  readonly replayId: string | null;
   readonly progress: { step?: string; added?: number; failed?: number; total?: number; paused?: boolean };
   readonly evidence: Evidence | null;
   readonly removedAt: string | null;
@@ -56,6 +59,23 @@ export function ready(earshot: TestEarshot, version: number, deadlineMs = 60_000
     },
     deadlineMs,
   );
+}
+
+/** Asks for a version that is made from raw, and holds the model that recognises at its first recording. */
+export async function reindexHeld(
+  earshot: TestEarshot,
+  models: FakeModels,
+  body: Record<string, unknown>,
+): Promise<{ version: number; replayId: string; held: ReturnType<typeof holdRoute> }> {
+  const probe = holdRoute(models, 'transcriptions');
+  const asked = requestReindex(earshot, { from: 'raw', acknowledge: true, ...body });
+  await probe.arrived();
+  probe.release();
+  const held = holdRoute(models, 'transcriptions');
+  const { version } = (await asked).body;
+  await held.arrived();
+  const replayId = await until('its replay is known', async () => (await findVersion(earshot, version)).replayId);
+  return { version, replayId: replayId!, held };
 }
 
 export function tell(

@@ -7,7 +7,7 @@ import { reindexWorkflowId, type PAUSE_SIGNAL, type RESUME_SIGNAL } from '../../
 import { activateVersion, signalReindex, startRebuild } from '../../temporal/start-reindex.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { leftToSweep, requestReindex } from '../reindex.ts';
-import { route } from '../route.ts';
+import { route, type Caller } from '../route.ts';
 import { time, uuid } from '../schemas.ts';
 
 const version = z
@@ -18,6 +18,10 @@ const version = z
     dimensions: z.int(),
     storage: z.enum(['vector', 'halfvec']),
     from: z.enum(['text', 'raw']),
+    asrModel: z.string().nullable(),
+    visionModel: z.string().nullable(),
+    /** What recognises the tenant's records anew for it. */
+    replayId: uuid.nullable(),
     state: z.enum(['building', 'live', 'retired', 'dropped']),
     createdAt: time,
     liveFrom: time.nullable(),
@@ -53,7 +57,10 @@ export const postReindex = route({
   answer: version,
   handle: async ({ deps, caller, body }) => {
     const { storage, asrModel, visionModel, ...rest } = body;
-    return describe(await load(deps, await requestReindex(deps, caller, { ...rest, storage, asrModel, visionModel })));
+    return describe(
+      await load(deps, await requestReindex(deps, caller, { ...rest, storage, asrModel, visionModel })),
+      caller,
+    );
   },
 });
 
@@ -64,7 +71,10 @@ export const getIndexVersions = route({
   summary: 'List the generations of vectors that are and were',
   status: 200,
   answer: z.object({ versions: z.array(version) }),
-  handle: async ({ deps }) => ({ versions: (await listReindexes(deps.database.deployment)).map(describe) }),
+  handle: async ({ deps, caller }) => {
+    const rows = await listReindexes(deps.database.deployment);
+    return { versions: rows.map((row) => describe(row, caller)) };
+  },
 });
 
 const MOST_FAILURES = 1_000;
@@ -79,7 +89,8 @@ export const getIndexVersion = route({
   answer: version.extend({
     failures: z.array(z.object({ chunkId: uuid, interactionId: uuid, code: z.string(), failedAt: time })),
   }),
-  handle: async ({ deps, caller: { tenant }, params: { version: given } }) => {
+  handle: async ({ deps, caller, params: { version: given } }) => {
+    const { tenant } = caller;
     const row = await find(deps, given);
     const failures = await listFailures(
       deps.database.forTenant(tenant).reader,
@@ -88,7 +99,7 @@ export const getIndexVersion = route({
       MOST_FAILURES,
     );
     return {
-      ...describe(row),
+      ...describe(row, caller),
       failures: failures.map((each) => ({
         chunkId: each.chunk_id,
         interactionId: each.interaction_id,
@@ -110,16 +121,16 @@ export const activateIndexVersion = route({
   params,
   status: 200,
   answer: version,
-  handle: async ({ deps, params: { version: given } }) => {
+  handle: async ({ deps, caller, params: { version: given } }) => {
     const row = await find(deps, given);
-    if (row.state === 'live') return describe(row);
+    if (row.state === 'live') return describe(row, caller);
     const { index_version: indexVersion } = row;
     const { keeper, beside } = await findPair(deps.database.deployment);
     if (keeper === null || beside !== indexVersion) throw wrongState(row, 'it is dropped');
     if (row.state === 'building' && row.evidence === null) throw wrongState(row, 'it is not complete yet');
     const outcome = await activate(deps, keeper, indexVersion);
     const now = await load(deps, indexVersion);
-    if (outcome.activated) return describe(now);
+    if (outcome.activated) return describe(now, caller);
     if (outcome.evidence === null) throw wrongState(now, 'it is dropped');
     throw new EarshotError('evidence_too_low', `version ${indexVersion} does not go live: details have its figures`, {
       fields: outcome.shortfalls.map(({ figure, measured, bound }) => ({
@@ -159,11 +170,11 @@ function told(signal: typeof PAUSE_SIGNAL | typeof RESUME_SIGNAL, summary: strin
     params,
     status: 202,
     answer: version,
-    handle: async ({ deps, params: { version: given } }) => {
+    handle: async ({ deps, caller, params: { version: given } }) => {
       const row = await find(deps, given);
       if (row.state !== 'building') throw wrongState(row, 'it is not being built');
       await signalReindex(deps.temporal, row.index_version, signal, deps.dials.get('intake.ring_timeout_ms'));
-      return describe(await load(deps, row.index_version));
+      return describe(await load(deps, row.index_version), caller);
     },
   });
 }
@@ -176,7 +187,7 @@ export const cancelIndexVersion = route({
   params,
   status: 202,
   answer: version,
-  handle: async ({ deps, params: { version: given } }) => {
+  handle: async ({ deps, caller, params: { version: given } }) => {
     const row = await find(deps, given);
     const { index_version: indexVersion } = row;
     if (!(await dropVersion(deps.database.deployment, indexVersion, 'building'))) {
@@ -184,7 +195,7 @@ export const cancelIndexVersion = route({
     }
     const timeoutMs = deps.dials.get('intake.ring_timeout_ms');
     await signalReindex(deps.temporal, indexVersion, 'cancel', timeoutMs).catch(leftToSweep(deps, indexVersion));
-    return describe(await load(deps, indexVersion));
+    return describe(await load(deps, indexVersion), caller);
   },
 });
 
@@ -215,7 +226,7 @@ async function load(deps: ApiDependencies, indexVersion: number): Promise<Reinde
   return row;
 }
 
-function describe(row: ReindexRow) {
+function describe(row: ReindexRow, { tenant }: Caller) {
   return {
     version: row.index_version,
     workflowId: reindexWorkflowId(row.index_version),
@@ -223,6 +234,9 @@ function describe(row: ReindexRow) {
     dimensions: row.dimensions,
     storage: row.storage,
     from: row.source,
+    asrModel: row.asr_model,
+    visionModel: row.vision_model,
+    replayId: row.replays.find((replay) => replay.tenant === tenant)?.replayId ?? null,
     state: row.state,
     createdAt: row.created_at,
     liveFrom: row.live_from,

@@ -208,7 +208,10 @@ const told = (word: 'pause' | 'resume' | 'cancel', signal: string, summary: stri
     status: 202,
     answer: z.object({ replayId: uuid }),
     handle: async ({ deps, caller: { tenant }, params: { replayId } }) => {
-      const { state } = await load(deps, { tenant, replayId });
+      const { state, for_version: indexVersion } = await load(deps, { tenant, replayId });
+      if (indexVersion !== null) {
+        throw new EarshotError('wrong_state', `index version ${indexVersion} steers this replay: ${word} that`);
+      }
       if (state === 'cancelled' && word === 'cancel') return { replayId };
       if (state !== 'running' && state !== 'paused') throw new EarshotError('conflict', `the replay is ${state}`);
       await signalReplay(deps.temporal, replayId, signal, deps.dials.get('intake.ring_timeout_ms'));

@@ -1,0 +1,28 @@
+import { noteReplays, type ReindexRow } from '../../src/db/reindexes.ts';
+import { createReplay } from '../../src/db/replays.ts';
+import { listTenants } from '../../src/db/subjects.ts';
+import { versionReplayIdOf } from '../../src/domain/ids.ts';
+import type { ReplayRef } from '../../src/domain/replay.ts';
+import type { ActivityDependencies } from '../dependencies.ts';
+
+/**
+ * Writes down, once for each tenant, the replay that recognises anew for a version that is made from the raw bytes.
+ * Records that are captured later are recognised as they come.
+ */
+export async function openVersionReplays(deps: ActivityDependencies, version: ReindexRow): Promise<ReplayRef[]> {
+  if (version.source !== 'raw') return [];
+  const { index_version: indexVersion, asr_model: asrModel, vision_model: visionModel } = version;
+  const replays = (await listTenants(deps.database.deployment)).map((tenant) => ({
+    tenant,
+    replayId: versionReplayIdOf(tenant, indexVersion),
+  }));
+  await noteReplays(deps.database.deployment, indexVersion, replays);
+  for (const ref of replays) {
+    await createReplay(deps.database.forTenant(ref.tenant).app, {
+      ...ref,
+      ...{ from: null, to: version.created_at, customerKey: null, modalities: null, kinds: null, selection: 'all' },
+      ...{ asrModel, visionModel, forVersion: indexVersion, requestedBy: version.asked_by ?? 'nobody' },
+    });
+  }
+  return replays;
+}
