@@ -114,9 +114,9 @@ const FENCED = `
 
 /**
  * Replaces artifacts at one moment: whoever asks before it finds the old, whoever asks after it the new. What was made
- * with another redactor does not stay for questions about the past, for it may show what must not be shown: the new
- * takes its place there too, and in recorded answers; the rest stays as superseded. What an index version alone serves
- * is left alone. Answers false when the fence refused.
+ * with another redactor does not stay for questions about the past, for it may show what must not be shown: the new,
+ * texts and vectors, takes its place there too, and in recorded answers; the rest stays as superseded. What an index
+ * version alone serves is left alone. Answers false when the fence refused.
  */
 export async function replaceArtifacts(db: Queryable, replacement: Replacement): Promise<boolean> {
   const statement = {
@@ -143,6 +143,13 @@ export async function replaceArtifacts(db: Queryable, replacement: Replacement):
         select kind, case when bool_and(rewritten) then min(activated_at) end as since, max(hidden_in) as hidden_in
         from old_chunk
         group by kind
+      ), inherited_vector as materialized (
+        select inherited.kind, e.index_version, min(e.reachable_at) as since
+        from inherited
+        join old_chunk using (kind)
+        join embedding e on e.tenant = $1 and e.chunk_id = old_chunk.chunk_id
+        where inherited.since is not null and e.reachable_at is not null
+        group by inherited.kind, e.index_version
       ), superseded as (
         update artifact a set state = 'superseded', superseded_at = moment.now
         from old, moment
@@ -175,6 +182,11 @@ export async function replaceArtifacts(db: Queryable, replacement: Replacement):
         from moment, new_chunk
         left join inherited using (kind)
         where c.tenant = $1 and c.chunk_id = new_chunk.chunk_id and not c.active
+      ), reached as (
+        update embedding e set reachable_at = least(e.reachable_at, inherited_vector.since)
+        from new_chunk
+        join inherited_vector using (kind)
+        where e.index_version = inherited_vector.index_version and e.tenant = $1 and e.chunk_id = new_chunk.chunk_id
       )
       select exists (select from admitted) as admitted`,
   };

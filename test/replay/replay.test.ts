@@ -133,6 +133,7 @@ describe('a replay', () => {
     await asOlderLogic(earshot, { interactionId: records.call, kind: 'transcript', ...then });
     const leaked = await earshot.retrieve({ query: 'jo.smith@example.com', customerId: 'jo', mode: 'text' });
     expect(leaked.results.length).toBe(4);
+    const before = new Date().toISOString();
     expect(await staleKinds()).toEqual({ message: [['redactor', 1]], transcript: [['redactor', 3]] });
     const calls = await callsDuring(async () => {
       expect((await replay(earshot, { only: 'stale' })).records).toMatchObject({ remade: 2, failed: 0 });
@@ -153,6 +154,9 @@ describe('a replay', () => {
     );
     const ids = new Set(live['chunks']!.map((row) => (row as { chunk_id: string }).chunk_id));
     expect(recorded.body.hits.map(({ chunkId }) => ids.has(chunkId))).toEqual([true, true, true, true]);
+    // What was redacted anew stands in the place of the old for questions about the past, with its vectors.
+    const past = await earshot.retrieve({ query: 'parcel', customerId: 'jo', mode: 'vector', asOf: before, k: 50 });
+    expect(new Set(past.results.map(({ chunkId }) => chunkId))).toEqual(ids);
   });
 
   it('that fails keeps what was there and says so; the next one mends it, and going back asks no model', async () => {
