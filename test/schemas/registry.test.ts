@@ -1,10 +1,17 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { REGISTERED_SCHEMAS } from '../../src/api/registered-schemas.ts';
-import { readRegistry, schemaChanges, writeVersion, type CurrentSchemas } from '../../src/schemas/registry.ts';
+import {
+  readRegistry,
+  REGISTRY,
+  schemaChanges,
+  writeVersion,
+  type CurrentSchemas,
+} from '../../src/schemas/registry.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'earshot-registry-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -22,6 +29,18 @@ const stamped = { schemaVersion: z.literal(2) };
 describe('the registry', () => {
   it('holds the schemas of the code: run "npm run schemas" after a change', () => {
     expect(schemaChanges(readRegistry(), REGISTERED_SCHEMAS)).toEqual([]);
+  });
+
+  it('is frozen once shipped: a version is changed by the next one, and its checksum added to registry.sha256', () => {
+    const lines = readRegistry().map(({ name, version }) => {
+      const path = `${name}/${version}.json`;
+      const checksum = createHash('sha256').update(readFileSync(join(REGISTRY, path)));
+      return `${checksum.digest('hex')}  ${path}`;
+    });
+    const frozen = readFileSync(join(import.meta.dirname, 'registry.sha256'), 'utf8')
+      .trim()
+      .split('\n');
+    expect(lines.sort()).toEqual(frozen.sort());
   });
 
   it('takes an added optional field, another value and a wider bound as the next version, once', () => {
