@@ -17,6 +17,15 @@ export async function indexVersionAt(db: Queryable, moment: Date): Promise<Index
   return (await run<IndexVersionRow>(db, statement, [moment]))[0];
 }
 
+/** A version by its number, also one whose vectors were dropped since. */
+export async function indexVersionNumbered(db: Queryable, indexVersion: number): Promise<IndexVersionRow | undefined> {
+  const statement = {
+    name: 'index_version_numbered',
+    text: 'select index_version, model, dimensions, storage, state from index_version where index_version = $1',
+  };
+  return (await run<IndexVersionRow>(db, statement, [indexVersion]))[0];
+}
+
 /** What a customer had sent by a moment that was not reachable then, as it stood then. */
 export async function listPendingAt(
   reader: Queryable,

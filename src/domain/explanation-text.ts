@@ -32,6 +32,8 @@ export function sentenceOf({ verdict, details }: Explanation): string {
       return `It could not be processed: ${given('code')} (${given('detail')}).`;
     case 'superseded':
       return `Its text was taken out of service at ${given('withdrawnAt')}.`;
+    case 'version_dropped':
+      return `It is reachable since ${given('reachableAt')}, but the vectors of index version ${given('indexVersion')}, which answered then, were dropped since: nothing tells whether they found it; its rank in words is ${given('textRank')}.`;
     case 'erased':
       return 'It was erased.';
     case 'not_captured':

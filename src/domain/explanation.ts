@@ -3,7 +3,8 @@ import type { InteractionState, Modality } from './interaction.ts';
 
 /**
  * Why the copilot did not know, of one record. `shown`: it did. `reachable`: nothing hides it. `reachable_later`: it
- * became so after the question. The others name the stage that it has not passed, or what hides it.
+ * became so after the question. `version_dropped`: the vectors that were searched then are gone, so nothing tells
+ * whether they found it. The others name the stage that it has not passed, or what hides it.
  */
 export const VERDICTS = [
   'shown',
@@ -19,6 +20,7 @@ export const VERDICTS = [
   'quarantined',
   'failed',
   'superseded',
+  'version_dropped',
   'erased',
   'not_captured',
 ] as const;
@@ -45,6 +47,8 @@ export interface RecordFacts {
   readonly served: number;
   readonly present: number;
   readonly reachable: number;
+  /** The index version in question, where its vectors were dropped since; null where they are there. */
+  readonly droppedVersion: number | null;
   /** When the last of its chunks went out of service. */
   readonly withdrawnAt: Date | null;
   /** Whether each way of searching returns it; null where that was not tried. */
@@ -61,6 +65,8 @@ export interface Reach {
 /** What is asked about, and where the record stands in the answer. */
 export interface RankFacts {
   readonly k: number;
+  /** Whether vectors had no part in the answer. */
+  readonly byWordsAlone: boolean;
   /** Whether the question looks over all customers. */
   readonly overAll: boolean;
   /** Its best place in the recorded answer. */
@@ -101,8 +107,14 @@ export function explain(facts: RecordFacts, ranks: RankFacts | null, moment: Mom
   if (unfinished !== undefined) return unfinished;
   const unserved = hiddenInIndex(facts, ranks?.overAll !== false);
   if (unserved !== undefined) return unserved;
-  if (ranks === null) return { verdict: 'reachable', details: { reachableAt: facts.reachableAt, ...lacks(facts) } };
-  if (ranks.failedFilters.length > 0) return { verdict: 'filtered', details: { filters: ranks.failedFilters } };
+  if (ranks !== null && ranks.failedFilters.length > 0) {
+    return { verdict: 'filtered', details: { filters: ranks.failedFilters } };
+  }
+  const { reachableAt, droppedVersion: indexVersion } = facts;
+  if (indexVersion !== null && ranks?.byWordsAlone !== true) {
+    return { verdict: 'version_dropped', details: { indexVersion, reachableAt, textRank: ranks?.textRank ?? null } };
+  }
+  if (ranks === null) return { verdict: 'reachable', details: { reachableAt, ...lacks(facts) } };
   const { rank, of, k, textRank, vectorRank } = ranks;
   return { verdict: 'ranked', details: { rank, of, k, textRank, vectorRank, ...lacks(facts) } };
 }
@@ -156,11 +168,13 @@ function queueOf(stage: 'accepted' | 'recognising' | 'indexing', modality: Modal
 
 /** What is called reachable and is not: "present" and "reachable" are two things. */
 function hiddenInIndex(facts: RecordFacts, overAll: boolean): Explanation | undefined {
-  const { cut, served, present, reachable, reach } = facts;
+  const { cut, served, present, reachable, reach, droppedVersion } = facts;
   if (served === 0) {
     if (facts.withdrawnAt !== null) return { verdict: 'superseded', details: { withdrawnAt: facts.withdrawnAt } };
     return { verdict: cut === 0 ? 'processed_not_indexed' : 'indexed_not_reachable', details: { chunks: cut, served } };
   }
+  // Of vectors that were dropped nothing can be said.
+  if (droppedVersion !== null) return undefined;
   if (present < served) return { verdict: 'processed_not_indexed', details: { chunks: served, vectors: present } };
   const lost = overAll && (reach?.index === false || reach?.words === false);
   if (reachable === served && !lost) return undefined;

@@ -27,6 +27,8 @@ export interface Inquiry {
 /** A question as it was or would be answered. */
 export interface AskedQuestion {
   readonly retrievalId: string | null;
+  /** The index version that answered it; null when that follows from the moment. */
+  readonly indexVersion: number | null;
   /** Null: now. */
   readonly moment: Date | null;
   /** Null when they are not known: of a question about all customers they are not kept. */
@@ -50,7 +52,7 @@ export async function askedQuestion(deps: RetrievalDependencies, inquiry: Inquir
   if (retrievalId !== null) return recordedQuestion(deps, tenant, retrievalId, query);
   if (query === null) return null;
   const asked = { words: query, mode, k, modalities, from, to, minConfidence };
-  return { retrievalId, moment: asOf, ...asked, degraded: [], askedAbout: undefined, hits: [] };
+  return { retrievalId, indexVersion: null, moment: asOf, ...asked, degraded: [], askedAbout: undefined, hits: [] };
 }
 
 interface RecordedFilters {
@@ -73,6 +75,7 @@ async function recordedQuestion(
   const { k, minConfidence, modalities, from, to, asOf } = row.filters as unknown as RecordedFilters;
   return {
     retrievalId,
+    indexVersion: row.index_version,
     // It was recorded after it was answered: what came in between was not in it.
     moment: dateOf(asOf) ?? new Date(row.asked_at.getTime() - Math.ceil(row.took_ms)),
     words: (await wordsOf(keyRing, tenant, row)) ?? query,

@@ -5,7 +5,7 @@ import { sentenceOf } from '../domain/explanation-text.ts';
 import { stageTimes, type StageTimes } from '../domain/freshness.ts';
 import type { Modality } from '../domain/interaction.ts';
 import { askedQuestion, type AskedQuestion, type Inquiry } from './asked-question.ts';
-import { versionFor } from './moment.ts';
+import { recordedVersion, versionFor } from './moment.ts';
 import { rankFacts } from './rank-facts.ts';
 import { queryVector, type RetrievalDependencies } from './retrieve.ts';
 
@@ -20,8 +20,11 @@ export interface ExplainedRecord extends Explanation {
 
 export interface ExplainAnswer {
   readonly at: Date;
+  /** The index version that is told about: of a recorded answer the one that it was found in, else that of the moment. */
   readonly indexVersion: number;
   readonly model: string;
+  /** Whether its vectors were dropped since: ranks are those in words alone. */
+  readonly vectorsDropped: boolean;
   readonly question: {
     readonly retrievalId: string | null;
     readonly mode: string;
@@ -42,7 +45,9 @@ export async function explainAnswer(deps: RetrievalDependencies, inquiry: Inquir
   const { reader } = deps.database.forTenant(tenant);
   const question = await askedQuestion(deps, inquiry);
   const moment = question?.moment ?? inquiry.asOf;
-  const version = await versionFor(deps.database, moment);
+  const recorded = question?.indexVersion ?? null;
+  const version =
+    recorded === null ? await versionFor(deps.database, moment) : await recordedVersion(deps.database, recorded);
   const explained: Explained = { tenant, customerKey, version, moment };
   const ids = interactionId === null ? null : [interactionId];
   const triesReach = interactionId !== null && moment === null;
@@ -58,7 +63,7 @@ export async function explainAnswer(deps: RetrievalDependencies, inquiry: Inquir
   const records = rows.map((row) => {
     const tried =
       reach === null ? null : { exact: row.reachable === row.served, index: reach.by_index, words: reach.by_words };
-    const explanation = explain(factsOf(row, tried), ranks?.get(row.interaction_id) ?? null, {
+    const explanation = explain(factsOf(row, version, tried), ranks?.get(row.interaction_id) ?? null, {
       at,
       past: moment !== null,
     });
@@ -70,7 +75,8 @@ export async function explainAnswer(deps: RetrievalDependencies, inquiry: Inquir
     at,
     indexVersion: version.index_version,
     model: version.model,
-    question: question === null ? null : described(question),
+    vectorsDropped: isDropped(version),
+    question: question === null ? null : described(question, vector),
     verdict: first?.verdict ?? 'not_captured',
     sentence: first?.sentence ?? sentenceOf({ verdict: 'not_captured', details: {} }),
     records,
@@ -90,11 +96,20 @@ async function vectorOf(
   return (await queryVector(deps, version, { ...owner, query: words, mode: 'hybrid' })).vector;
 }
 
-function described({ retrievalId, mode, k, degraded }: AskedQuestion): ExplainAnswer['question'] {
-  return { retrievalId, mode, k, degraded };
+/** @param vector null where the question is asked again without one. */
+function described(
+  { retrievalId, mode, k, degraded }: AskedQuestion,
+  vector: readonly number[] | null,
+): ExplainAnswer['question'] {
+  const lacksVector = retrievalId === null && mode !== 'text' && vector === null;
+  return { retrievalId, mode, k, degraded: lacksVector ? ['vector'] : degraded };
 }
 
-function factsOf(row: RecordFactsRow, reach: Reach | null): RecordFacts {
+function isDropped({ state }: Explained['version']): boolean {
+  return state === 'dropped';
+}
+
+function factsOf(row: RecordFactsRow, version: Explained['version'], reach: Reach | null): RecordFacts {
   return {
     modality: row.modality,
     state: row.state,
@@ -112,6 +127,7 @@ function factsOf(row: RecordFactsRow, reach: Reach | null): RecordFacts {
     served: row.served,
     present: row.present,
     reachable: row.reachable,
+    droppedVersion: isDropped(version) ? version.index_version : null,
     withdrawnAt: row.withdrawn_at,
     reach,
   };

@@ -1,4 +1,11 @@
-import { countErasedSince, indexVersionAt, listPendingAt, newestEventTimeAt, type ErasedSince } from '../db/as-of.ts';
+import {
+  countErasedSince,
+  indexVersionAt,
+  indexVersionNumbered,
+  listPendingAt,
+  newestEventTimeAt,
+  type ErasedSince,
+} from '../db/as-of.ts';
 import { listIndexVersions, type IndexVersionRow } from '../db/index-versions.ts';
 import type { Database, Queryable } from '../db/pools.ts';
 import { listPending, newestEventTime, type PendingRow } from '../db/retrieval.ts';
@@ -25,11 +32,19 @@ export async function versionFor(database: Database, asOf: Date | null): Promise
   return version;
 }
 
+/** The version that a recorded answer was found in, whichever the clock says was live then. */
+export async function recordedVersion(database: Database, indexVersion: number): Promise<IndexVersionRow> {
+  const version = await indexVersionNumbered(database.deployment, indexVersion);
+  if (version === undefined) throw new EarshotError('misconfigured', `there is no index version ${indexVersion}`);
+  return version;
+}
+
 /** What is around the results, now or at a moment. */
 export interface Surroundings {
   readonly newest: Date | null;
   readonly pending: readonly PendingRow[];
-  readonly asOf: AsOf | null;
+  /** Null for an answer about now. */
+  readonly erased: ErasedSince | null;
 }
 
 export async function surroundings(
@@ -42,17 +57,18 @@ export async function surroundings(
       newestEventTime(reader, tenant, customerKey),
       customerKey === null ? [] : listPending(reader, tenant, customerKey),
     ]);
-    return { newest, pending, asOf: null };
+    return { newest, pending, erased: null };
   }
   const [newest, pending, erased] = await Promise.all([
     newestEventTimeAt(reader, tenant, customerKey, version.index_version, asOf),
     customerKey === null ? [] : listPendingAt(reader, tenant, customerKey, asOf),
     countErasedSince(reader, tenant, customerKey, asOf),
   ]);
-  return { newest, pending, asOf: describe(asOf, version, erased) };
+  return { newest, pending, erased };
 }
 
-function describe(at: Date, version: IndexVersionRow, { erased, by_age: byAge }: ErasedSince): AsOf {
+/** @param version the one that was searched. */
+export function describePast(at: Date, version: IndexVersionRow, { erased, by_age: byAge }: ErasedSince): AsOf {
   const sentences = [
     erased === 0
       ? 'Nothing was erased on request since.'

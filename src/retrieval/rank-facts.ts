@@ -48,6 +48,7 @@ export async function rankFacts(
     const ranks = everyone === null ? own.map((row) => ({ text: row.text_rank, vector: row.vector_rank })) : found;
     facts.set(id, {
       k: question.k,
+      byWordsAlone: question.mode === 'text' || question.degraded.includes('vector'),
       overAll,
       // What was recorded is what was shown; a question that is only tried shows its first k.
       shownAt: shownAt ?? (question.retrievalId === null && rank !== null && rank <= question.k ? rank : null),

@@ -12,7 +12,7 @@ import { errorForLog, type Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
 import { describeHit, type Hit } from './hit.ts';
-import { surroundings, versionFor, type AsOf } from './moment.ts';
+import { describePast, surroundings, versionFor, type AsOf } from './moment.ts';
 import { recordAnswer } from './record-answer.ts';
 
 export type RetrievalMode = 'hybrid' | 'vector' | 'text';
@@ -84,7 +84,7 @@ export async function retrieve(deps: RetrievalDependencies, question: Question):
   const around = surroundings(database.reader, version, question);
   // Of a customer without anything to search no model is asked: the honest answer is at hand.
   const searched = question.customerKey === null || (await around).newest !== null;
-  const [{ newest, pending, asOf: past }, { version: answering, results, degraded }] = await Promise.all([
+  const [{ newest, pending, erased }, { version: answering, results, degraded }] = await Promise.all([
     around,
     searched ? search(deps, database, version, question) : { version, results: [], degraded: [] },
   ]);
@@ -94,7 +94,7 @@ export async function retrieve(deps: RetrievalDependencies, question: Question):
     history: newest === null && pending.length === 0 ? 'none' : 'some',
     pending: pending.map(pendingOf),
     degraded,
-    asOf: past,
+    asOf: asOf === null || erased === null ? null : describePast(asOf, answering, erased),
     retrievalId: randomUUID(),
     tookMs: Math.round((performance.now() - started) * 10) / 10,
   };

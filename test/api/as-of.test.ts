@@ -123,9 +123,16 @@ describe('a question about the past', () => {
     ]);
     expect(then.asOf).toMatchObject({ indexVersion: 1, model: 'all-MiniLM-L6-v2' });
 
+    // Dropped while the model is asked: the answer says by what it was found, not by what it was to be.
+    const held = holdRoute(models, 'embeddings');
+    const caught = ask({ query: 'umlauts of a keyboard', customerId: 'eve', asOf: old.at });
+    await held.arrived();
     await earshot.database.query(`
       drop table embedding_v1;
       update index_version set state = 'dropped' where index_version = 1`);
+    held.release();
+    expect(await caught).toMatchObject({ degraded: ['vector'], results: [{ interactionId: old.id }] });
+    expect((await caught).asOf?.note).toContain('vectors of index version 1 were dropped');
     for (const scope of [{ customerId: 'eve' }, {}]) {
       const late = await ask({ query: 'keyboard umlauts', ...scope, asOf: old.at });
       expect(late.degraded).toEqual(['vector']);
@@ -134,5 +141,36 @@ describe('a question about the past', () => {
     }
     const refused = await earshot.request('POST', '/v1/retrieve', { ...question, mode: 'vector', asOf: old.at });
     expect(refused.status).toBe(400);
+  });
+
+  it('is explained by the index version that answered it, and what a dropped one had found is called unknown', async () => {
+    const explain = async (body: Record<string, unknown>) =>
+      (
+        await earshot.request<{
+          indexVersion: number;
+          vectorsDropped: boolean;
+          question: { degraded: string[] } | null;
+          records: { verdict: string; details: Record<string, unknown>; sentence: string }[];
+        }>('POST', '/v1/explain', { customerId: 'eve', ...body })
+      ).body;
+    const [old] = await earshot.database.query<{ retrieval_id: string; at: Date }>(`
+      select retrieval_id, (filters ->> 'asOf')::timestamptz as at from retrieval
+      where index_version = 1 and degraded = '{}' and filters ->> 'asOf' is not null order by asked_at desc limit 1`);
+    // Whether a record was found by a vector that is gone, nothing tells; that it was in the answer, the record does.
+    const unknown = await explain({ asOf: old!.at.toISOString() });
+    expect(unknown).toMatchObject({ indexVersion: 1, vectorsDropped: true });
+    expect(unknown.records).toMatchObject([{ verdict: 'version_dropped', details: { indexVersion: 1 } }]);
+    expect(unknown.records[0]!.sentence).toContain('vectors of index version 1');
+    const tried = await explain({ asOf: old!.at.toISOString(), query: 'something else' });
+    expect(tried).toMatchObject({ question: { degraded: ['vector'] }, records: [{ verdict: 'version_dropped' }] });
+    const byWords = await explain({ asOf: old!.at.toISOString(), query: 'something else', mode: 'text' });
+    expect(byWords.records).toMatchObject([{ verdict: 'ranked', details: { textRank: null } }]);
+    expect((await explain({ retrievalId: old!.retrieval_id })).records).toMatchObject([{ verdict: 'shown' }]);
+
+    // An answer that was under way when another version went live is told of by its own, not by the clock.
+    await earshot.database.query(`
+      update index_version_period set live_from = case index_version when 2 then timestamptz '2000-01-01' else now() end`);
+    expect(await explain({ asOf: old!.at.toISOString() })).toMatchObject({ indexVersion: 2, vectorsDropped: false });
+    expect(await explain({ retrievalId: old!.retrieval_id })).toMatchObject({ indexVersion: 1, vectorsDropped: true });
   });
 });

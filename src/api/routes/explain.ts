@@ -65,6 +65,7 @@ export const postExplain = route({
     at: time,
     indexVersion: z.int(),
     model: z.string(),
+    vectorsDropped: z.boolean(),
     question: z
       .object({ retrievalId: uuid.nullable(), mode: z.string(), k: z.int(), degraded: z.array(z.string()) })
       .nullable(),
