@@ -4,8 +4,7 @@ import { attemptRunId } from '../src/domain/ids.ts';
 import type { Lineage } from '../src/lineage/emitter.ts';
 import { LINEAGE_JOBS, type LineageJob } from '../src/lineage/jobs.ts';
 import type { LineageRun } from '../src/lineage/run-events.ts';
-import { emptyNotes, withNotes } from '../src/lineage/run-notes.ts';
-import { errorForLog } from '../src/observe/log.ts';
+import { tellRun } from '../src/lineage/tell-run.ts';
 
 /** Tells of every step that makes data when it starts and how it ends, as OpenLineage events. */
 export class LineageInterceptor implements ActivityInboundCallsInterceptor {
@@ -16,35 +15,33 @@ export class LineageInterceptor implements ActivityInboundCallsInterceptor {
   }
 
   async execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>): Promise<unknown> {
-    const { events } = this.#lineage;
-    const job = LINEAGE_JOBS[Context.current().info.activityType];
-    const tenant = tenantOf(input.args[0]);
-    if (events === undefined || job === undefined || tenant === undefined) return next(input);
-    const run = currentAttempt(tenant, job);
-    const notes = emptyNotes();
-    this.#lineage.emit(tenant, events.started(run));
-    try {
-      const result = await withNotes(notes, () => next(input));
-      this.#lineage.emit(tenant, events.completed(run, notes, job.deletes ? (result as Record<string, number>) : {}));
-      return result;
-    } catch (error) {
-      const cancelled = Context.current().cancellationSignal.aborted;
-      this.#lineage.emit(tenant, cancelled ? events.aborted(run) : events.failed(run, errorForLog(error).code));
-      throw error;
-    }
+    const { info, cancellationSignal } = Context.current();
+    const job = LINEAGE_JOBS.get(info.activityType);
+    if (job === undefined) return next(input);
+    const [request] = input.args;
+    const run = currentAttempt(tenantOf(request), job, info.activityType);
+    return tellRun(
+      this.#lineage,
+      run,
+      request,
+      () => next(input),
+      () => cancellationSignal.aborted,
+    );
   }
 }
 
-function currentAttempt(tenant: string, job: LineageJob): LineageRun {
-  const { activityId, activityType, attempt, workflowExecution, workflowType } = Context.current().info;
+/** The attempt that this step is, or a piece of work of its own that it leaves behind. */
+export function currentAttempt(tenant: string | null, job: LineageJob, jobName: string, piece = ''): LineageRun {
+  const { activityId, attempt, workflowExecution, workflowType } = Context.current().info;
   const workflowRunId = workflowExecution?.runId ?? '';
-  const run = { tenant, job, jobName: activityType, runId: attemptRunId(workflowRunId, activityId, attempt) };
+  const run = { tenant, job, jobName, runId: attemptRunId(workflowRunId, `${activityId}${piece}`, attempt) };
   if (workflowExecution === undefined || workflowType === undefined) return run;
   return { ...run, parent: { runId: workflowRunId, jobName: workflowType } };
 }
 
-/** Every step that makes data is asked with its tenant. */
-function tenantOf(request: unknown): string | undefined {
-  if (typeof request !== 'object' || request === null || !('tenant' in request)) return undefined;
-  return typeof request.tenant === 'string' ? request.tenant : undefined;
+/** Null for a step that is asked for the whole deployment, as those of index versions are. */
+function tenantOf(request: unknown): string | null {
+  if (typeof request !== 'object' || request === null) return null;
+  if ('tenant' in request && typeof request.tenant === 'string') return request.tenant;
+  return 'ref' in request ? tenantOf(request.ref) : null;
 }

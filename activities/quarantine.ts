@@ -22,6 +22,7 @@ import { chunkPassages, CHUNKER_VERSION } from '../src/domain/chunking.ts';
 import { EarshotError } from '../src/domain/errors.ts';
 import { eventTimeOf } from '../src/domain/event-time.ts';
 import { chunkIdOf } from '../src/domain/ids.ts';
+import { noteRun } from '../src/lineage/run-notes.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { currentRun, withHeartbeat } from './heartbeat.ts';
 import { intakeActivities } from './intake.ts';
@@ -74,6 +75,13 @@ async function release(deps: ActivityDependencies, tenant: string, artifact: Hel
     return releaseArtifact(transaction, released);
   });
   await markChanged(database.app, tenant, [interactionId]);
+  if (served) {
+    noteRun({
+      read: { artifact: 1 },
+      made: { artifact: 1, chunk: chunks.length },
+      versions: { chunker: CHUNKER_VERSION },
+    });
+  }
   return served;
 }
 
@@ -86,6 +94,7 @@ async function withdraw(
   const taken = await withdrawArtifact(app, tenant, artifactId, to);
   await resettle(app, tenant, [interactionId]);
   await markChanged(app, tenant, [interactionId]);
+  if (taken) noteRun({ read: { artifact: 1 }, made: { artifact: 1 } });
   return taken;
 }
 

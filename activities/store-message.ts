@@ -5,6 +5,7 @@ import { EarshotError } from '../src/domain/errors.ts';
 import { NO_PROMPT, TYPED_MODEL } from '../src/domain/logic.ts';
 import { messageText } from '../src/domain/message-text.ts';
 import { payloadContext } from '../src/domain/payload.ts';
+import { noteRun } from '../src/lineage/run-notes.ts';
 import { readPayload } from '../src/schemas/payload.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { currentRun } from './heartbeat.ts';
@@ -44,5 +45,10 @@ export async function storeMessage(
     eventTimes: text.chunks.map(() => capturedAt),
   });
   if (!admitted) throw new EarshotError('erased', `record ${interactionId} was captured before an erasure`);
+  noteRun({
+    read: { interaction: 1 },
+    made: { artifact: 1, chunk: text.chunks.length },
+    versions: { redactor: text.redactorVersion, chunker: text.chunkerVersion },
+  });
   return { artifactId: text.artifactId, state: 'active', chunks: text.chunks.length, confidence: 1 };
 }

@@ -2,9 +2,13 @@ import { probeReachable, stampReachable, type ChunkToEmbed } from '../src/db/emb
 import type { IndexVersionRow } from '../src/db/index-versions.ts';
 import { storeVersionVectors } from '../src/db/version-vectors.ts';
 import { embeddingIdOf } from '../src/domain/ids.ts';
+import { WRITE_BESIDE } from '../src/lineage/jobs.ts';
+import { noteRun } from '../src/lineage/run-notes.ts';
+import { tellRun } from '../src/lineage/tell-run.ts';
 import { errorForLog } from '../src/observe/log.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { currentRun } from './heartbeat.ts';
+import { currentAttempt } from './lineage-interceptor.ts';
 
 /** Of one process. A slow model must not pile up work: what is skipped, the run that keeps the version finds. */
 const MOST_AT_A_TIME = 8;
@@ -23,7 +27,9 @@ export function writeBeside(deps: ActivityDependencies, tenant: string, chunks: 
       continue;
     }
     underWay += 1;
-    void write(deps, tenant, version, chunks, AbortSignal.timeout(deadlineMs))
+    const attempt = currentAttempt(tenant, WRITE_BESIDE, 'writeBeside', `/v${version.index_version}`);
+    const deadline = AbortSignal.timeout(deadlineMs);
+    void tellRun(deps.lineage, attempt, undefined, () => write(deps, tenant, version, chunks, deadline))
       .then(() => deps.metrics.besides.inc({ outcome: 'stored' }, chunks.length))
       .catch((error: unknown) => {
         deps.metrics.besides.inc({ outcome: 'failed' }, chunks.length);
@@ -72,6 +78,11 @@ export async function storeAndProve(
     codeVersion: deps.codeVersion,
     ...run,
     rows: rows.map(({ chunkId, vector }) => ({ chunkId, vector, embeddingId: embeddingIdOf(chunkId, indexVersion) })),
+  });
+  noteRun({
+    read: { chunk: rows.length },
+    made: { embedding: stored.length },
+    versions: { embedding: `${model}@v${indexVersion}` },
   });
   await prove(deps, tenant, indexVersion, stored);
   return stored;

@@ -2,6 +2,7 @@ import { canaryRecords, closeCanary, type CanaryRecordRow } from '../../src/db/c
 import { deleteRecords } from '../../src/db/erased-rows.ts';
 import type { PlantedCanaries } from '../../src/domain/activities.ts';
 import type { CanaryRef } from '../../src/domain/canary.ts';
+import { noteRun } from '../../src/lineage/run-notes.ts';
 import { recordPrefix } from '../../src/raw-store/object-key.ts';
 import { forgetRuns } from '../../src/temporal/forget-runs.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
@@ -27,11 +28,12 @@ export async function cleanUpCanaries(
     records.map(({ workflow_id }) => workflow_id),
   );
   // Rows first: without its row no step writes anything more for a record.
-  await deleteRecords(
+  const deleted = await deleteRecords(
     database,
     records.map(({ interaction_id }) => interaction_id),
     records.map(({ session_id }) => session_id),
   );
+  noteRun({ deleted });
   for (const record of records) await deleteObjects(deps, tenant, record, signal);
   await closeCanary(database.app, ref, deps.dials.get('canary.keep_days'));
 }
@@ -44,5 +46,5 @@ async function deleteObjects(
 ): Promise<void> {
   const { customer_key: customerKey, key_generation: generation, interaction_id: interactionId } = record;
   const prefix = recordPrefix({ tenant, customerKey, generation, interactionId });
-  await rawStore.deleteAll({ prefix, keep: () => false }, signal);
+  noteRun({ deleted: { 'raw.versions': await rawStore.deleteAll({ prefix, keep: () => false }, signal) } });
 }

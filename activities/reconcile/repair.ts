@@ -18,6 +18,7 @@ import { EarshotError } from '../../src/domain/errors.ts';
 import { eventTimeOf } from '../../src/domain/event-time.ts';
 import { chunkIdOf, embeddingIdOf } from '../../src/domain/ids.ts';
 import type { ComparedStore } from '../../src/domain/reconciliation.ts';
+import { noteRun } from '../../src/lineage/run-notes.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { embedAndStore } from '../index-chunks.ts';
 import { storeMessage } from '../store-message.ts';
@@ -106,6 +107,7 @@ async function recut({ database }: ActivityDependencies, tenant: string, artifac
       eventTimes: chunks.map(({ place }) => eventTimeOf(record, place)),
     });
   });
+  noteRun({ read: { artifact: 1 }, made: { chunk: chunks.length }, versions: { chunker: CHUNKER_VERSION } });
 }
 
 async function embedAgain(

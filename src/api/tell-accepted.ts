@@ -1,6 +1,6 @@
 import type { AcceptedText, NewInteraction } from '../db/intake.ts';
 import { acceptRunId } from '../domain/ids.ts';
-import { LINEAGE_JOBS } from '../lineage/jobs.ts';
+import { ACCEPT } from '../lineage/jobs.ts';
 import { emptyNotes, type RunNotes } from '../lineage/run-notes.ts';
 import type { ApiDependencies } from './dependencies.ts';
 
@@ -12,9 +12,8 @@ export function tellAccepted(
   startedAt: Date,
 ): void {
   const { events } = lineage;
-  const job = LINEAGE_JOBS['accept'];
-  if (events === undefined || job === undefined) return;
-  const run = { tenant, job, jobName: 'accept', runId: acceptRunId(tenant, interactionId) };
+  if (events === undefined) return;
+  const run = { tenant, job: ACCEPT, jobName: 'accept', runId: acceptRunId(tenant, interactionId) };
   const notes: RunNotes = {
     ...emptyNotes(),
     made: {

@@ -1,5 +1,6 @@
 /** What steps read and write, as OpenLineage names it: tables and the raw store, never one record. */
-export type DatasetKey = 'raw' | 'interaction' | 'artifact' | 'chunk' | 'embedding';
+export type DatasetKey =
+  'raw' | 'interaction' | 'artifact' | 'chunk' | 'embedding' | 'redacted_media' | 'rollup_hour' | 'rollup_correction';
 
 export interface DatasetName {
   readonly namespace: string;
@@ -41,7 +42,37 @@ export const DATASET_FIELDS: Readonly<Record<DatasetKey, Readonly<Record<string,
     chunker_version: 'text',
   },
   embedding: { index_version: 'integer', chunk_id: 'uuid', embedding: 'USER-DEFINED', model_version: 'text' },
+  redacted_media: {
+    media_id: 'uuid',
+    interaction_id: 'uuid',
+    kind: 'text',
+    state: 'text',
+    hidden: 'jsonb',
+    sealed_object: 'text',
+    redactor_version: 'text',
+    code_version: 'text',
+  },
+  rollup_hour: {
+    modality: 'text',
+    hour: 'timestamp with time zone',
+    counts: 'jsonb',
+    revision: 'integer',
+    closed_at: 'timestamp with time zone',
+  },
+  rollup_correction: {
+    modality: 'text',
+    hour: 'timestamp with time zone',
+    correction: 'integer',
+    delta: 'jsonb',
+    why: 'text',
+  },
 };
+
+/** What counts are counted from. */
+const countedAs = (field: string): readonly FieldOrigin[] => [
+  { field, from: { dataset: 'interaction', field: 'captured_at' }, description: 'count', masking: false },
+  { field, from: { dataset: 'artifact', field: 'state' }, description: 'count', masking: false },
+];
 
 /** One field that is made of others. */
 export interface FieldOrigin {
@@ -65,6 +96,12 @@ export const FIELD_ORIGINS: Readonly<Partial<Record<DatasetKey, readonly FieldOr
   ],
   chunk: [{ field: 'text', from: { dataset: 'artifact', field: 'content' }, description: 'chunk', masking: false }],
   embedding: [{ field: 'embedding', from: { dataset: 'chunk', field: 'text' }, description: 'embed', masking: false }],
+  redacted_media: [
+    { field: 'sealed_object', from: { dataset: 'raw', field: 'bytes' }, description: 'silence, mask', masking: true },
+    { field: 'hidden', from: { dataset: 'artifact', field: 'content' }, description: 'locate', masking: false },
+  ],
+  rollup_hour: countedAs('counts'),
+  rollup_correction: countedAs('delta'),
 };
 
 /**

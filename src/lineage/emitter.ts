@@ -12,7 +12,8 @@ import type { Transport } from './transports.ts';
 export interface Lineage {
   /** Undefined where nobody collects events: then none are made. */
   readonly events: RunEvents | undefined;
-  emit(tenant: string, ...events: RunEvent[]): void;
+  /** @param tenant null for what was done for the whole deployment. */
+  emit(tenant: string | null, ...events: RunEvent[]): void;
   close(): Promise<void>;
 }
 
@@ -33,6 +34,9 @@ const BATCH = 50;
 const LEASE_MS = 5 * 60_000;
 
 const BACKOFF_MAX_MS = 60_000;
+
+/** Every deployment has it from its first migration on: what is of no one tenant waits in its outbox. */
+const FIRST_TENANT = 'default';
 
 /**
  * From memory to the outbox, from there to the collector, in the background: an outage of either delays no step. What
@@ -55,8 +59,8 @@ export class LineageEmitter implements Lineage {
     this.#running = this.#run();
   }
 
-  emit(tenant: string, ...events: RunEvent[]): void {
-    this.#buffer.push(...events.map((event) => ({ tenant, event })));
+  emit(tenant: string | null, ...events: RunEvent[]): void {
+    this.#buffer.push(...events.map((event) => ({ tenant: tenant ?? FIRST_TENANT, event })));
     const excess = this.#buffer.length - BUFFER_MAX;
     if (excess <= 0) return;
     this.#buffer.splice(0, excess);

@@ -19,7 +19,8 @@ type Facets = Readonly<Record<string, object>>;
 
 /** One attempt of a step. A retry is a run of its own, as OpenLineage's life cycle asks: FAIL ends a run. */
 export interface LineageRun {
-  readonly tenant: string;
+  /** Null: of the whole deployment. */
+  readonly tenant: string | null;
   readonly runId: string;
   readonly jobName: string;
   readonly job: LineageJob;
@@ -45,8 +46,7 @@ export class RunEvents {
     return this.#event('START', run, at, {});
   }
 
-  /** @param deleted what a deletion answered: counts by store. */
-  completed(run: LineageRun, notes: RunNotes, deleted: Readonly<Record<string, number>> = {}): RunEvent {
+  completed(run: LineageRun, notes: RunNotes): RunEvent {
     const versions = { code: this.#codeVersion, ...notes.versions };
     return {
       ...this.#event('COMPLETE', run, new Date(), { ...this.#facet('earshot_versions', { versions }) }),
@@ -55,7 +55,7 @@ export class RunEvents {
         ...run.job.writes
           .filter((key) => key !== 'raw' || notes.made.raw !== 0)
           .map((key) => this.#output(key, run.job, notes)),
-        ...this.#deletions(deleted),
+        ...this.#deletions(notes),
       ],
     };
   }
@@ -72,7 +72,7 @@ export class RunEvents {
 
   #event(eventType: RunEvent['eventType'], run: LineageRun, at: Date, facets: Facets): RunEvent {
     const { jobName, job, parent, runId } = run;
-    const namespace = `earshot/${run.tenant}`;
+    const namespace = run.tenant === null ? 'earshot' : `earshot/${run.tenant}`;
     const engine = { name: 'Earshot', version: this.#codeVersion };
     return {
       eventType,
@@ -135,8 +135,7 @@ export class RunEvents {
     };
   }
 
-  /** Rows by `postgres.<table>` and versions of objects by `raw.versions`; keys and tombstones are no data. */
-  #deletions(deleted: Readonly<Record<string, number>>): object[] {
+  #deletions({ deleted }: RunNotes): object[] {
     return Object.entries(deleted).map(([store, rowCount]) => {
       const table = store.startsWith('postgres.') ? store.slice('postgres.'.length) : 'raw';
       return { ...this.#nameOf(table), facets: this.#facet('earshot_deletion', { rowCount }) };

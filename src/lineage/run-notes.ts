@@ -16,13 +16,15 @@ export interface RunNotes {
   readonly versions: Record<string, string>;
   /** Tests that what was read has passed or failed, by name. */
   readonly assertions: { readonly dataset: DatasetKey; readonly assertion: string; readonly success: boolean }[];
+  /** Rows by `postgres.<table>` and versions of objects by `raw.versions`. */
+  readonly deleted: Record<string, number>;
   confidence?: Confidences;
 }
 
 const current = new AsyncLocalStorage<RunNotes>();
 
 export function emptyNotes(): RunNotes {
-  return { read: {}, made: {}, versions: {}, assertions: [] };
+  return { read: {}, made: {}, versions: {}, assertions: [], deleted: {} };
 }
 
 /** Runs a step whose notes are kept; they are filled also when the step fails. */
@@ -33,18 +35,31 @@ export function withNotes<T>(notes: RunNotes, step: () => Promise<T>): Promise<T
 /** Notes what the current step has done; does nothing where nobody asked for it. */
 export function noteRun(done: Partial<RunNotes>): void {
   const notes = current.getStore();
-  if (notes === undefined) return;
-  addCounts(notes.read, done.read);
-  addCounts(notes.made, done.made);
-  Object.assign(notes.versions, done.versions);
-  notes.assertions.push(...(done.assertions ?? []));
-  if (done.confidence !== undefined) notes.confidence = done.confidence;
+  if (notes !== undefined) addNotes(notes, done);
 }
 
-function addCounts(to: Partial<Record<DatasetKey, number>>, from: RunNotes['read'] = {}): void {
-  for (const [key, count] of Object.entries(from)) {
-    to[key as DatasetKey] = (to[key as DatasetKey] ?? 0) + count;
-  }
+/** Adds what was done to what is noted. */
+export function addNotes(notes: RunNotes, done: Partial<RunNotes>): void {
+  addCounts(notes.read, done.read);
+  addCounts(notes.made, done.made);
+  addCounts(notes.deleted, done.deleted);
+  Object.assign(notes.versions, done.versions);
+  notes.assertions.push(...(done.assertions ?? []));
+  if (done.confidence !== undefined) notes.confidence = addConfidences(notes.confidence, done.confidence);
+}
+
+function addCounts(to: Partial<Record<string, number>>, from: Partial<Record<string, number>> = {}): void {
+  for (const [key, count = 0] of Object.entries(from)) to[key] = (to[key] ?? 0) + count;
+}
+
+function addConfidences(one: Confidences | undefined, other: Confidences): Confidences {
+  if (one === undefined) return other;
+  return {
+    count: one.count + other.count,
+    min: Math.min(one.min, other.min),
+    max: Math.max(one.max, other.max),
+    sum: one.sum + other.sum,
+  };
 }
 
 /** Of the passages of one recognition; undefined when there are none. */

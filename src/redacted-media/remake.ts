@@ -9,6 +9,7 @@ import { EarshotError } from '../domain/errors.ts';
 import { hiddenBoxes } from '../domain/hidden-boxes.ts';
 import { redactedMediaIdOf } from '../domain/ids.ts';
 import { REDACTOR_VERSION } from '../domain/redaction.ts';
+import { noteRun } from '../lineage/run-notes.ts';
 import { maskPicture } from '../media/mask-picture.ts';
 import { rawObjectKey } from '../raw-store/object-key.ts';
 import { openObject, type MediaDependencies } from './dependencies.ts';
@@ -78,6 +79,11 @@ export async function remakeRedactedMedia(
     await deps.rawStore.delete(sealedObject, signal);
     throw new EarshotError('erased', `record ${interactionId} was captured before its customer's erasure`);
   }
+  noteRun({
+    read: { raw: 1 },
+    made: { redacted_media: 1 },
+    versions: { redactor: REDACTOR_VERSION, masker: MASKER_VERSION },
+  });
   for (const key of replaced) if (key !== sealedObject) await deps.rawStore.delete(key, signal);
   const { media_type, customer_key } = record;
   return { media_id: mediaId, sealed_object: sealedObject, media_type, bytes: made.bytes.length, customer_key };

@@ -8,15 +8,20 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { activitiesFor } from '../../activities/index.ts';
+import { TASK_QUEUES } from '../../src/domain/task-queues.ts';
+import { ROLLUP_WORKFLOW, SUPERSEDED_WORKFLOW } from '../../src/domain/workflows.ts';
 import { DATASET_FIELDS, datasetNames } from '../../src/lineage/datasets.ts';
 import { FACET_SCHEMAS } from '../../src/lineage/facets.ts';
-import { LINEAGE_JOBS } from '../../src/lineage/jobs.ts';
+import { STEPS } from '../../src/lineage/jobs.ts';
 import { readRegistry } from '../../src/schemas/registry.ts';
 import { PROJECT } from '../../src/stack/tools.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, completed, requestErasure } from '../support/erasures.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { picture } from '../support/pictures.ts';
+import { buildVersion, tell } from '../support/reindexes.ts';
+import { replay } from '../support/replays.ts';
 import { tone } from '../support/sound.ts';
 import { until } from '../support/until.ts';
 
@@ -61,6 +66,14 @@ function expectValid(event: Event): void {
 
 const PLANTED = ['planted-customer', 'planted-chat', 'planted words'];
 
+const DIALS = {
+  ...AT_ONCE,
+  'lineage.flush_interval_ms': 50,
+  'reconcile.settled_for_ms': 0,
+  'replay.keep_superseded_days': 0,
+  'reindex.min_overlap': 0,
+};
+
 let models: FakeModels;
 let earshot: TestEarshot;
 
@@ -82,13 +95,17 @@ beforeAll(async () => {
   models = await startFakeModels();
   const { port } = server.address() as AddressInfo;
   const env = { OPENLINEAGE_URL: `http://127.0.0.1:${port}/base/`, OPENLINEAGE_API_KEY: 'collector-key' };
-  earshot = await startEarshot({ models, env, dials: { ...AT_ONCE, 'lineage.flush_interval_ms': 50 } });
+  earshot = await startEarshot({ models, env, dials: DIALS });
 });
 afterAll(async () => {
   await earshot?.stop();
   await models?.stop();
   server.close();
 });
+
+/** Steps that every record takes, and those of its erasure. */
+const ON_THE_WAY = ['accept', 'transcribePiece', 'readScreenText', 'captionScreen', 'redactSound', 'redactPicture'];
+ON_THE_WAY.push('indexArtifacts', 'indexMessages', 'deleteRows', 'deleteObjects');
 
 const ended = (name: string, eventType: string) =>
   until(`${name} ${eventType} is told`, () =>
@@ -97,7 +114,13 @@ const ended = (name: string, eventType: string) =>
 const table = (name: string) => `${new URL(earshot.database.url).pathname.slice(1)}.public.${name}`;
 
 describe('OpenLineage events', () => {
-  it('are valid and come for every step that makes or deletes data: START, then COMPLETE', async () => {
+  it('are decided on for every activity: what is not in the table is neither told of nor called unimportant', () => {
+    const dependencies = { database: {} } as Parameters<typeof activitiesFor>[1];
+    const activities = TASK_QUEUES.flatMap((queue) => Object.keys(activitiesFor(queue, dependencies)));
+    expect(Object.keys(STEPS).sort()).toEqual([...new Set(activities)].sort());
+  });
+
+  it('are valid and come for every step on the way of a record, from its intake to its erasure: START, then COMPLETE', async () => {
     const customerId = 'planted-customer';
     const metadata = { callId: 'call', customerId, startedAt: '2026-03-01T10:00:00Z' };
     const screenshot = { screenshotId: 'screen', customerId, capturedAt: '2026-03-01T10:00:00Z' };
@@ -107,16 +130,17 @@ describe('OpenLineage events', () => {
       await earshot.upload('/v1/screenshots', 'image', await picture(), screenshot),
     ].map(({ body }) => body.interactionId);
     for (const id of ids) await earshot.settled(id, 'reachable');
+    await Promise.all([ended('redactSound', 'COMPLETE'), ended('redactPicture', 'COMPLETE')]);
     await completed(earshot, (await requestErasure(earshot, customerId)).body.erasureId);
 
-    const told = Object.keys(LINEAGE_JOBS).filter((name) => name !== 'deleteExpired');
-    for (const name of told) {
+    for (const name of ON_THE_WAY) {
       const { run } = await ended(name, 'COMPLETE');
       const types = collector.events.filter((event) => event.run.runId === run.runId).map((event) => event.eventType);
       expect([name, types]).toEqual([name, ['START', 'COMPLETE']]);
     }
     collector.events.forEach(expectValid);
-    expect(new Set(collector.events.map(({ job }) => job.namespace))).toEqual(new Set(['earshot/default']));
+    const own = collector.events.filter(({ job }) => ON_THE_WAY.includes(job.name));
+    expect(new Set(own.map(({ job }) => job.namespace))).toEqual(new Set(['earshot/default']));
     expect([...collector.keys]).toEqual(['Bearer collector-key']);
     const sent = JSON.stringify(collector.events);
     const customers = await earshot.database.query<{ customer_key: string }>('select customer_key from subject');
@@ -255,4 +279,83 @@ describe('OpenLineage events', () => {
     const lines = (await readFile(path, 'utf8')).trim().split('\n');
     expect(lines.map((line) => JSON.parse(line) as unknown)).toEqual(collector.events.slice(0, 2));
   });
+
+  it('come for what is made anew, repaired, released, embedded for another version, counted and dropped', async () => {
+    const customerId = 'planted-customer, again';
+    const [before, record] = [collector.events.length, await remembered(customerId, 'planted words')];
+    const forget = `delete from artifact where interaction_id = '${record}'`;
+    await earshot.database.query(forget);
+    expect((await replay(earshot, { customerId })).records).toMatchObject({ repaired: 1 });
+
+    const embedding = `delete from embedding where chunk_id in (select chunk_id from chunk where interaction_id = '${record}')`;
+    await earshot.database.query(embedding);
+    expect((await earshot.request('POST', '/v1/reconciliations', {})).status).toBe(202);
+    await until('it is repaired', async () => (await madeBy('compareSlice', 'embedding')) === 1);
+
+    await releaseDoubtful(customerId);
+    await earshot.temporal.execute(ROLLUP_WORKFLOW, { workflowId: 'counts', taskQueue: 'batch', args: [] });
+    await earshot.database.query(`update artifact set state = 'superseded', superseded_at = now() - interval '1 day'
+      where interaction_id = '${record}'`);
+    await earshot.temporal.execute(SUPERSEDED_WORKFLOW, { workflowId: 'drop', taskQueue: 'batch', args: [] });
+    const { version } = await buildVersion(earshot);
+    expect((await tell(earshot, version, 'activate')).status).toBe(200);
+    await ended('switchToVersion', 'COMPLETE');
+    await remembered(customerId, 'planted words for both versions');
+
+    expect(await madeBy('remakeRecord', 'artifact', 'chunk', 'embedding')).toBe(3);
+    expect(await madeBy('applyDecision', 'artifact', 'chunk')).toBe(2);
+    expect(await madeBy('writeBeside', 'embedding')).toBe(1);
+    expect(await madeBy('fillVersion', 'embedding')).toBeGreaterThan(1);
+    expect(await madeBy('rollUp', 'rollup_hour')).toBeGreaterThan(0);
+    expect((await ended('dropSuperseded', 'COMPLETE')).outputs).toMatchObject([
+      { name: table('artifact'), facets: { earshot_deletion: { rowCount: 1 } } },
+    ]);
+    const { job, run } = await ended('switchToVersion', 'COMPLETE');
+    expect(run.facets['earshot_versions']!['versions']).toMatchObject({ live_index: String(version) });
+    // What is done for all tenants is of no one's.
+    expect(job.namespace).toBe('earshot');
+    await ended('compareObjects', 'COMPLETE');
+    const later = collector.events.slice(before);
+    later.forEach(expectValid);
+    for (const trace of [...PLANTED, record]) expect(JSON.stringify(later)).not.toContain(trace);
+  });
 });
+
+async function remembered(customerId: string, text: string): Promise<string> {
+  const { body } = await earshot.message({ customerId, conversationId: 'planted-chat', text });
+  await earshot.settled(body.interactionId, 'reachable');
+  return body.interactionId;
+}
+
+/** Has a call held back for doubt, and lets it go. */
+async function releaseDoubtful(customerId: string): Promise<void> {
+  models.fail('transcriptions', {
+    kind: 'change',
+    change: (answer: { segments: object[] }) => ({
+      ...answer,
+      segments: answer.segments.map((segment) => ({ ...segment, avg_logprob: -3 })),
+    }),
+  });
+  const metadata = { callId: 'doubtful', customerId, startedAt: '2026-03-01T10:00:00Z' };
+  const { body } = await earshot.upload('/v1/calls', 'audio', tone(3), metadata);
+  await earshot.settled(body.interactionId, 'quarantined');
+  const [held] = await earshot.database.query<{ artifact_id: string }>(
+    `select artifact_id from artifact where state = 'quarantined'`,
+  );
+  await earshot.request('POST', `/v1/quarantine/${held!.artifact_id}/release`);
+  await earshot.settled(body.interactionId, 'reachable');
+}
+
+/** How many rows of these tables the latest run of a step that made any says it made. */
+async function madeBy(name: string, ...tables: string[]): Promise<number> {
+  return until(`${name} has told of what it made`, () => {
+    const counts = collector.events
+      .filter(({ job, eventType }) => job.name === name && eventType === 'COMPLETE')
+      .map(({ outputs = [] }) =>
+        outputs
+          .filter((output) => tables.some((each) => output.name === table(each)))
+          .reduce((sum, { outputFacets }) => sum + Number(outputFacets?.['outputStatistics']?.['rowCount'] ?? 0), 0),
+      );
+    return counts.findLast((count) => count > 0);
+  });
+}
