@@ -1,11 +1,9 @@
-import { readdir, rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { startFakeModels, type FakeModels, type ModelRoute } from '../support/fake-models.ts';
 import { asOlderLogic } from '../support/older-logic.ts';
 import { picture } from '../support/pictures.ts';
-import { derivedRows, dropDerived, replay } from '../support/replays.ts';
+import { derivedRows, dropDerived, forgetAnswers, replay } from '../support/replays.ts';
 import { tone } from '../support/sound.ts';
 
 let models: FakeModels;
@@ -94,7 +92,7 @@ describe('a replay', () => {
     await asOlderLogic(earshot, { interactionId: records.screen, kind: 'caption', artifact: then });
     await earshot.database.query(`delete from artifact where state = 'superseded'`);
     expect(await staleKinds()).toEqual({ caption: [['prompt', 1]] });
-    await forgetAnswers('caption');
+    await forgetAnswers(earshot, 'caption');
     models.caption = 'A checkout page, described anew.';
     const calls = await callsDuring(async () => {
       expect((await replay(earshot, { only: 'stale' })).records).toMatchObject({ remade: 1, failed: 0 });
@@ -188,13 +186,6 @@ describe('a replay', () => {
     expect((await derivedRows(earshot))['chunks']).toEqual(live['chunks']);
   });
 });
-
-/** Kept answers of a kind, as if its prompt had been another. */
-async function forgetAnswers(kind: string): Promise<void> {
-  const folder = join(earshot.folder, 'raw');
-  const files = (await readdir(folder, { recursive: true })).filter((name) => name.includes(`/${kind}-`));
-  for (const file of files) await rm(join(folder, file));
-}
 
 const isCaption = (row: unknown) => (row as { kind: string }).kind === 'caption';
 const firstOf = (rows: Record<string, unknown[]>, kind: string) =>

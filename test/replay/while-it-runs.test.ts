@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, completed, requestErasure } from '../support/erasures.ts';
 import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
+import { picture } from '../support/pictures.ts';
 import { remainsOf } from '../support/remains.ts';
-import { dropDerived, findReplay, replay, replayIn, requestReplay } from '../support/replays.ts';
+import { dropDerived, findReplay, forgetAnswers, replay, replayIn, requestReplay } from '../support/replays.ts';
 import { tone } from '../support/sound.ts';
 import { until } from '../support/until.ts';
 
@@ -130,6 +131,46 @@ describe('while a replay runs', () => {
     for (const { body } of late) await earshot.settled(body.interactionId, 'reachable');
     expect(await textsOf('seam')).toEqual([...live, 'message 6', 'message 7']);
     await replay(earshot);
+  });
+
+  it('a kind of artifact that is new is made of thirty days and of what comes in: once of each record', async () => {
+    const shoot = async (screenshotId: string, daysAgo: number) => {
+      const capturedAt = new Date(Date.now() - daysAgo * 86_400_000).toISOString();
+      const metadata = { screenshotId, customerId: screenshotId, capturedAt };
+      return (await earshot.upload('/v1/screenshots', 'image', await picture(), metadata)).body.interactionId;
+    };
+    const kinds = () =>
+      earshot.database.query<{ kind: string; records: number; artifacts: number; served: number }>(
+        `select a.kind, count(distinct a.interaction_id)::integer as records,
+           count(distinct a.artifact_id)::integer as artifacts, count(c.chunk_id) filter (where c.active)::integer as served
+         from artifact a
+         join interaction i using (interaction_id)
+         left join chunk c using (artifact_id)
+         where i.modality = 'screenshot' and a.state = 'active'
+         group by a.kind order by a.kind`,
+      );
+    for (const days of [29, 20, 10, 1]) await earshot.settled(await shoot(`day-${days}`, days), 'reachable');
+    // As it was before screens were captioned.
+    await forgetAnswers(earshot, 'caption');
+    await earshot.database.query(`delete from artifact where kind = 'caption'`);
+    await earshot.database.query(`update freshness set pieces_total = 1 where modality = 'screenshot'`);
+    expect(await kinds()).toMatchObject([{ kind: 'screen_text', records: 4 }]);
+
+    const held = holdRoute(models, 'screen_caption');
+    const from = new Date(Date.now() - 30 * 86_400_000).toISOString();
+    const backfill = await requestReplay(earshot, { from, modalities: ['screenshot'], kinds: ['caption'] });
+    await held.arrived();
+    const live = await Promise.all([shoot('late', 15), shoot('late-too', 25), shoot('now', 0)]);
+    held.release();
+    for (const id of live) await earshot.settled(id, 'reachable');
+    expect((await replayIn(earshot, backfill, 'completed')).records.failed).toBe(0);
+    const seven = { records: 7, artifacts: 7, served: 7 };
+    expect(await kinds()).toMatchObject([
+      { kind: 'caption', ...seven },
+      { kind: 'screen_text', records: 7, artifacts: 7 },
+    ]);
+    const again = await replay(earshot, { from, modalities: ['screenshot'], kinds: ['caption'] });
+    expect(again.records).toMatchObject({ seen: 7, unchanged: 7 });
   });
 
   it('tells the field at fault, and the same request with an idempotency key is one replay', async () => {

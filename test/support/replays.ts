@@ -1,3 +1,5 @@
+import { readdir, rm } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { TestEarshot } from './earshot.ts';
 import { until } from './until.ts';
 
@@ -71,4 +73,11 @@ export async function derivedRows(earshot: TestEarshot): Promise<Record<string, 
 export async function dropDerived({ database }: TestEarshot): Promise<void> {
   await database.query('delete from artifact');
   await database.query('delete from lineage_edge');
+}
+
+/** Drops kept answers of a kind, as if its model had never been asked so. */
+export async function forgetAnswers(earshot: TestEarshot, kind: string): Promise<void> {
+  const folder = join(earshot.folder, 'raw');
+  const files = (await readdir(folder, { recursive: true })).filter((name) => name.includes(`/${kind}-`));
+  for (const file of files) await rm(join(folder, file));
 }
