@@ -17,6 +17,7 @@ import type {
 } from '../src/domain/activities.ts';
 import { EarshotError } from '../src/domain/errors.ts';
 import { embeddingIdOf } from '../src/domain/ids.ts';
+import { lineageDepths } from '../src/domain/lineage-depth.ts';
 import type { IndexVersionRow } from '../src/db/index-versions.ts';
 import { noteRun } from '../src/lineage/run-notes.ts';
 import type { EmbeddingModel } from '../src/models/ports.ts';
@@ -136,7 +137,7 @@ export async function embedAndStore(
     model: version.model,
     modelVersion: version.model,
     codeVersion: deps.codeVersion,
-    lineageDepth: deps.dials.get('lineage.depth'),
+    lineageDepths: lineageDepths(deps.dials),
     ...currentRun(),
     pickedUpAt,
     rows: [...known, ...embedded].map(({ chunk, vector }) => ({

@@ -2,6 +2,7 @@ import { chunkPassages, CHUNKER_VERSION } from '../src/domain/chunking.ts';
 import { EarshotError } from '../src/domain/errors.ts';
 import { eventTimeOf } from '../src/domain/event-time.ts';
 import { artifactIdOf, chunkIdOf, recognitionIdOf } from '../src/domain/ids.ts';
+import { lineageDepths } from '../src/domain/lineage-depth.ts';
 import type { ArtifactKind } from '../src/domain/interaction.ts';
 import type { ArtifactResult } from '../src/domain/activities.ts';
 import { NO_PROMPT } from '../src/domain/logic.ts';
@@ -168,7 +169,7 @@ async function storeRecognition(
     modelMs: recognition.modelMs,
     sealedObject,
     activity: step.activity,
-    lineageDepth: deps.dials.get('lineage.depth'),
+    lineageDepth: lineageDepths(deps.dials)[record.modality],
     ...currentRun(),
     chunks: chunks.map((chunk) => ({ ...chunk, chunkId: chunkIdOf(artifactId, chunk.ordinal) })),
     eventTimes: chunks.map(({ place }) => eventTimeOf(record, place)),

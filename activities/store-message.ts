@@ -2,6 +2,7 @@ import { storeArtifact, type RecordRow } from '../src/db/artifacts.ts';
 import type { AcceptedText } from '../src/db/intake.ts';
 import type { ArtifactResult } from '../src/domain/activities.ts';
 import { EarshotError } from '../src/domain/errors.ts';
+import { lineageDepths } from '../src/domain/lineage-depth.ts';
 import { NO_PROMPT, TYPED_MODEL } from '../src/domain/logic.ts';
 import { messageText } from '../src/domain/message-text.ts';
 import { payloadContext } from '../src/domain/payload.ts';
@@ -40,7 +41,7 @@ export async function storeMessage(
     ...{ tenant, interactionId, kind: 'message', piece: 0, state, reason: null, confidence: 1 },
     ...{ model: TYPED_MODEL, modelVersion: '1', promptVersion: NO_PROMPT, parameters: {}, modelMs: 0 },
     ...{ codeVersion: deps.codeVersion, sealedObject: null, activity: 'redact', ...currentRun() },
-    lineageDepth: deps.dials.get('lineage.depth'),
+    lineageDepth: lineageDepths(deps.dials).chat,
     chunks: text.chunks.map((chunk) => ({ ...chunk, confidence: 1 })),
     eventTimes: text.chunks.map(() => capturedAt),
   });

@@ -2,6 +2,7 @@ import { probeReachable, stampReachable, type ChunkToEmbed } from '../src/db/emb
 import type { IndexVersionRow } from '../src/db/index-versions.ts';
 import { storeVersionVectors } from '../src/db/version-vectors.ts';
 import { embeddingIdOf } from '../src/domain/ids.ts';
+import { lineageDepths } from '../src/domain/lineage-depth.ts';
 import { WRITE_BESIDE } from '../src/lineage/jobs.ts';
 import { noteRun } from '../src/lineage/run-notes.ts';
 import { tellRun } from '../src/lineage/tell-run.ts';
@@ -76,6 +77,7 @@ export async function storeAndProve(
     indexVersion,
     model,
     codeVersion: deps.codeVersion,
+    lineageDepths: lineageDepths(deps.dials),
     ...run,
     rows: rows.map(({ chunkId, vector }) => ({ chunkId, vector, embeddingId: embeddingIdOf(chunkId, indexVersion) })),
   });

@@ -8,6 +8,7 @@ import {
   type ReconcileBounds,
 } from '../../src/db/reconciled-rows.ts';
 import type { SliceResult } from '../../src/domain/activities.ts';
+import { lineageDepths } from '../../src/domain/lineage-depth.ts';
 import {
   addReports,
   COMPARED_STORES,
@@ -127,7 +128,7 @@ async function repairStore(
 }
 
 function boundsOf({ dials }: ActivityDependencies): ReconcileBounds {
-  return { settledForMs: dials.get('reconcile.settled_for_ms'), lineageDepth: dials.get('lineage.depth') };
+  return { settledForMs: dials.get('reconcile.settled_for_ms'), lineageDepths: lineageDepths(dials) };
 }
 
 function nameOf({ interaction_id, artifact_id, chunk_id, index_version }: MissingRow): string {

@@ -3,6 +3,7 @@ import { acceptInteraction, findBodyHash, findRawObject, type NewInteraction } f
 import { RESERVED_KEYS } from '../domain/canary.ts';
 import { EarshotError } from '../domain/errors.ts';
 import { workflowIdOf } from '../domain/ids.ts';
+import { lineageDepths } from '../domain/lineage-depth.ts';
 import { MODALITY_OF, type Author } from '../domain/interaction.ts';
 import { messageText } from '../domain/message-text.ts';
 import { payloadContext, type CapturedPayload } from '../domain/payload.ts';
@@ -158,7 +159,7 @@ async function sealRecord(deps: ApiDependencies, record: CapturedRecord, identit
     sessionEndedAt: record.sessionEndedAt ?? null,
     piecesTotal: record.piecesTotal,
     ringAfterMs: deps.dials.get('sweep.ring_after_ms'),
-    lineageDepth: deps.dials.get('lineage.depth'),
+    lineageDepth: lineageDepths(deps.dials)[MODALITY_OF[payload.channel]],
   };
 }
 

@@ -1,5 +1,5 @@
 import type { ArtifactKind, Modality, Place } from '../domain/interaction.ts';
-import { tracesEveryStep } from './lineage.ts';
+import { tracesEveryStep } from '../domain/lineage-depth.ts';
 import { admits, fenceOfRecord } from './fence.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { servedBy } from './served.ts';
@@ -38,7 +38,7 @@ export interface NewArtifact {
   readonly chunks: readonly { chunkId: string; ordinal: number; text: string; place: Place; confidence: number }[];
   /** Event time of each chunk: for a recording its own end, else the time of capture. */
   readonly eventTimes: readonly Date[];
-  /** Dial `lineage.depth`. */
+  /** Of its record's stream. */
   readonly lineageDepth?: number;
 }
 

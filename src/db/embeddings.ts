@@ -1,4 +1,4 @@
-import { tracesEveryStep } from './lineage.ts';
+import { tracedModalities, type LineageDepths } from '../domain/lineage-depth.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { knownVector } from './known-vector.ts';
 import { servedBy } from './served.ts';
@@ -123,8 +123,7 @@ export interface NewEmbeddings {
   readonly runId: string | null;
   /** When a worker took the batch; null leaves the stamp as it is. */
   readonly pickedUpAt: Date | null;
-  /** Dial `lineage.depth`. */
-  readonly lineageDepth?: number;
+  readonly lineageDepths?: LineageDepths;
   readonly rows: readonly {
     readonly chunkId: string;
     readonly embeddingId: string;
@@ -163,7 +162,7 @@ export async function storeEmbeddings(db: Queryable, embeddings: NewEmbeddings):
     embeddings.codeVersion,
     embeddings.workflowId,
     embeddings.runId,
-    tracesEveryStep(embeddings.lineageDepth),
+    tracedModalities(embeddings.lineageDepths),
     embeddings.pickedUpAt,
   ]);
   return rows.map(({ chunk_id }) => chunk_id);

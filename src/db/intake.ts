@@ -1,5 +1,5 @@
 import type { Author, Channel, Modality, Place } from '../domain/interaction.ts';
-import { tracesEveryStep } from './lineage.ts';
+import { tracesEveryStep } from '../domain/lineage-depth.ts';
 import { only, run, type Queryable } from './pools.ts';
 
 /** A record at the moment it is accepted. */
@@ -33,7 +33,7 @@ export interface NewInteraction {
   readonly sessionEndedAt: Date | null;
   readonly piecesTotal: number;
   readonly ringAfterMs: number;
-  /** Dial `lineage.depth`. */
+  /** Of its stream. */
   readonly lineageDepth?: number;
 }
 

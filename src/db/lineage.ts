@@ -1,13 +1,5 @@
 import { run, type Queryable } from './pools.ts';
 
-/**
- * Whether the edges to chunks and vectors are written too (depth 2). At depth 1 only that to the artifact is: a chunk
- * and a vector name what they were made of in rows of their own, but not the run that made them.
- */
-export function tracesEveryStep(depth = 2): boolean {
-  return depth >= 2;
-}
-
 /** An edge as it was written with the data. */
 export interface EdgeRow {
   readonly from_id: string;

@@ -1,5 +1,6 @@
 import type { BucketTally, ComparedStore, Slice, Tally } from '../domain/reconciliation.ts';
 import { COMPARED_STORES } from '../domain/reconciliation.ts';
+import { tracedModalities, type LineageDepths } from '../domain/lineage-depth.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { ofRealCustomers } from './real-customers.ts';
 import { servedBy } from './served.ts';
@@ -10,14 +11,15 @@ import { servedBy } from './served.ts';
  *
  * `wanted` and `found` name each thing by store and id. An artifact is wanted for every piece of a record; a text for
  * every edge to one, and for every artifact that has any; a vector for every text that a version serves, by the model
- * of that version, unless the model refused the text; an edge for every row, at
- * lineage depth 1 for every artifact.
+ * of that version, unless the model refused the text; an edge for every row, of a stream whose lineage ends at the
+ * artifact for every artifact.
  */
 const CHAIN = `
   version as materialized (
     select index_version, model from index_version where state in ('live', 'retired')
   ), record as materialized (
-    select f.interaction_id, f.pieces_total, date_trunc('hour', f.accepted_at, 'UTC') as hour
+    select f.interaction_id, f.pieces_total, f.modality = any($5::text[]) as traced,
+      date_trunc('hour', f.accepted_at, 'UTC') as hour
     from freshness f
     join interaction i on i.tenant = $1 and i.interaction_id = f.interaction_id
     join subject s on s.tenant = $1 and s.customer_key = f.customer_key
@@ -26,7 +28,7 @@ const CHAIN = `
       and i.key_generation = s.key_generation and i.captured_at > coalesce(s.erased_before, '-infinity')
       and ${ofRealCustomers('f.customer_key')}
   ), made as materialized (
-    select r.hour, a.artifact_id, a.interaction_id, a.kind, a.piece,
+    select r.hour, r.traced, a.artifact_id, a.interaction_id, a.kind, a.piece,
       case when a.shown_in is null then a.state else 'active' end as state, a.content <> '[]' as has_text
     from record r
     join artifact a on a.tenant = $1 and a.interaction_id = r.interaction_id
@@ -36,12 +38,12 @@ const CHAIN = `
     from record r
     join lineage_edge l on l.tenant = $1 and l.interaction_id = r.interaction_id
   ), c as materialized (
-    select m.hour, c.chunk_id, c.artifact_id, c.interaction_id, c.active, c.shown_in, c.hidden_in
+    select m.hour, m.traced, c.chunk_id, c.artifact_id, c.interaction_id, c.active, c.shown_in, c.hidden_in
     from made m
     join chunk c on c.tenant = $1 and c.artifact_id = m.artifact_id
     where m.state = 'active'
   ), vector as materialized (
-    select c.hour, c.chunk_id, c.artifact_id, c.interaction_id, v.index_version,
+    select c.hour, c.traced, c.chunk_id, c.artifact_id, c.interaction_id, v.index_version,
       coalesce(e.model_version = v.model, false) as stored
     from c
     join version v on ${servedBy('v.index_version')}
@@ -84,7 +86,7 @@ const CHAIN = `
     select 'lineage', c.hour, c.chunk_id::text, c.interaction_id, c.artifact_id, c.chunk_id, null,
       exists (select from edge e where e.to_id = c.chunk_id and e.to_kind = 'chunk')
     from c
-    where $5::integer > 1
+    where c.traced
     union all
     select 'lineage', v.hour, v.chunk_id || '@' || v.index_version, v.interaction_id, v.artifact_id, v.chunk_id,
       v.index_version,
@@ -93,7 +95,7 @@ const CHAIN = `
         from edge e
         where e.from_id = v.chunk_id and e.to_kind = 'embedding' and e.index_version = v.index_version)
     from vector v
-    where v.stored and $5::integer > 1
+    where v.stored and v.traced
   )`;
 
 /** The sum of 64-bit hashes as a decimal: equal for equal sets, in whatever order they are read. */
@@ -116,8 +118,7 @@ const TALLY = {
 export interface ReconcileBounds {
   /** Records that settled within this are left out. */
   readonly settledForMs: number;
-  /** Dial `lineage.depth`. */
-  readonly lineageDepth: number;
+  readonly lineageDepths: LineageDepths;
 }
 
 interface TallyRow {
@@ -136,9 +137,15 @@ export async function tallyBuckets(
   db: Queryable,
   tenant: string,
   slice: Slice,
-  { settledForMs, lineageDepth }: ReconcileBounds,
+  { settledForMs, lineageDepths }: ReconcileBounds,
 ): Promise<BucketTally[]> {
-  const rows = await run<TallyRow>(db, TALLY, [tenant, slice.from, slice.to, settledForMs, lineageDepth]);
+  const rows = await run<TallyRow>(db, TALLY, [
+    tenant,
+    slice.from,
+    slice.to,
+    settledForMs,
+    tracedModalities(lineageDepths),
+  ]);
   const hours = Map.groupBy(rows, ({ hour }) => hour.toISOString());
   return [...hours].map(([hour, ofHour]) => {
     const stores = COMPARED_STORES.map((store) => {
@@ -164,7 +171,7 @@ export async function listMissing(
   db: Queryable,
   tenant: string,
   slice: Slice,
-  { settledForMs, lineageDepth }: ReconcileBounds,
+  { settledForMs, lineageDepths }: ReconcileBounds,
   store: ComparedStore,
   limit: number,
 ): Promise<MissingRow[]> {
@@ -178,7 +185,15 @@ export async function listMissing(
       order by name
       limit $7`,
   };
-  return run<MissingRow>(db, statement, [tenant, slice.from, slice.to, settledForMs, lineageDepth, store, limit]);
+  return run<MissingRow>(db, statement, [
+    tenant,
+    slice.from,
+    slice.to,
+    settledForMs,
+    tracedModalities(lineageDepths),
+    store,
+    limit,
+  ]);
 }
 
 /** Texts that are served more than once for one passage of one record, beyond the first. */

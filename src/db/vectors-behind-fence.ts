@@ -3,11 +3,11 @@ import { admits, fenceOfCustomers } from './fence.ts';
 /**
  * The beginning of a statement that writes vectors with their lineage: `given`, `fence`, `admitted` (what the fence lets
  * through), `written`, `traced`. Parameters: tenant, chunk ids, embedding ids, vectors as text, index version, model,
- * model version, code version, workflow id, run id, and whether edges are written.
+ * model version, code version, workflow id, run id, and the modalities of which edges are written.
  */
 export const VECTORS_BEHIND_FENCE = `
       with given as materialized (
-        select g.chunk_id, g.embedding_id, g.vector, c.customer_key, c.interaction_id
+        select g.chunk_id, g.embedding_id, g.vector, c.customer_key, c.interaction_id, c.modality
         from unnest($2::uuid[], $3::uuid[], $4::text[]) as g (chunk_id, embedding_id, vector)
         join chunk c on c.tenant = $1 and c.chunk_id = g.chunk_id
       ), ${fenceOfCustomers('select customer_key from given')}, admitted as materialized (
@@ -29,6 +29,6 @@ export const VECTORS_BEHIND_FENCE = `
         select $1, chunk_id, embedding_id, 'chunk', 'embedding', interaction_id, customer_key, 'embed', $6, $7,
           jsonb_build_object('indexVersion', $5::integer), $8, $9, $10
         from admitted
-        where $11::boolean
+        where modality = any($11::text[])
         on conflict do nothing
       )`;

@@ -1,5 +1,6 @@
 import { vectorLiteral } from './embeddings.ts';
 import { admits, fenceOfCustomers } from './fence.ts';
+import { tracedModalities, type LineageDepths } from '../domain/lineage-depth.ts';
 import { VECTORS_BEHIND_FENCE } from './vectors-behind-fence.ts';
 import { run, type Queryable } from './pools.ts';
 import { servedBy } from './served.ts';
@@ -71,6 +72,7 @@ export interface VersionVectors {
   readonly indexVersion: number;
   readonly model: string;
   readonly codeVersion: string;
+  readonly lineageDepths?: LineageDepths;
   readonly workflowId: string | null;
   readonly runId: string | null;
   readonly rows: readonly {
@@ -97,7 +99,7 @@ export async function storeVersionVectors(db: Queryable, vectors: VersionVectors
     vectors.codeVersion,
     vectors.workflowId,
     vectors.runId,
-    true,
+    tracedModalities(vectors.lineageDepths),
   ]);
   return rows.map(({ chunk_id }) => chunk_id);
 }

@@ -7,6 +7,7 @@ import { seal, unwrapDataKey } from '../../src/raw-store/envelope.ts';
 import { PROJECT } from '../../src/stack/tools.ts';
 import { API_KEY, startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
+import { picture } from '../support/pictures.ts';
 import { tone } from '../support/sound.ts';
 import { until } from '../support/until.ts';
 import { unzip } from '../support/zip.ts';
@@ -179,8 +180,14 @@ describe('lineage', () => {
     expect((await earshot.request('GET', `/v1/chunks/${chunkId}/lineage`)).status).toBe(200);
   });
 
-  it('is walked as far at depth 1, from a third of the edges', async () => {
+  it('is walked as far at depth 1, from a third of the edges; a stream can have a depth of its own', async () => {
     await earshot.request('PUT', '/v1/dials/lineage.depth', { value: 1 });
+    await earshot.request('PUT', '/v1/dials/lineage.screenshot_depth', { value: 2 });
+    const metadata = { screenshotId: 'traced', customerId: 'bob', capturedAt: new Date().toISOString() };
+    const screen = (await earshot.upload('/v1/screenshots', 'image', await picture(), metadata)).body.interactionId;
+    await earshot.settled(screen, 'reachable');
+    const traced = await walk(`chunks/${await chunkOf(screen)}`);
+    expect(traced.edges.map(({ recorded }) => recorded)).toEqual([true, true, true]);
     const { body } = await earshot.message({ customerId: 'bob', text: 'a shallow message' });
     await earshot.settled(body.interactionId, 'reachable');
     const shallow = await walk(`chunks/${await chunkOf(body.interactionId)}`);
@@ -198,6 +205,7 @@ describe('lineage', () => {
     )) as [{ edges: number }];
     expect(edges).toBe(1);
     await earshot.request('PUT', '/v1/dials/lineage.depth', { value: 2 });
+    await earshot.request('PUT', '/v1/dials/lineage.screenshot_depth', { value: 0 });
   });
 });
 

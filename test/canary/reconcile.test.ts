@@ -210,16 +210,23 @@ describe('a reconciliation', () => {
     expect(await redReasons()).toEqual([]);
   });
 
-  it('misses no edge that lineage depth 1 leaves out, and no vector of a text that the model refused', async () => {
+  it('misses no edge that a stream of lineage depth 1 leaves out, and no vector of a text that the model refused', async () => {
     const database = openDatabase({ url: earshot.database.url });
-    const missing = async (store: 'lineage' | 'vector', lineageDepth: number) => {
+    const missing = async (store: 'lineage' | 'vector', chatDepth: number, audioDepth = 2) => {
       const slice = { from: '2000-01-01T00:00:00Z', to: '2100-01-01T00:00:00Z' };
-      const bounds = { settledForMs: 0, lineageDepth };
+      const lineageDepths = { chat: chatDepth, audio: audioDepth, screenshot: 2 };
+      const bounds = { settledForMs: 0, lineageDepths };
       return (await listMissing(database.forTenant('default').app, 'default', slice, bounds, store, 1_000)).length;
     };
     const one = `(select interaction_id from interaction where modality = 'chat' order by interaction_id limit 1)`;
     await rows(`delete from lineage_edge where to_kind <> 'artifact' and interaction_id = ${one}`);
     expect([await missing('lineage', 2), await missing('lineage', 1)]).toEqual([2, 0]);
+    // By the stream of each record: what chat leaves out is missed of calls.
+    const call = `(select interaction_id from interaction where modality = 'audio' order by interaction_id limit 1)`;
+    await rows(`delete from lineage_edge where to_kind <> 'artifact' and interaction_id = ${call}`);
+    expect([await missing('lineage', 1), await missing('lineage', 2, 1), await missing('lineage', 1, 1)]).toEqual([
+      2, 2, 0,
+    ]);
     await rows(`delete from embedding where chunk_id in (select chunk_id from chunk where interaction_id = ${one})`);
     expect(await missing('vector', 2)).toBe(1);
     await rows(`insert into embedding_failure (tenant, index_version, chunk_id, interaction_id, customer_key, code)

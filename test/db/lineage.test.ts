@@ -37,9 +37,9 @@ function artifactOf(interactionId: string): NewArtifact {
   };
 }
 
-const embeddingsOf = (chunkId: string, lineageDepth?: number) => ({
+const embeddingsOf = (chunkId: string, chatDepth = 2) => ({
   ...{ tenant: 'default', indexVersion: 1, model: 'm', modelVersion: 'm', codeVersion: 't', workflowId: null },
-  ...{ runId: null, pickedUpAt: null, ...(lineageDepth === undefined ? {} : { lineageDepth }) },
+  ...{ runId: null, pickedUpAt: null, lineageDepths: { chat: chatDepth, audio: 3 - chatDepth, screenshot: 1 } },
   rows: [{ chunkId, embeddingId: randomUUID(), vector: fakeVector('hello') }],
 });
 

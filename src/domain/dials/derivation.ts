@@ -28,6 +28,24 @@ export const DERIVATION_DIALS = {
       'At 2 every step from raw bytes to vector is an edge with model, code and run. At 1 edges end at the artifact: ' +
       'a third of the rows, and the walk no longer knows which run cut and embedded.',
   },
+  'lineage.chat_depth': {
+    defaultValue: 0,
+    min: 0,
+    max: 2,
+    reason: 'Of chat messages, the most numerous and the cheapest to make again; 0 is lineage.depth.',
+  },
+  'lineage.audio_depth': {
+    defaultValue: 0,
+    min: 0,
+    max: 2,
+    reason: 'Of calls; 0 is lineage.depth. A call has many chunks of one artifact, so 1 spares most of its edges.',
+  },
+  'lineage.screenshot_depth': {
+    defaultValue: 0,
+    min: 0,
+    max: 2,
+    reason: 'Of screenshots; 0 is lineage.depth.',
+  },
   'lineage.flush_interval_ms': {
     defaultValue: SECOND,
     min: 50,
