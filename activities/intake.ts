@@ -14,7 +14,7 @@ export function intakeActivities(deps: ActivityDependencies): IntakeActivities {
   return {
     takeCallWork: (session) => takeCallWork(deps, session),
     takeScreenshotWork: async ({ tenant, sessionId }): Promise<ScreenshotWork> => {
-      const rows = await takeWork(app(tenant), tenant, sessionId);
+      const rows = await takeWork(app(tenant), tenant, sessionId, null);
       return {
         interactionIds: rows.flatMap(({ interaction_id }) => interaction_id ?? []),
         arrivals: rows[0]?.arrivals ?? 0,
@@ -26,8 +26,8 @@ export function intakeActivities(deps: ActivityDependencies): IntakeActivities {
 }
 
 async function takeCallWork(deps: ActivityDependencies, { tenant, sessionId }: SessionRef): Promise<CallWork> {
-  const rows = await takeWork(deps.database.forTenant(tenant).app, tenant, sessionId);
   const target = deps.dials.get('call.piece_target_ms');
+  const rows = await takeWork(deps.database.forTenant(tenant).app, tenant, sessionId, target);
   const items = rows.flatMap(({ interaction_id, duration_ms, media_type, piece_target_ms, attempts }) =>
     interaction_id === null || duration_ms === null
       ? []

@@ -9,8 +9,18 @@ import { NO_PROMPT } from '../src/domain/logic.ts';
 import { redactPassages } from '../src/domain/redact-passages.ts';
 import { REDACTOR_VERSION } from '../src/domain/redaction.ts';
 import { meanConfidence, type Passage } from '../src/domain/transcript.ts';
-import { findArtifact, findRecord, storeArtifact, type RecordRow } from '../src/db/artifacts.ts';
+import {
+  findArtifact,
+  findRecord,
+  storeArtifact,
+  type NewArtifact,
+  type RecordRow,
+  type StoredArtifact,
+} from '../src/db/artifacts.ts';
+import { lockRecord } from '../src/db/record-lock.ts';
 import { serveStaged } from '../src/db/replaced-artifacts.ts';
+import { returnArtifact, standingArtifact } from '../src/db/returned-artifacts.ts';
+import { markChanged } from '../src/db/rollups.ts';
 import { confidencesOf, noteRun, type RunNotes } from '../src/lineage/run-notes.ts';
 import type { Recognition } from '../src/models/ports.ts';
 import { rawObjectKey } from '../src/raw-store/object-key.ts';
@@ -97,13 +107,15 @@ export async function recogniseStep(
     return { artifactId, state: stored.state, chunks: stored.chunks, confidence: stored.confidence };
   }
   // An operator's word stands, whatever the checks of today would say.
-  if (stored?.state === 'discarded') {
-    return { artifactId, state: 'quarantined', chunks: 0, confidence: stored.confidence };
-  }
+  if (stored?.state === 'discarded') return resultOf(stored);
   if (stored?.state === 'staged' && making.state === 'active') {
     if (!(await serveStaged(db, tenant, interactionId, artifactId))) throw refused(interactionId);
     return { artifactId, state: 'active', chunks: stored.chunks, confidence: stored.confidence };
   }
+  // Replaced, or its vectors failed: what stands in its place stays; else it is made as if it had never been there.
+  const returns = making.state === 'active' && (stored?.state === 'superseded' || stored?.state === 'failed');
+  const standing = returns ? await standingArtifact(db, step) : undefined;
+  if (standing !== undefined) return resultOf(standing);
   const record = await loadRecord(deps, tenant, interactionId);
   const paidFor = { name: objectOf(tenant, record, objectName), earlier: making.kept };
   const { recognition, sealedObject } = await paidOnce(
@@ -116,7 +128,7 @@ export async function recogniseStep(
       (await answerForSameContent(deps, step, record, signal)) ??
       step.recognise(record, await loadSource(deps, tenant, record, signal)),
   );
-  const made = { record, artifactId, sealedObject, parameters, recognition };
+  const made = { record, artifactId, sealedObject, parameters, recognition, returns };
   try {
     return await storeRecognition(deps, step, made, making);
   } catch (error) {
@@ -132,12 +144,41 @@ interface Recognised {
   readonly sealedObject: string;
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly recognition: Recognition;
+  /** Whether it was in service once and is no more. */
+  readonly returns: boolean;
+}
+
+function resultOf({ artifact_id: artifactId, state, chunks, confidence }: StoredArtifact): ArtifactResult {
+  if (state === 'active') return { artifactId, state, chunks, confidence };
+  return { artifactId, state: 'quarantined', chunks: 0, confidence };
+}
+
+/**
+ * Stores an artifact, in the place of nothing: where another stands for its piece by now, that one is answered and
+ * stays. Undefined when it is stored itself.
+ */
+async function storeReturning(
+  deps: ActivityDependencies,
+  artifact: NewArtifact,
+  state: 'active' | 'quarantined',
+): Promise<StoredArtifact | undefined> {
+  const { tenant, interactionId } = artifact;
+  return deps.database.forTenant(tenant).transaction(async (transaction) => {
+    if (!(await lockRecord(transaction, tenant, interactionId))) throw refused(interactionId);
+    const standing = await standingArtifact(transaction, artifact);
+    if (standing !== undefined) return standing;
+    await returnArtifact(transaction, artifact, artifact.artifactId, state, artifact.reason);
+    // What of it was dropped meanwhile is written anew.
+    if (!(await storeArtifact(transaction, artifact))) throw refused(interactionId);
+    await markChanged(transaction, tenant, [interactionId]);
+    return undefined;
+  });
 }
 
 async function storeRecognition(
   deps: ActivityDependencies,
   step: RecognitionStep,
-  { record, artifactId, sealedObject, parameters, recognition }: Recognised,
+  { record, artifactId, sealedObject, parameters, recognition, returns }: Recognised,
   making: Making,
 ): Promise<ArtifactResult> {
   const { tenant, interactionId } = step;
@@ -148,7 +189,7 @@ async function storeRecognition(
   const reason = await judgeRecognised(deps, evidence);
   const state = reason === undefined ? 'active' : 'quarantined';
   const chunks = state === 'active' ? chunkPassages(redacted.passages) : [];
-  const admitted = await storeArtifact(deps.database.forTenant(tenant).app, {
+  const artifact: NewArtifact = {
     tenant,
     interactionId,
     artifactId,
@@ -173,8 +214,10 @@ async function storeRecognition(
     ...currentRun(),
     chunks: chunks.map((chunk) => ({ ...chunk, chunkId: chunkIdOf(artifactId, chunk.ordinal) })),
     eventTimes: chunks.map(({ place }) => eventTimeOf(record, place)),
-  });
-  if (!admitted) throw refused(interactionId);
+  };
+  const standing = returns ? await storeReturning(deps, artifact, state) : undefined;
+  if (standing !== undefined) return resultOf(standing);
+  if (!returns && !(await storeArtifact(deps.database.forTenant(tenant).app, artifact))) throw refused(interactionId);
   noteRun({
     read: { raw: 1 },
     made: { artifact: 1, chunk: chunks.length },

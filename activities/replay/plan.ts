@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { RecordRow } from '../../src/db/artifacts.ts';
+import { findPieceTarget, keepPieceTarget, type RecordRow } from '../../src/db/artifacts.ts';
 import type { MadeArtifact } from '../../src/db/replaced-artifacts.ts';
 import type { ReplayRow } from '../../src/db/replays.ts';
 import type { ArtifactResult } from '../../src/domain/activities.ts';
@@ -78,15 +78,21 @@ export async function partsOf(
   }
 }
 
-/** Cuts as `takeCallWork` and `planPieces` do for a recording that has just come in. */
+/**
+ * Cuts as `takeCallWork` and `planPieces` do for a recording that has just come in, at the length that is kept of it:
+ * whoever runs it again must come to the same pieces.
+ */
 async function cutsOf(deps: ActivityDependencies, tenant: string, record: RecordRow, signal: AbortSignal) {
-  const { duration_ms: durationMs, media_type: mediaType } = record;
-  if (durationMs === null) throw new EarshotError('malformed_media', `record ${record.interaction_id} has no length`);
-  const targetMs = deps.dials.get('call.piece_target_ms');
+  const { interaction_id: interactionId, duration_ms: durationMs, media_type: mediaType } = record;
+  if (durationMs === null) throw new EarshotError('malformed_media', `record ${interactionId} has no length`);
+  const { app } = deps.database.forTenant(tenant);
+  const kept = await findPieceTarget(app, tenant, interactionId);
+  const targetMs = kept ?? deps.dials.get('call.piece_target_ms');
   if (!isCut(mediaType, durationMs, targetMs)) {
     return { pieces: [{ index: 0, startMs: 0, endMs: durationMs }], whole: true };
   }
-  return { pieces: await cutAtPauses(deps, tenant, record, targetMs, signal), whole: false };
+  const cutMs = kept ?? (await keepPieceTarget(app, tenant, interactionId, targetMs));
+  return { pieces: await cutAtPauses(deps, tenant, record, cutMs, signal), whole: false };
 }
 
 function recognisedPart(

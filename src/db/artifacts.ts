@@ -203,6 +203,16 @@ export async function setPieces(db: Queryable, tenant: string, interactionId: st
   await run(db, statement, [tenant, interactionId, pieces]);
 }
 
+/** At which length a recording was cut when it came in; null when it was not, or nothing is known of it. */
+export async function findPieceTarget(db: Queryable, tenant: string, interactionId: string): Promise<number | null> {
+  const statement = {
+    name: 'find_piece_target',
+    text: 'select piece_target_ms from freshness where tenant = $1 and interaction_id = $2::uuid',
+  };
+  const rows = await run<{ piece_target_ms: number | null }>(db, statement, [tenant, interactionId]);
+  return rows[0]?.piece_target_ms ?? null;
+}
+
 /**
  * Keeps at which length a recording is cut, once: when it is run again after the dial was moved, its pieces must be
  * those that are stored already. Answers the length that is kept.

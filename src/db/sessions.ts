@@ -156,7 +156,7 @@ export interface CallWorkRow {
   readonly interaction_id: string | null;
   readonly duration_ms: number | null;
   readonly media_type: string | null;
-  /** At which length it was cut before, if it was. */
+  /** The length above which it is cut: that of the first time. */
   readonly piece_target_ms: number | null;
   /** How often an operator has had it run again. */
   readonly attempts: number | null;
@@ -165,8 +165,15 @@ export interface CallWorkRow {
 /**
  * What a call's workflow has to do, as of one snapshot: the session, and a row for each record that is not finished
  * (or one row of nulls). Stamps the records as picked up and puts off the sweep's ring while the workflow is at it.
+ *
+ * @param pieceTargetMs kept of each recording, once: run again after the dial was moved, it comes to the same pieces.
  */
-export async function takeWork(db: Queryable, tenant: string, sessionId: string): Promise<CallWorkRow[]> {
+export async function takeWork(
+  db: Queryable,
+  tenant: string,
+  sessionId: string,
+  pieceTargetMs: number | null,
+): Promise<CallWorkRow[]> {
   const statement = {
     name: 'take_work',
     text: `
@@ -183,7 +190,8 @@ export async function takeWork(db: Queryable, tenant: string, sessionId: string)
       ), taken as (
         update freshness set
           state = 'processing',
-          picked_up_at = coalesce(picked_up_at, clock_timestamp())
+          picked_up_at = coalesce(picked_up_at, clock_timestamp()),
+          piece_target_ms = coalesce(piece_target_ms, $3::integer)
         where tenant = $1 and session_id = $2::uuid and state in ('accepted', 'processing')
         returning interaction_id, captured_at, piece_target_ms, attempts
       ), put_off as (
@@ -200,5 +208,5 @@ export async function takeWork(db: Queryable, tenant: string, sessionId: string)
       ) on true
       order by taken.captured_at`,
   };
-  return run<CallWorkRow>(db, statement, [tenant, sessionId]);
+  return run<CallWorkRow>(db, statement, [tenant, sessionId, pieceTargetMs]);
 }
