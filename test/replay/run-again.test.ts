@@ -56,12 +56,11 @@ it('a recording that is run again after a replay keeps what the replay made, cut
   const before = await served(id);
   expect(before.map(({ piece, model }) => [piece, model])).toEqual([0, 1, 2].map((piece) => [piece, 'second']));
   // An index version that was built since has vectors of what is served alone.
-  await earshot.database.query(
-    `delete from embedding where chunk_id in (select chunk_id from chunk where interaction_id = $1 and not active)`,
-    [id],
-  );
+  const replaced = 'embedding where chunk_id in (select chunk_id from chunk where interaction_id = $1 and not active)';
+  await earshot.database.query(`delete from ${replaced}`, [id]);
   await runAgain(id);
   expect(await served(id)).toEqual(before);
+  expect(await earshot.database.query(`select from ${replaced}`, [id])).toEqual([]);
   await setTarget(30_000);
 });
 
