@@ -38,11 +38,13 @@ async function runImport(path: string): Promise<void> {
   const pace = new Pace(deps, 'default', (waiting, late) =>
     console.error(`paused: ${waiting} records wait, ${late} of them for more than half their budget`),
   );
-  const counts = await importHistory(apiDependencies(config, deps, ring, connection), files, pace, (refused) =>
-    console.error(`${refused.file}:${refused.line}: ${refused.code}: ${refused.message}`),
+  const api = apiDependencies(config, deps, ring, connection);
+  const { counts, failure } = await importHistory(api, files, pace, ({ file, line, code, message }) =>
+    console.error(`${file}:${line}: ${code}: ${message}`),
   );
   console.log(JSON.stringify(counts));
   await connection.close();
   await deps.close();
-  if (counts.refused > 0) process.exitCode = 1;
+  if (failure !== undefined) throw failure;
+  if (Object.keys(counts.refusedBy).length > 0) process.exitCode = 1;
 }

@@ -1,16 +1,16 @@
-import { createReadStream } from 'node:fs';
 import { readdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ApiDependencies } from '../api/dependencies.ts';
-import { EarshotError } from '../domain/errors.ts';
+import { EarshotError, invalidField } from '../domain/errors.ts';
 import { importLine } from './import-line.ts';
+import { linesOf } from './lines.ts';
 import type { Pace } from './pace.ts';
 
 /** A line that was not accepted, and why: fields and codes, never what it says. */
 export interface RefusedLine {
   readonly file: string;
+  /** From 1; 0 for a file of lines that cannot be read, or not to its end. */
   readonly line: number;
   readonly code: string;
   readonly message: string;
@@ -22,7 +22,18 @@ export interface ImportCounts {
   /** Lines that had been accepted before. */
   readonly repeated: number;
   readonly refused: number;
+  /** Refused lines, and files that cannot be read, by code. */
+  readonly refusedBy: Readonly<Record<string, number>>;
 }
+
+/** What an import did, and what ended it early, such as a store that stayed away; undefined when nothing did. */
+export interface ImportEnd {
+  readonly counts: ImportCounts;
+  readonly failure: Error | undefined;
+}
+
+/** As long as the body of a request may be. */
+const MAX_LINE_BYTES = 1_048_576;
 
 /** Lines under way at a time: their databases and stores are waited for, not the models. */
 const PARALLEL = 4;
@@ -39,51 +50,106 @@ export async function linesFiles(path: string): Promise<string[]> {
 
 /**
  * Imports files of lines, at the given pace. Interrupted and begun again, it goes through all lines and adds what is
- * missing: a line’s ids are those that its channel gave.
- *
- * @throws EarshotError what a store throws that stays away; what was accepted by then stays.
+ * missing: a line’s ids are those that its channel gave. A line or file at fault is told of and ends nothing; a store
+ * that stays away ends the import, and what was accepted by then stays.
  */
 export async function importHistory(
   deps: ApiDependencies,
   files: readonly string[],
-  pace: Pace,
+  pace: Pick<Pace, 'turn'>,
   onRefused: (refused: RefusedLine) => void,
-): Promise<ImportCounts> {
-  let lines = 0;
-  let refused = 0;
+): Promise<ImportEnd> {
+  const run = new ImportRun(deps, onRefused);
   const acceptedBefore = await acceptedCount(deps);
-  const one = async (file: string, line: number, text: string) => {
-    const problem = await handOver(deps, dirname(file), text);
-    lines += 1;
-    if (problem === undefined) return;
-    refused += 1;
-    onRefused({ file, line, code: problem.code, message: problem.message });
-  };
-  const underWay = new Set<Promise<void>>();
   for (const file of files) {
-    let line = 0;
-    for await (const text of createInterface({ input: createReadStream(file), crlfDelay: Infinity })) {
-      line += 1;
-      if (text.trim() === '') continue;
-      await pace.turn();
-      const work = one(file, line, text).finally(() => underWay.delete(work));
-      underWay.add(work);
-      if (underWay.size >= PARALLEL) await Promise.race(underWay);
-    }
+    await importFile(run, file, pace);
+    if (run.failure !== undefined) break;
   }
-  await Promise.all(underWay);
+  await run.settled();
+  const { lines, refusedLines, refusedBy, failure } = run;
   const accepted = (await acceptedCount(deps)) - acceptedBefore;
-  return { lines, accepted, repeated: Math.max(0, lines - refused - accepted), refused };
+  const repeated = Math.max(0, lines - refusedLines - accepted);
+  const counts = { lines, accepted, repeated, refused: refusedLines, refusedBy: Object.fromEntries(refusedBy) };
+  return { counts, failure };
+}
+
+/** Begins the lines of one file. What fails otherwise than a line, such as the database that gives the pace, ends the run. */
+async function importFile(run: ImportRun, file: string, pace: Pick<Pace, 'turn'>): Promise<void> {
+  const lines = linesOf(file, MAX_LINE_BYTES);
+  for (;;) {
+    const next = await lines.next().catch(() => undefined);
+    if (next === undefined) return run.refuse(file, 0, invalidField('file', 'cannot be read to its end'));
+    if (next.done === true) return;
+    const { line, text } = next.value;
+    if (typeof text === 'string' && text.trim() === '') continue;
+    try {
+      await pace.turn();
+    } catch (error) {
+      run.fail(error);
+    }
+    if (run.failure !== undefined) return void (await lines.return(undefined));
+    await run.begin(file, line, text);
+  }
+}
+
+/** The lines under way of an import, and what came of the others. */
+class ImportRun {
+  lines = 0;
+  refusedLines = 0;
+  failure: Error | undefined;
+  readonly refusedBy = new Map<string, number>();
+  readonly #deps: ApiDependencies;
+  readonly #onRefused: (refused: RefusedLine) => void;
+  readonly #underWay = new Set<Promise<void>>();
+
+  constructor(deps: ApiDependencies, onRefused: (refused: RefusedLine) => void) {
+    this.#deps = deps;
+    this.#onRefused = onRefused;
+  }
+
+  /** Begins a line, and waits while too many are under way. Its failure is kept: nobody may be waiting for it then. */
+  async begin(file: string, line: number, text: string | EarshotError): Promise<void> {
+    const work = this.#line(file, line, text)
+      .catch((error: unknown) => this.fail(error))
+      .finally(() => this.#underWay.delete(work));
+    this.#underWay.add(work);
+    if (this.#underWay.size >= PARALLEL) await Promise.race(this.#underWay);
+  }
+
+  /** Keeps the first of all. */
+  fail(error: unknown): void {
+    this.failure ??= error instanceof Error ? error : new Error('a step failed');
+  }
+
+  refuse(file: string, line: number, problem: Error): void {
+    // An error that is not ours may quote a value.
+    const known = problem instanceof EarshotError;
+    const code = known ? problem.code : 'unexpected_error';
+    this.refusedBy.set(code, (this.refusedBy.get(code) ?? 0) + 1);
+    this.#onRefused({ file, line, code, message: known ? problem.message : problem.name });
+  }
+
+  async settled(): Promise<void> {
+    await Promise.all(this.#underWay);
+  }
+
+  async #line(file: string, line: number, text: string | EarshotError): Promise<void> {
+    const problem = typeof text === 'string' ? await handOver(this.#deps, dirname(file), text) : text;
+    this.lines += 1;
+    if (problem === undefined) return;
+    this.refusedLines += 1;
+    this.refuse(file, line, problem);
+  }
 }
 
 /** Answers why a line is refused; undefined when it is in. */
-async function handOver(deps: ApiDependencies, folder: string, text: string): Promise<EarshotError | undefined> {
+async function handOver(deps: ApiDependencies, folder: string, text: string): Promise<Error | undefined> {
   for (let attempt = 1; ; attempt++) {
     try {
       await importLine(deps, folder, text);
       return undefined;
     } catch (error) {
-      if (!(error instanceof EarshotError)) throw error;
+      if (!(error instanceof EarshotError)) return error instanceof Error ? error : new Error('unknown');
       if (!error.retryable) return error;
       if (attempt === ATTEMPTS) throw error;
       await delay(error.retryAfterMs ?? Math.min(250 * 2 ** attempt, 8_000));

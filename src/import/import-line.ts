@@ -1,4 +1,4 @@
-import { readFile, realpath } from 'node:fs/promises';
+import { readFile, realpath, stat } from 'node:fs/promises';
 import { resolve, sep } from 'node:path';
 import { z } from 'zod';
 import { EarshotError, invalidField } from '../domain/errors.ts';
@@ -67,13 +67,22 @@ function parseJson(line: string): unknown {
   }
 }
 
-/** Reads a file that lies in the folder, also when links are followed. */
+/** Reads a file that lies in the folder, also when links are followed. One that is too large is not read. */
 async function readInside(folder: string, name: string, maxBytes: number): Promise<Buffer> {
   const missing = () => invalidField('file', 'is not in the folder of the import');
   const root = await realpath(folder);
   const path = await realpath(resolve(root, name)).catch(() => Promise.reject(missing()));
   if (!path.startsWith(root + sep)) throw missing();
-  const bytes = await readFile(path).catch(() => Promise.reject(missing()));
-  if (bytes.length > maxBytes) throw new EarshotError('too_large', `file: is larger than ${maxBytes} bytes`);
+  const found = await stat(path).catch(() => Promise.reject(missing()));
+  if (!found.isFile()) throw invalidField('file', 'is no file');
+  if (found.size > maxBytes) throw tooLarge(maxBytes);
+  const bytes = await readFile(path).catch(() => Promise.reject(invalidField('file', 'cannot be read')));
+  // It may have grown since.
+  if (bytes.length > maxBytes) throw tooLarge(maxBytes);
   return bytes;
+}
+
+function tooLarge(maxBytes: number): EarshotError {
+  const message = `is larger than ${maxBytes} bytes`;
+  return new EarshotError('too_large', `file: ${message}`, { fields: [{ field: 'file', message }] });
 }

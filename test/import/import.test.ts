@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
@@ -58,7 +58,20 @@ function runImport(path: string): Run {
   return { child, ended: ended.then((code) => ({ code, output, errors })) };
 }
 
-const countsIn = (output: string) => JSON.parse(output.trim().split('\n').at(-1)!) as Record<string, number>;
+const countsIn = (output: string) => JSON.parse(output.trim().split('\n').at(-1)!) as Record<string, unknown>;
+/** Line, code and field of each refusal, in their order in the file. */
+const refusalsOf = (file: string, errors: string) =>
+  errors
+    .trim()
+    .split('\n')
+    .filter((line) => line.startsWith(`${file}:`))
+    .map((line) =>
+      line
+        .slice(file.length + 1)
+        .split(': ')
+        .slice(0, 3),
+    )
+    .toSorted();
 const numberOf = async (condition: string) => {
   const [row] = await earshot.database.query<{ n: number }>(
     `select count(*)::integer as n from freshness where ${condition}`,
@@ -85,7 +98,8 @@ describe('the import of history', () => {
     for (const { body } of live) await earshot.settled(body.interactionId, 'reachable');
     const { code, output } = await second.ended;
     expect(code).toBe(0);
-    expect(countsIn(output)).toEqual({ lines: HISTORY, accepted: HISTORY - before, repeated: before, refused: 0 });
+    const expected = { lines: HISTORY, accepted: HISTORY - before, repeated: before, refused: 0, refusedBy: {} };
+    expect(countsIn(output)).toEqual(expected);
     await until('all is reachable', async () => (await numberOf(`state = 'reachable'`)) === HISTORY + live.length);
     const { results } = await earshot.retrieve({ query: 'said 137', customerId: 'old-customer-12' });
     expect(results[0]).toMatchObject({ text: 'what was said 137', eventTime: '2026-01-01T02:17:00.000Z' });
@@ -117,17 +131,9 @@ describe('the import of history', () => {
     await writeFile(file, [...lines.map((line) => JSON.stringify(line)), 'Mrs Secret is no JSON', ''].join('\n'));
     const { code, output, errors } = await runImport(file).ended;
     expect(code).toBe(1);
-    expect(countsIn(output)).toEqual({ lines: 7, accepted: 2, repeated: 0, refused: 5 });
-    const refused = errors
-      .trim()
-      .split('\n')
-      .map((line) =>
-        line
-          .slice(file.length + 1)
-          .split(': ')
-          .slice(0, 3),
-      );
-    expect(refused.toSorted()).toEqual([
+    const refused = { refused: 5, refusedBy: { invalid_request: 4, conflict: 1 } };
+    expect(countsIn(output)).toEqual({ lines: 7, accepted: 2, repeated: 0, ...refused });
+    expect(refusalsOf(file, errors)).toEqual([
       ['3', 'invalid_request', 'file'],
       ['4', 'invalid_request', 'file'],
       ['5', 'conflict', 'a record with this idempotency key has another body'],
@@ -139,5 +145,50 @@ describe('the import of history', () => {
       const { results } = await earshot.retrieve({ query: 'parcel PAY-4012', customerId: 'old-media' });
       return new Set(results.map(({ modality }) => modality)).size === 2;
     });
+    const again = await runImport(file).ended;
+    expect(countsIn(again.output)).toEqual({ lines: 7, accepted: 0, repeated: 2, ...refused });
+  });
+
+  it('goes on past lines and files that are too large, damaged or not there, reads none that is too large, and counts them by code', async () => {
+    const at = '2026-03-01T10:00:00Z';
+    const call = (name: string, file: string) => ({
+      type: 'call',
+      callId: name,
+      customerId: 'hard',
+      startedAt: at,
+      file,
+    });
+    const parts = join(folder, 'hard');
+    await mkdir(join(parts, 'media'), { recursive: true });
+    await mkdir(join(parts, '1-folder.ndjson'));
+    await writeFile(join(parts, 'media', 'huge.wav'), tone(1));
+    // Larger than memory: reading it would end the process.
+    await truncate(join(parts, 'media', 'huge.wav'), 1_000 * 2 ** 30);
+    await writeFile(join(parts, 'media', 'damaged.wav'), tone(3).subarray(0, 30));
+    await writeFile(join(parts, 'media', 'whole.wav'), tone(4));
+    const file = join(parts, '2-calls.ndjson');
+    const lines = [
+      JSON.stringify(call('huge', 'media/huge.wav')),
+      JSON.stringify(call('damaged', 'media/damaged.wav')),
+      JSON.stringify(call('nowhere', 'media/nowhere.wav')),
+      JSON.stringify(call('folder', 'media')),
+      JSON.stringify({ ...message(901), text: 'x'.repeat(3 * 2 ** 20) }),
+      Buffer.from([0x22, 0xff, 0x22]),
+      JSON.stringify(call('whole', 'media/whole.wav')),
+    ];
+    await writeFile(file, Buffer.concat(lines.map((line) => Buffer.concat([Buffer.from(line), Buffer.from('\r\n')]))));
+    const { code, output, errors } = await runImport(parts).ended;
+    expect(refusalsOf(file, errors)).toEqual([
+      ['1', 'too_large', 'file'],
+      ['2', 'malformed_media', 'audio'],
+      ['3', 'invalid_request', 'file'],
+      ['4', 'invalid_request', 'file'],
+      ['5', 'too_large', 'line'],
+      ['6', 'invalid_request', 'line'],
+    ]);
+    expect(refusalsOf(join(parts, '1-folder.ndjson'), errors)).toEqual([['0', 'invalid_request', 'file']]);
+    const refusedBy = { invalid_request: 4, too_large: 2, malformed_media: 1 };
+    expect(countsIn(output)).toEqual({ lines: 7, accepted: 1, repeated: 0, refused: 6, refusedBy });
+    expect(code).toBe(1);
   });
 });
