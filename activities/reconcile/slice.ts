@@ -3,6 +3,7 @@ import {
   countDuplicates,
   listMissing,
   nextAcceptedAt,
+  partEnd,
   tallyBuckets,
   type MissingRow,
   type ReconcileBounds,
@@ -14,7 +15,6 @@ import {
   COMPARED_STORES,
   differingStores,
   EMPTY_REPORT,
-  type BucketTally,
   type ComparedStore,
   type ReconciliationRef,
   type ReconciliationReport,
@@ -24,12 +24,11 @@ import type { ActivityDependencies } from '../dependencies.ts';
 import { repairMissing, type Repairs } from './repair.ts';
 
 const HOUR_MS = 3_600_000;
-const DAY_MS = 24 * HOUR_MS;
 
-/** Days with records that one step compares. */
-const DAYS = 7;
+/** Parts with records that one step compares: a week of hours. */
+const PARTS = 7 * 24;
 
-/** Compares some days from the start of a slice on: only hours that differ are walked in detail. */
+/** Compares some hours from the start of a slice on: only what differs is walked in detail. */
 export async function compareSlice(
   deps: ActivityDependencies,
   { tenant }: ReconciliationRef,
@@ -40,10 +39,10 @@ export async function compareSlice(
   const reopened: string[] = [];
   let report: ReconciliationReport = EMPTY_REPORT;
   let rest: Slice | null = slice;
-  for (let day = 0; day < DAYS && rest !== null; day++) {
+  for (let parts = 0; parts < PARTS && rest !== null; parts++) {
     signal.throwIfAborted();
-    const part = firstDay(rest);
-    const result = await compareDay(deps, tenant, part, signal);
+    const part = await firstPart(deps, tenant, rest);
+    const result = await comparePart(deps, tenant, part, signal);
     report = addReports(report, result.report);
     reopened.push(...result.reopened);
     const next = await nextAcceptedAt(app, tenant, part.to);
@@ -52,35 +51,37 @@ export async function compareSlice(
   return { report, reopened, rest };
 }
 
-/** From the full hour of its start, at most a day. */
-function firstDay({ from, to }: Slice): Slice {
-  const start = Math.floor(new Date(from).getTime() / HOUR_MS) * HOUR_MS;
-  const end = Math.min(start + DAY_MS, new Date(to).getTime());
-  return { from: new Date(start).toISOString(), to: new Date(end).toISOString() };
+/** To the end of the hour of its start, or of so many records as one statement can compare in the time that it has. */
+async function firstPart({ database, dials }: ActivityDependencies, tenant: string, slice: Slice): Promise<Slice> {
+  const hourEnd = (Math.floor(new Date(slice.from).getTime() / HOUR_MS) + 1) * HOUR_MS;
+  const to = new Date(Math.min(hourEnd, new Date(slice.to).getTime())).toISOString();
+  const limit = dials.get('reconcile.part_records');
+  const end = await partEnd(database.forTenant(tenant).app, tenant, { from: slice.from, to }, limit);
+  return { from: slice.from, to: end.toISOString() };
 }
 
-async function compareDay(
+async function comparePart(
   deps: ActivityDependencies,
   tenant: string,
-  day: Slice,
+  part: Slice,
   signal: AbortSignal,
 ): Promise<{ report: ReconciliationReport; reopened: readonly string[] }> {
   const { app } = deps.database.forTenant(tenant);
-  const edges = await removeOrphanEdges(app, tenant, day, deps.dials.get('reconcile.orphan_grace_ms'));
-  const buckets = await tallyBuckets(app, tenant, day, boundsOf(deps));
+  const edges = await removeOrphanEdges(app, tenant, part, deps.dials.get('reconcile.orphan_grace_ms'));
+  const buckets = await tallyBuckets(app, tenant, part, boundsOf(deps));
   const differing = buckets.filter((bucket) => differingStores(bucket).length > 0);
   let report = addReports(EMPTY_REPORT, {
     buckets: buckets.length,
     differing: differing.length,
     orphansRemoved: edges === 0 ? {} : { lineage: edges },
-    duplicates: await countDuplicates(app, tenant, day, deps.indexVersions.live().index_version),
+    duplicates: await countDuplicates(app, tenant, part, deps.indexVersions.live().index_version),
     vectors: buckets.reduce((sum, { stores }) => sum + stores.vector.expected.count, 0),
   });
   const reopened: string[] = [];
-  for (const bucket of differing) {
+  if (differing.length > 0) {
     // In the order of the chain: what is made anew of one store is what the next one is compared with.
     for (const store of COMPARED_STORES) {
-      const repairs = await repairStore(deps, tenant, bucket, store, signal);
+      const repairs = await repairStore(deps, tenant, part, store, signal);
       report = addReports(report, repairs.report);
       reopened.push(...repairs.reopened);
     }
@@ -91,12 +92,11 @@ async function compareDay(
 async function repairStore(
   deps: ActivityDependencies,
   tenant: string,
-  { hour }: BucketTally,
+  part: Slice,
   store: ComparedStore,
   signal: AbortSignal,
 ): Promise<{ report: ReconciliationReport; reopened: readonly string[] }> {
   const { app } = deps.database.forTenant(tenant);
-  const slice = { from: hour, to: new Date(new Date(hour).getTime() + HOUR_MS).toISOString() };
   const bounds = boundsOf(deps);
   const limit = deps.dials.get('reconcile.page_rows');
   const attempted = new Set<string>();
@@ -105,7 +105,7 @@ async function repairStore(
   let code = 'refused';
   for (;;) {
     signal.throwIfAborted();
-    const missing = await listMissing(app, tenant, slice, bounds, store, limit);
+    const missing = await listMissing(app, tenant, part, bounds, store, limit);
     const fresh = missing.filter((row) => !attempted.has(nameOf(row)));
     // What is still missing after its repair would be listed for ever.
     if (fresh.length === 0) {

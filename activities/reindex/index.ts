@@ -79,7 +79,7 @@ async function surveyVersion(
   const { now } = await writersHorizon(deps.database.deployment);
   let total = 0;
   for (const tenant of await listTenants(deps.database.deployment)) {
-    total += await countServed(deps.database.forTenant(tenant).reader, tenant, indexVersion);
+    total += await deps.withOwner(tenant, (owner) => countServed(owner, tenant, indexVersion));
   }
   return { total, asOf: new Date(now).toISOString() };
 }

@@ -19,7 +19,10 @@ export async function openReplay(deps: ActivityDependencies, ref: ReplayRef): Pr
   const { app } = deps.database.forTenant(ref.tenant);
   const replay = await findReplay(app, ref);
   if (replay === undefined) return 'cancelled';
-  if (replay.records_total === null) await noteTotal(app, ref, await countRecords(app, ref.tenant, replay));
+  if (replay.records_total === null) {
+    const total = await deps.withOwner(ref.tenant, (owner) => countRecords(owner, ref.tenant, replay));
+    await noteTotal(app, ref, total);
+  }
   return replay.state;
 }
 

@@ -27,19 +27,43 @@ export async function removeOrphanEdges(db: Queryable, tenant: string, slice: Sl
   return only(await run<{ count: number }>(db, statement, [tenant, graceMs, slice.from, slice.to])).count;
 }
 
-/** Removes vectors of index versions that were dropped; answers how many. */
+/** Vectors that one statement deletes, and one call at most: the partition as a whole goes by itself, at night at last. */
+const DELETED_AT_ONCE = 5_000;
+const DELETED_AT_MOST = 100_000;
+
+/** Removes vectors of index versions that were dropped and whose partition is still there; answers how many. */
 export async function removeOrphanVectors(db: Queryable, tenant: string): Promise<number> {
+  const dropped = {
+    name: 'dropped_versions',
+    text: `select index_version from index_version where state = 'dropped' and removed_at is null`,
+  };
+  let removed = 0;
+  for (const { index_version: version } of await run<{ index_version: number }>(db, dropped, [])) {
+    for (let count = DELETED_AT_ONCE; count === DELETED_AT_ONCE && removed < DELETED_AT_MOST; removed += count) {
+      count = await removeVectors(db, tenant, version);
+    }
+  }
+  return removed;
+}
+
+/** By a version that is given: one that a statement has to find out first has it read all partitions. */
+async function removeVectors(db: Queryable, tenant: string, version: number): Promise<number> {
   const statement = {
     name: 'remove_orphan_vectors',
     text: `
       with removed as (
         delete from embedding
-        where tenant = $1 and index_version in (select index_version from index_version where state = 'dropped')
+        where index_version = $2 and tenant = $1 and chunk_id = any(array(
+          select chunk_id
+          from embedding
+          where index_version = $2 and tenant = $1
+          order by chunk_id
+          limit $3))
         returning 1
       )
       select count(*)::integer as count from removed`,
   };
-  return only(await run<{ count: number }>(db, statement, [tenant])).count;
+  return only(await run<{ count: number }>(db, statement, [tenant, version, DELETED_AT_ONCE])).count;
 }
 
 /** Which of these ids are records. */

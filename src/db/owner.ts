@@ -31,6 +31,19 @@ export function ownerOf(databaseUrl: string): WithOwner {
   };
 }
 
+/**
+ * Reads what takes longer than a statement of a process may: all of a tenant's rows. Ends after half an hour, so that a
+ * step which is tried again does not pile up.
+ */
+export async function readAll<Row extends pg.QueryResultRow>(
+  owner: OwnerConnection,
+  text: string,
+  values: unknown[],
+): Promise<Row[]> {
+  await owner.query(`set statement_timeout = '30min'`);
+  return (await owner.query<Row>(text, values)).rows;
+}
+
 /** SQLSTATE, or a word that quotes no data. */
 export function sqlStateOf(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? error.code : undefined;

@@ -230,3 +230,27 @@ export async function nextAcceptedAt(db: Queryable, tenant: string, from: string
   };
   return only(await run<{ next: Date | null }>(db, statement, [tenant, from])).next;
 }
+
+/**
+ * Where a part of so many records ends that begins at a moment: at `before` when there are no more. Moments are whole
+ * milliseconds, so a part ends before the last of them, or one millisecond after its start when all are of one.
+ */
+export async function partEnd(
+  db: Queryable,
+  tenant: string,
+  { from, to: before }: Slice,
+  records: number,
+): Promise<Date> {
+  const statement = {
+    name: 'part_end',
+    text: `
+      select coalesce((
+        select greatest(date_trunc('milliseconds', accepted_at), $2::timestamptz + interval '1 ms')
+        from freshness
+        where tenant = $1 and accepted_at >= $2 and accepted_at < $3::timestamptz
+        order by accepted_at
+        offset $4
+        limit 1), $3) as end`,
+  };
+  return only(await run<{ end: Date }>(db, statement, [tenant, from, before, records])).end;
+}

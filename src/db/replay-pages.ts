@@ -2,6 +2,7 @@ import type { CurrentLogic } from '../domain/logic.ts';
 import type { Modality } from '../domain/interaction.ts';
 import { ARTIFACT_KINDS } from '../domain/replay.ts';
 import { logicValues, staleArtifact } from './logic.ts';
+import { readAll, type OwnerConnection } from './owner.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { ofRealCustomers } from './real-customers.ts';
 import type { ReplayRow } from './replays.ts';
@@ -33,12 +34,10 @@ const scopeValues = (tenant: string, replay: ReplayRow): unknown[] => [
   replay.modalities,
 ];
 
-export async function countRecords(db: Queryable, tenant: string, replay: ReplayRow): Promise<number> {
-  const statement = {
-    name: 'count_replay_records',
-    text: `select count(*)::float8 as records from interaction i where ${IN_SCOPE}`,
-  };
-  return only(await run<{ records: number }>(db, statement, scopeValues(tenant, replay))).records;
+/** By the owner, because the scope may be all of a tenant. */
+export async function countRecords(owner: OwnerConnection, tenant: string, replay: ReplayRow): Promise<number> {
+  const text = `select count(*)::float8 as records from interaction i where ${IN_SCOPE}`;
+  return only(await readAll<{ records: number }>(owner, text, scopeValues(tenant, replay))).records;
 }
 
 /** An active artifact `a` of which a chunk is not there: chunks are numbered without gaps. */

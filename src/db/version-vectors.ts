@@ -2,7 +2,8 @@ import { vectorLiteral } from './embeddings.ts';
 import { admits, fenceOfCustomers } from './fence.ts';
 import { tracedModalities, type LineageDepths } from '../domain/lineage-depth.ts';
 import { VECTORS_BEHIND_FENCE } from './vectors-behind-fence.ts';
-import { run, type Queryable } from './pools.ts';
+import { readAll, type OwnerConnection } from './owner.ts';
+import { only, run, type Queryable } from './pools.ts';
 import { servedBy } from './served.ts';
 
 /** A chunk as a run that fills an index version comes by it. */
@@ -56,14 +57,10 @@ export async function chunksOfVersion(
   return run<ChunkOfVersion>(db, statement, [tenant, after, limit]);
 }
 
-/** How many chunks a version is to hold. */
-export async function countServed(db: Queryable, tenant: string, indexVersion: number): Promise<number> {
-  const statement = {
-    name: 'count_served',
-    text: `select count(*)::integer as count from chunk c where c.tenant = $1 and ${servedBy('$2::integer')}`,
-  };
-  const [row] = await run<{ count: number }>(db, statement, [tenant, indexVersion]);
-  return row!.count;
+/** How many chunks a version is to hold. By the owner, because it reads all of a tenant's. */
+export async function countServed(owner: OwnerConnection, tenant: string, indexVersion: number): Promise<number> {
+  const text = `select count(*)::integer as count from chunk c where c.tenant = $1 and ${servedBy('$2::integer')}`;
+  return only(await readAll<{ count: number }>(owner, text, [tenant, indexVersion])).count;
 }
 
 /** Vectors of one model for a version beside the live one. */

@@ -13,11 +13,19 @@ let models: FakeModels;
 let earshot: TestEarshot;
 
 const MESSAGES = 300;
+const PART = 70;
 const startedAt = '2026-01-05T09:00:00Z';
 
 beforeAll(async () => {
   models = await startFakeModels();
-  const dials = { 'reconcile.settled_for_ms': 0, 'sweep.interval_ms': 200, 'reconcile.repair_wait_ms': 30_000 };
+  // Smaller parts than an hour has records.
+  const parts = { 'reconcile.part_records': PART };
+  const dials = {
+    'reconcile.settled_for_ms': 0,
+    'sweep.interval_ms': 200,
+    'reconcile.repair_wait_ms': 30_000,
+    ...parts,
+  };
   earshot = await startEarshot({ models, dials });
   const customers = Array.from({ length: MESSAGES }, (_, index) => `customer-${index % 15}`);
   await Promise.all(
@@ -101,7 +109,9 @@ describe('a reconciliation', () => {
   it('finds nothing amiss in a healthy memory', async () => {
     const report = await reconcile();
     expect(report).toMatchObject(CLEAN);
+    // Each record is in one part, and each part is small enough for one statement.
     expect(report.vectors).toBe(await count('embedding'));
+    expect(report.buckets).toBeGreaterThan(MESSAGES / PART);
     expect(await coverage()).toMatchObject({ records: MESSAGES, chunks: MESSAGES, backlog: 0, coveragePercent: 100 });
     expect(await redReasons()).toEqual([]);
   });

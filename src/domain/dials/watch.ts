@@ -81,6 +81,12 @@ export const WATCH_DIALS = {
     reason:
       'Age at which what nothing names is removed: far longer than any write takes between its first and last row.',
   },
+  'reconcile.part_records': {
+    defaultValue: 2_000,
+    min: 1,
+    max: 100_000,
+    reason: 'Records, of one hour, that one statement compares with all that hangs on them: far under its 15 s.',
+  },
   'reconcile.page_rows': {
     defaultValue: 200,
     min: 1,
