@@ -21,17 +21,15 @@ export async function markArrivals(db: Queryable, tenant: string, keepAfter: Dat
   const statement = {
     name: 'mark_arrivals',
     text: `
-      with mark as materialized (
-        select (select accepted_until from rollup_mark where tenant = $1) as accepted_until
-      ), hours as (
+      with hours as (
         select distinct f.modality, date_trunc('hour', f.captured_at, 'UTC') as hour
-        from freshness f, mark
+        from freshness f
         where f.tenant = $1 and ${ofRealCustomers('f.customer_key')}
-          and f.accepted_at > coalesce(mark.accepted_until - ${COMMITS_WITHIN}, '-infinity')
+          and f.accepted_at > coalesce($3::timestamptz, '-infinity')
       ), marked as (
         insert into rollup_hour as r (tenant, modality, hour, initial, dirtied_at)
-        select $1, hours.modality, hours.hour, mark.accepted_until is null, clock_timestamp()
-        from hours, mark
+        select $1, hours.modality, hours.hour, $3 is null, clock_timestamp()
+        from hours
         where $2::timestamptz is null or hours.hour >= $2
         on conflict (tenant, modality, hour) do update set dirtied_at = excluded.dirtied_at
       )
@@ -39,7 +37,19 @@ export async function markArrivals(db: Queryable, tenant: string, keepAfter: Dat
       values ($1, now())
       on conflict (tenant) do update set accepted_until = greatest(rollup_mark.accepted_until, excluded.accepted_until)`,
   };
-  await run(db, statement, [tenant, keepAfter]);
+  await run(db, statement, [tenant, keepAfter, await lastMark(db, tenant)]);
+}
+
+/**
+ * Since when arrivals are to be marked; null before the first time. The statement is given it as a value: else its plan
+ * does not know how few follow, and reads all.
+ */
+async function lastMark(db: Queryable, tenant: string): Promise<string | null> {
+  const statement = {
+    name: 'last_rollup_mark',
+    text: `select (accepted_until - ${COMMITS_WITHIN})::text as since from rollup_mark where tenant = $1`,
+  };
+  return (await run<{ since: string }>(db, statement, [tenant]))[0]?.since ?? null;
 }
 
 /** Marks the hours of records of which something other than their arrival has changed. */
