@@ -1,3 +1,7 @@
+import type { Pace } from './pace.ts';
+
+export { paceOf, type Pace } from './pace.ts';
+
 /** How the HNSW index of a version keeps its vectors. */
 export type IndexStorage = 'vector' | 'halfvec';
 
@@ -37,14 +41,11 @@ export interface ReindexCounts {
 
 export const NO_COUNTS: ReindexCounts = { unchanged: 0, added: 0, failed: 0, left: 0 };
 
-export interface ReindexProgress extends ReindexCounts {
+export interface ReindexProgress extends ReindexCounts, Pace {
   readonly step: ReindexStep;
   readonly paused: boolean;
   /** Chunks that the version will hold. */
   readonly total: number;
-  readonly perSecond: number | null;
-  /** RFC 3339. */
-  readonly estimatedEnd: string | null;
   /** An error code while a step fails again and again. */
   readonly blockedBy: string | null;
 }
@@ -107,15 +108,3 @@ export function parityShare(parity: Evidence['parity']): number {
   const figures = Object.values(parity).flatMap(({ chunks, records }) => [chunks, records]);
   return Math.min(1, ...figures.map(({ expected, present }) => (expected === 0 ? 1 : present / expected)));
 }
-
-/** Rows per second of a stretch of work, and when what is left will be done at that pace. */
-export function paceOf(done: number, elapsedMs: number, left: number, now: number): Pace {
-  if (done === 0 || elapsedMs <= 0) return { perSecond: null, estimatedEnd: null };
-  const perMs = done / elapsedMs;
-  return {
-    perSecond: Math.round(perMs * 10_000) / 10,
-    estimatedEnd: new Date(now + Math.max(0, left) / perMs).toISOString(),
-  };
-}
-
-export type Pace = Pick<ReindexProgress, 'perSecond' | 'estimatedEnd'>;

@@ -4,6 +4,7 @@ import { loudness, splitAtPauses } from '../../src/domain/audio-split.ts';
 import { chunkPassages } from '../../src/domain/chunking.ts';
 import { stageTimes } from '../../src/domain/freshness.ts';
 import { artifactIdOf, chunkIdOf, keyedIds } from '../../src/domain/ids.ts';
+import { paceOf } from '../../src/domain/pace.ts';
 import { isRepetitive } from '../../src/domain/quality.ts';
 import { fuse } from '../../src/domain/rank-fusion.ts';
 import { speechConfidence } from '../../src/domain/transcript.ts';
@@ -161,5 +162,19 @@ describe('Retry-After', () => {
     expect(wait('Thu, 01 Jan 2026 00:00:10 GMT')).toBe(10_000);
     expect(wait('86400')).toBe(3_600_000);
     expect(wait('soon')).toBeUndefined();
+  });
+});
+
+describe('the pace of a stretch of work', () => {
+  it('foretells its end from what is done, and nothing before the first row', () => {
+    const now = Date.parse('2026-01-05T09:00:00Z');
+    expect(paceOf(50, 25_000, 100, now)).toEqual({ perSecond: 2, estimatedEnd: '2026-01-05T09:00:50.000Z' });
+    expect(paceOf(50, 25_000, -3, now).estimatedEnd).toBe('2026-01-05T09:00:00.000Z');
+    for (const [done, elapsedMs] of [
+      [0, 25_000],
+      [50, 0],
+    ] as const) {
+      expect(paceOf(done, elapsedMs, 100, now)).toEqual({ perSecond: null, estimatedEnd: null });
+    }
   });
 });

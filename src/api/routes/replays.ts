@@ -6,6 +6,7 @@ import { createReplay, deleteReplay, findReplay, listFailures, listReplays, type
 import { EarshotError, invalidField } from '../../domain/errors.ts';
 import { replayIdOf } from '../../domain/ids.ts';
 import { fingerprintOf, LOGIC_PARTS, staleReasons, type CurrentLogic } from '../../domain/logic.ts';
+import { paceOf } from '../../domain/pace.ts';
 import { ARTIFACT_KINDS, REPLAY_SELECTIONS, REPLAY_STATES, type ReplayRef } from '../../domain/replay.ts';
 import { CANCEL_SIGNAL, PAUSE_SIGNAL, replayWorkflowId, RESUME_SIGNAL } from '../../domain/workflows.ts';
 import { signalReplay, startReplay } from '../../temporal/start-replay.ts';
@@ -258,9 +259,7 @@ function describe(row: ReplayRow) {
 }
 
 /** When it ends if it goes on at the pace that it has had since its beginning. */
-function estimatedEnd(row: ReplayRow): Date | null {
-  const { state, seen, records_total: total } = row;
-  if (state !== 'running' || seen === 0 || total === null) return null;
-  const begun = row.created_at.getTime();
-  return new Date(begun + ((row.updated_at.getTime() - begun) * Math.max(total, seen)) / seen);
+function estimatedEnd({ state, seen, records_total: total, created_at: begun, updated_at: now }: ReplayRow) {
+  if (state !== 'running' || total === null) return null;
+  return paceOf(seen, now.getTime() - begun.getTime(), total - seen, now.getTime()).estimatedEnd;
 }
