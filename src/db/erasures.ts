@@ -183,24 +183,25 @@ export async function findErasure(db: Queryable, tenant: string, erasureId: stri
   return (await run<ErasureRow>(db, { name: 'find_erasure', text }, [tenant, erasureId]))[0];
 }
 
-/** The ledger, newest first, from before a moment. */
+/** The ledger, newest first, after a place in it. */
 export async function listErasures(
   reader: Queryable,
   tenant: string,
   state: ErasureState | null,
-  before: Date | null,
+  before: { readonly moment: string; readonly id: string } | null,
   limit: number,
-): Promise<ErasureRow[]> {
+): Promise<(ErasureRow & { readonly moment: string })[]> {
   const statement = {
     name: 'list_erasures',
     text: `
-      select ${COLUMNS}
+      select ${COLUMNS}, requested_at::text as moment
       from erasure
-      where tenant = $1 and ($2::text is null or state = $2) and ($3::timestamptz is null or requested_at < $3)
-      order by requested_at desc
-      limit $4`,
+      where tenant = $1 and ($2::text is null or state = $2)
+        and ($3::timestamptz is null or (requested_at, erasure_id) < ($3, $4::uuid))
+      order by requested_at desc, erasure_id desc
+      limit $5`,
   };
-  return run<ErasureRow>(reader, statement, [tenant, state, before, limit]);
+  return run(reader, statement, [tenant, state, before?.moment ?? null, before?.id ?? null, limit]);
 }
 
 /** Notes which step an erasure is at and adds to its report; the sweep then leaves it to its workflow for a while. */

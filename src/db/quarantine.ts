@@ -2,6 +2,7 @@ import type { Modality, Place } from '../domain/interaction.ts';
 import type { RecognisedKind } from '../domain/quality.ts';
 import { admits, fenceOfCustomer } from './fence.ts';
 import { only, run, type Queryable } from './pools.ts';
+import { ofRealCustomers } from './real-customers.ts';
 
 export type Decision = 'release' | 'discard';
 
@@ -32,7 +33,7 @@ export interface HeldBackFilter {
   readonly modality: Modality | null;
   readonly check: string | null;
   /** The last one of the page before. */
-  readonly before: { readonly position: string; readonly artifactId: string } | null;
+  readonly before: { readonly moment: string; readonly id: string } | null;
   readonly limit: number;
 }
 
@@ -41,7 +42,10 @@ const COLUMNS = `
   a.confidence, a.model, a.model_version, i.captured_at, a.created_at as held_back_at, d.decision, d.decided_by,
   d.decided_at, d.applied_at`;
 
-/** Newest first. What was released is found by its decision, the rest by its state. */
+/**
+ * Newest first. What was released is found by its decision, the rest by its state. Of an erased customer's, from the
+ * moment of the fence, nothing.
+ */
 export async function listHeldBack(reader: Queryable, tenant: string, filter: HeldBackFilter): Promise<HeldBackRow[]> {
   const statement = filter.state === 'released' ? RELEASED : HELD_BACK;
   const { state, modality, check, before, limit } = filter;
@@ -50,8 +54,8 @@ export async function listHeldBack(reader: Queryable, tenant: string, filter: He
     state,
     modality,
     check,
-    before?.position ?? null,
-    before?.artifactId ?? null,
+    before?.moment ?? null,
+    before?.id ?? null,
     limit,
   ]);
 }
@@ -62,8 +66,11 @@ const HELD_BACK = {
     select ${COLUMNS}, a.created_at::text as position
     from artifact a
     join interaction i on i.tenant = $1 and i.interaction_id = a.interaction_id
+    join subject s on s.tenant = $1 and s.customer_key = i.customer_key
     left join quarantine_decision d on d.tenant = $1 and d.artifact_id = a.artifact_id
     where a.tenant = $1 and a.state = $2 and a.state in ('quarantined', 'discarded')
+      and i.captured_at > coalesce(s.erased_before, '-infinity')
+      and ${ofRealCustomers('a.customer_key')}
       and ($3::text is null or i.modality = $3) and ($4::text is null or coalesce(d.reason, a.reason) = $4)
       and ($5::timestamptz is null or (a.created_at, a.artifact_id) < ($5, $6::uuid))
     order by a.created_at desc, a.artifact_id desc
@@ -77,7 +84,10 @@ const RELEASED = {
     from quarantine_decision d
     join artifact a on a.tenant = $1 and a.artifact_id = d.artifact_id
     join interaction i on i.tenant = $1 and i.interaction_id = a.interaction_id
+    join subject s on s.tenant = $1 and s.customer_key = i.customer_key
     where d.tenant = $1 and d.decision = 'release' and $2::text is not null
+      and i.captured_at > coalesce(s.erased_before, '-infinity')
+      and ${ofRealCustomers('d.customer_key')}
       and ($3::text is null or i.modality = $3) and ($4::text is null or d.reason = $4)
       and ($5::timestamptz is null or (d.decided_at, d.artifact_id) < ($5, $6::uuid))
     order by d.decided_at desc, d.artifact_id desc

@@ -25,7 +25,7 @@ const query = (text: string, values: unknown[]) => earshot.database.query(text, 
 interface Exposures {
   readonly answers: Readonly<Record<string, unknown>>[];
   readonly views: Readonly<Record<string, unknown>>[];
-  readonly more: boolean;
+  readonly nextCursor: string | null;
 }
 
 const exposures = async (search: string) => {
@@ -65,7 +65,7 @@ describe('what an older redactor left in sight', () => {
     const didNot = await ask('ukulele strings', 'ann');
     expect(showed.results[0]?.text).toContain(CARD);
     expect(didNot.results.map((hit) => hit.text).join()).not.toContain(CARD);
-    expect(await exposures('customerId=ann')).toEqual({ answers: [], views: [], more: false });
+    expect(await exposures('customerId=ann')).toEqual({ answers: [], views: [], nextCursor: null });
 
     expect((await replay(earshot, { only: 'stale' })).records).toMatchObject({ remade: 1, failed: 0 });
     const found = await exposures('customerId=ann');
@@ -167,6 +167,30 @@ describe('what an older redactor left in sight', () => {
     expect(await query('select modality, hour from rollup_hour where dirtied_at is not null', [])).toEqual([
       { modality: 'audio', hour: new Date('2026-01-05T09:00:00Z') },
     ]);
+  });
+
+  it('is read in pages that lose and repeat nothing, also where much happened at the same moment', async () => {
+    await query(
+      `insert into exposure (tenant, retrieval_id, position, interaction_id, customer_key, hidden, shown_by, hidden_by)
+       select tenant, retrieval_id, position, interaction_id, customer_key, hidden, shown_by, 'newer still' from exposure`,
+      [],
+    );
+    const moment = '2026-02-01T09:00:00.123456Z';
+    await query('update retrieval set asked_at = $1', [moment]);
+    await query('update media_view set viewed_at = $1', [moment]);
+    const since = 'from=2026-01-01T00:00:00Z';
+    const whole = await exposures(since);
+    expect([whole.answers.length, whole.views.length, whole.nextCursor]).toEqual([4, 2, null]);
+    const seen: string[] = [];
+    for (let cursor = ''; ;) {
+      const { answers, views, nextCursor } = await exposures(`${since}&limit=1${cursor}`);
+      // An answer comes with all of its passages.
+      expect(new Set([...answers, ...views].map((row) => row['retrievalId'] ?? row['viewId'])).size).toBe(1);
+      seen.push(...[...answers, ...views].map((row) => JSON.stringify(row)));
+      if (nextCursor === null) break;
+      cursor = `&cursor=${nextCursor}`;
+    }
+    expect(seen.sort()).toEqual([...whole.answers, ...whole.views].map((row) => JSON.stringify(row)).sort());
   });
 
   it('is not looked for everywhere and at all times at once', async () => {

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { customerCorpus, listCustomerRecords, type CustomerRecordRow } from '../../db/customer-records.ts';
 import { stageTimes as stagesOf } from '../../domain/freshness.ts';
-import { cursorOf, parseCursor } from '../cursor.ts';
+import { nextCursor, pageAsked, pageOf, paging } from '../cursor.ts';
 import { route } from '../route.ts';
 import { externalId, modality, stageTimes, state, time, uuid } from '../schemas.ts';
 
@@ -25,14 +25,11 @@ export const getCustomerRecords = route({
   scope: 'copilot',
   summary: 'List where each record of a customer stands, newest first',
   params: z.object({ customerId: externalId }),
-  query: z.object({
-    limit: z.coerce.number().int().min(1).max(500).default(50),
-    cursor: z.string().max(400).optional(),
-  }),
+  query: z.object(paging(500, 50)),
   status: 200,
   answer: z.object({
     records: z.array(customerRecord),
-    nextCursor: z.string().nullable(),
+    nextCursor,
     corpus: z.object({
       records: z.int(),
       waiting: z.int(),
@@ -41,19 +38,18 @@ export const getCustomerRecords = route({
     }),
   }),
   handle: async ({ deps, caller: { tenant }, params: { customerId }, query }) => {
-    const { limit, cursor } = query as { limit: number; cursor?: string };
+    const { limit, after } = pageAsked(query);
     const customerKey = deps.ids.customerKey(tenant, customerId);
     const { reader } = deps.database.forTenant(tenant);
-    const after = cursor === undefined ? null : parseCursor(cursor);
     const before = after === null ? null : { captured_at: after.moment, interaction_id: after.id };
     const [rows, corpus] = await Promise.all([
-      listCustomerRecords(reader, tenant, customerKey, before, limit),
+      listCustomerRecords(reader, tenant, customerKey, before, limit + 1),
       customerCorpus(reader, tenant, customerKey),
     ]);
-    const last = rows.length === limit ? rows.at(-1) : undefined;
+    const { page, nextCursor } = pageOf(rows, limit, (row) => ({ moment: row.captured_text, id: row.interaction_id }));
     return {
-      records: rows.map(describeRecord),
-      nextCursor: last === undefined ? null : cursorOf(last.captured_text, last.interaction_id),
+      records: page.map(describeRecord),
+      nextCursor,
       corpus: {
         records: corpus.records,
         waiting: corpus.waiting,

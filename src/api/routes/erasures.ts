@@ -8,6 +8,7 @@ import { erasureWorkflowId } from '../../domain/workflows.ts';
 import { openReason, personFreeReason, requestErasure, type RequestedErasure } from '../../erasure/request.ts';
 import { errorForLog } from '../../observe/log.ts';
 import { cancelByUpdate, startErasure, verifyAgain } from '../../temporal/start-erasure.ts';
+import { nextCursor, pageAsked, pageOf, paging } from '../cursor.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { route } from '../route.ts';
 import { externalId, time, uuid } from '../schemas.ts';
@@ -103,19 +104,16 @@ export const getErasures = route({
   path: '/v1/erasures',
   scope: 'operator',
   summary: 'List the ledger of erasures, newest first',
-  query: z.object({
-    state: state.optional(),
-    before: time.optional(),
-    limit: z.coerce.number().int().min(1).max(200).default(50),
-  }),
+  query: z.object({ state: state.optional(), ...paging(200, 50) }),
   status: 200,
-  answer: z.object({ erasures: z.array(erasure) }),
+  answer: z.object({ erasures: z.array(erasure), nextCursor }),
   handle: async ({ deps, caller: { tenant }, query }) => {
-    const before = typeof query['before'] === 'string' ? new Date(query['before']) : null;
+    const { limit, after } = pageAsked(query);
     const wanted = (query['state'] ?? null) as ErasureRow['state'] | null;
     const { reader } = deps.database.forTenant(tenant);
-    const rows = await listErasures(reader, tenant, wanted, before, Number(query['limit']));
-    return { erasures: rows.map((row) => describe(deps, row)) };
+    const rows = await listErasures(reader, tenant, wanted, after, limit + 1);
+    const { page, nextCursor } = pageOf(rows, limit, (row) => ({ moment: row.moment, id: row.erasure_id }));
+    return { erasures: page.map((row) => describe(deps, row)), nextCursor };
   },
 });
 

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { exposedAnswers, exposedViews } from '../../db/exposures.ts';
 import { invalidField } from '../../domain/errors.ts';
+import { nextCursor, pageAsked, pageOf, paging, type Place } from '../cursor.ts';
 import { route } from '../route.ts';
 import { externalId, time, uuid } from '../schemas.ts';
 
@@ -17,15 +18,14 @@ const query = z.strictObject({
   customerId: externalId.optional(),
   from: time.optional(),
   to: time.optional(),
-  limit: z.coerce.number().int().min(1).max(1_000).default(200),
+  ...paging(1_000, 200),
 });
 
 export const getExposures = route({
   method: 'get',
   path: '/v1/exposures',
   scope: 'auditor',
-  summary:
-    'See which past answers and views showed what a better redactor hides now, oldest first; `more` says to ask again with a later `from`',
+  summary: 'See which past answers and views showed what a better redactor hides now, oldest first',
   query,
   status: 200,
   answer: z.object({
@@ -40,10 +40,11 @@ export const getExposures = route({
       }),
     ),
     views: z.array(z.object({ viewId: uuid, viewedAt: time, viewedBy: z.string(), ...shown })),
-    more: z.boolean(),
+    nextCursor,
   }),
   handle: async ({ deps, caller: { tenant }, query: given }) => {
-    const { interactionId, customerId, from, to, limit } = given as z.output<typeof query>;
+    const { interactionId, customerId, from, to } = given as z.output<typeof query>;
+    const { limit, after } = pageAsked(given);
     if (interactionId === undefined && customerId === undefined && from === undefined) {
       throw invalidField('from', 'is needed unless interactionId or customerId is given');
     }
@@ -53,29 +54,43 @@ export const getExposures = route({
       customerKey: customerId === undefined ? null : deps.ids.customerKey(tenant, customerId),
       from: from === undefined ? null : new Date(from),
       to: to === undefined ? null : new Date(to),
-      limit,
+      after,
+      limit: limit + 1,
     };
     const { reader } = deps.database.forTenant(tenant);
     const [answers, views] = await Promise.all([exposedAnswers(reader, search), exposedViews(reader, search)]);
+    const places = [...new Map([...answers, ...views].map((row) => [row.id, row])).values()].sort(byPlace);
+    const { page, nextCursor } = pageOf(places, limit, (place) => place);
+    const listed = new Set(page.map(({ id }) => id));
     return {
-      answers: answers.map((row) => ({
-        retrievalId: row.retrieval_id,
-        position: row.position,
-        askedAt: row.asked_at,
-        askedBy: row.asked_by,
-        chunkId: row.chunk_id,
-        ...describe(row),
-      })),
-      views: views.map((row) => ({
-        viewId: row.view_id,
-        viewedAt: row.viewed_at,
-        viewedBy: row.viewed_by,
-        ...describe(row),
-      })),
-      more: answers.length === limit || views.length === limit,
+      answers: answers
+        .filter(({ id }) => listed.has(id))
+        .map((row) => ({
+          retrievalId: row.retrieval_id,
+          position: row.position,
+          askedAt: row.asked_at,
+          askedBy: row.asked_by,
+          chunkId: row.chunk_id,
+          ...describe(row),
+        })),
+      views: views
+        .filter(({ id }) => listed.has(id))
+        .map((row) => ({
+          viewId: row.view_id,
+          viewedAt: row.viewed_at,
+          viewedBy: row.viewed_by,
+          ...describe(row),
+        })),
+      nextCursor,
     };
   },
 });
+
+/** As the database orders them: times and ids compare as their texts do. */
+function byPlace(one: Place, other: Place): number {
+  const [a, b] = [`${one.moment} ${one.id}`, `${other.moment} ${other.id}`];
+  return a < b ? -1 : a > b ? 1 : 0;
+}
 
 function describe(row: {
   readonly interaction_id: string;

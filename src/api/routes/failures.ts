@@ -4,7 +4,7 @@ import { listFailures, reopenFailed, type FailureFilter, type FailureRow } from 
 import { findTombstone } from '../../db/tombstones.ts';
 import { EarshotError } from '../../domain/errors.ts';
 import { MODALITIES } from '../../domain/interaction.ts';
-import { cursorOf, parseCursor } from '../cursor.ts';
+import { nextCursor, pageAsked, pageOf, paging } from '../cursor.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { ringNow } from '../ring-now.ts';
 import { route } from '../route.ts';
@@ -45,29 +45,22 @@ export const getFailures = route({
     state: z.enum(['failed', 'degraded']).optional(),
     modality: z.enum(MODALITIES).optional(),
     code: code.optional(),
-    limit: z.coerce.number().int().min(1).max(500).default(50),
-    cursor: z.string().max(400).optional(),
+    ...paging(500, 50),
   }),
   status: 200,
-  answer: z.object({ failures: z.array(failure), nextCursor: z.string().nullable() }),
+  answer: z.object({ failures: z.array(failure), nextCursor }),
   handle: async ({ deps, caller: { tenant }, query }) => {
-    const { limit, cursor, ...filter } = query as unknown as Partial<FailureFilter> & {
-      limit: number;
-      cursor?: string;
-    };
-    const after = cursor === undefined ? null : parseCursor(cursor);
+    const filter = query as Partial<FailureFilter>;
+    const { limit, after } = pageAsked(query);
     const rows = await listFailures(
       deps.database.forTenant(tenant).reader,
       tenant,
       { state: filter.state ?? null, modality: filter.modality ?? null, code: filter.code ?? null },
       after === null ? null : { last_failed_at: after.moment, interaction_id: after.id },
-      limit,
+      limit + 1,
     );
-    const last = rows.length === limit ? rows.at(-1) : undefined;
-    return {
-      failures: rows.map(describeFailure),
-      nextCursor: last === undefined ? null : cursorOf(last.last_failed_at, last.interaction_id),
-    };
+    const { page, nextCursor } = pageOf(rows, limit, (row) => ({ moment: row.last_failed_at, id: row.interaction_id }));
+    return { failures: page.map(describeFailure), nextCursor };
   },
 });
 

@@ -72,11 +72,10 @@ const impactQuery = z.object({
   from: time.optional(),
   to: time.optional(),
   list: z.enum(['true', 'false']).default('false'),
+  limit: z.coerce.number().int().min(1).max(500).default(500),
   cursor: uuid.optional(),
 });
 
-/** Records listed in one answer. */
-const PAGE = 500;
 const BEFORE_ALL = '00000000-0000-0000-0000-000000000000';
 
 export const getImpact = route({
@@ -99,19 +98,20 @@ export const getImpact = route({
     nextCursor: uuid.nullable().optional(),
   }),
   handle: async ({ deps, caller: { tenant }, query }) => {
-    const { list, cursor = BEFORE_ALL, ...asked } = query as z.output<typeof impactQuery>;
+    const { list, limit, cursor = BEFORE_ALL, ...asked } = query as z.output<typeof impactQuery>;
     const filter = filterOf(asked);
     const { reader } = deps.database.forTenant(tenant);
     const { first_at: firstAt, last_at: lastAt, ...counts } = await lineageImpact(reader, tenant, filter);
     const impact = { ...counts, firstAt, lastAt };
     if (list === 'false') return impact;
-    const interactionIds = await touchedRecords(reader, tenant, filter, cursor, PAGE);
-    return { ...impact, interactionIds, nextCursor: interactionIds.length < PAGE ? null : interactionIds.at(-1) };
+    const ids = await touchedRecords(reader, tenant, filter, cursor, limit + 1);
+    const interactionIds = ids.slice(0, limit);
+    return { ...impact, interactionIds, nextCursor: ids.length > limit ? interactionIds.at(-1) : null };
   },
 });
 
 /** @throws EarshotError `invalid_request` when nothing is asked about. */
-function filterOf(asked: Omit<z.output<typeof impactQuery>, 'list' | 'cursor'>): ImpactFilter {
+function filterOf(asked: Omit<z.output<typeof impactQuery>, 'list' | 'limit' | 'cursor'>): ImpactFilter {
   const { model = null, modelVersion = null, redactor = null, chunker = null, codeVersion = null } = asked;
   if (model === null && modelVersion !== null) throw invalidField('model', 'is needed with modelVersion');
   if ([model, redactor, chunker, codeVersion].every((each) => each === null)) {

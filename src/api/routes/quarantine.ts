@@ -2,12 +2,13 @@ import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import { decide, findContent, listHeldBack, type Decision, type HeldBackRow } from '../../db/quarantine.ts';
 import { countMoves, findReevaluation, openReevaluation, type ReevaluationRow } from '../../db/reevaluations.ts';
-import { EarshotError, invalidField } from '../../domain/errors.ts';
+import { EarshotError } from '../../domain/errors.ts';
 import { QUALITY_CHECKS } from '../../domain/quality.ts';
 import { leastConfidence } from '../../domain/quality-thresholds.ts';
 import { quarantineWorkflowId, reevaluationWorkflowId } from '../../domain/workflows.ts';
 import { errorForLog } from '../../observe/log.ts';
 import { startDecision, startReevaluation } from '../../temporal/start-quality.ts';
+import { nextCursor, pageAsked, pageOf, paging } from '../cursor.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { route, type Caller } from '../route.ts';
 import { modality, place, time, uuid } from '../schemas.ts';
@@ -40,43 +41,23 @@ export const getQuarantine = route({
     state: z.enum(['quarantined', 'discarded', 'released']).default('quarantined'),
     modality: modality.optional(),
     check: z.enum(QUALITY_CHECKS).optional(),
-    limit: z.coerce.number().int().min(1).max(500).default(50),
-    cursor: z.string().max(200).optional(),
+    ...paging(500, 50),
   }),
   status: 200,
-  answer: z.object({ artifacts: z.array(heldBack), nextCursor: z.string().nullable() }),
+  answer: z.object({ artifacts: z.array(heldBack), nextCursor }),
   handle: async ({ deps, caller: { tenant }, query }) => {
-    const limit = Number(query['limit']);
+    const { limit, after } = pageAsked(query);
     const rows = await listHeldBack(deps.database.forTenant(tenant).reader, tenant, {
       state: query['state'] as 'quarantined',
       modality: (query['modality'] as 'chat' | undefined) ?? null,
       check: (query['check'] as string | undefined) ?? null,
-      before: readCursor(query['cursor'] as string | undefined),
+      before: after,
       limit: limit + 1,
     });
-    const last = rows.length > limit ? rows[limit - 1] : undefined;
-    return {
-      artifacts: rows.slice(0, limit).map(describe),
-      nextCursor: last === undefined ? null : writeCursor(last),
-    };
+    const { page, nextCursor } = pageOf(rows, limit, (row) => ({ moment: row.position, id: row.artifact_id }));
+    return { artifacts: page.map(describe), nextCursor };
   },
 });
-
-function writeCursor({ position, artifact_id: artifactId }: HeldBackRow): string {
-  return Buffer.from(JSON.stringify([position, artifactId])).toString('base64url');
-}
-
-const cursorShape = z.tuple([z.string().regex(/^[\d :.+-]{10,40}$/), uuid]);
-
-function readCursor(cursor: string | undefined): { position: string; artifactId: string } | null {
-  if (cursor === undefined) return null;
-  try {
-    const [position, artifactId] = cursorShape.parse(JSON.parse(Buffer.from(cursor, 'base64url').toString()));
-    return { position, artifactId };
-  } catch {
-    throw invalidField('cursor', 'is none that this route gave');
-  }
-}
 
 function describe(row: HeldBackRow) {
   const { decision, decided_by: decidedBy, decided_at: decidedAt, applied_at: appliedAt } = row;
