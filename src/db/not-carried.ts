@@ -1,4 +1,5 @@
 import { run, type Queryable } from './pools.ts';
+import { ofRealCustomers } from './real-customers.ts';
 
 /** A record, or a part of one, that a new version will not have, and why. */
 export interface NotCarriedRow {
@@ -28,7 +29,7 @@ export async function listNotCarried(
         select a.interaction_id, i.modality, a.kind, a.state, a.reason
         from artifact a
         join interaction i on i.tenant = $1 and i.interaction_id = a.interaction_id
-        where a.tenant = $1 and a.state in ('quarantined', 'failed')
+        where a.tenant = $1 and ${ofRealCustomers('a.customer_key')} and a.state in ('quarantined', 'failed')
           -- A piece that another attempt has made is not missing.
           and not exists (
             select
@@ -38,7 +39,7 @@ export async function listNotCarried(
         union all
         select i.interaction_id, i.modality, 'raw', 'no_raw_object', null
         from interaction i
-        where i.tenant = $1 and $2 = 'raw' and i.modality <> 'chat' and i.raw_object is null
+        where i.tenant = $1 and ${ofRealCustomers('i.customer_key')} and $2 = 'raw' and i.modality <> 'chat' and i.raw_object is null
       )
       select *, (count(*) over ())::integer as total
       from left_behind

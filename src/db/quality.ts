@@ -209,7 +209,7 @@ export async function qualityLoad(reader: Queryable, tenant: string): Promise<Qu
           from (
             select kind, coalesce(reason, 'unknown') as reason, count(*) as held
             from artifact
-            where tenant = $1 and state = 'quarantined'
+            where tenant = $1 and state = 'quarantined' and ${ofRealCustomers('customer_key')}
             group by 1, 2
           ) as counted
         ), '[]') as held,

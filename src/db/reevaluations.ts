@@ -1,6 +1,7 @@
 import type { ReevaluationCounts, ReevaluationCursor } from '../domain/activities.ts';
 import type { RecognisedKind } from '../domain/quality.ts';
 import { only, run, type Queryable } from './pools.ts';
+import { ofRealCustomers } from './real-customers.ts';
 
 /** Least confidence by kind: what a look at the past judges by. */
 export type MinConfidence = Readonly<Record<RecognisedKind, number>>;
@@ -47,7 +48,8 @@ export async function countMoves(
         (count(*) filter (where a.state = 'active' and ${MOVES}))::integer as hold_back
       from artifact a
       ${TAU}
-      where a.tenant = $1 and a.kind <> 'message' and a.state in ('active', 'quarantined')`,
+      where a.tenant = $1 and ${ofRealCustomers('a.customer_key')} and a.kind <> 'message'
+        and a.state in ('active', 'quarantined')`,
   };
   return only(await run(reader, statement, [tenant, JSON.stringify(thresholds), modality]));
 }
@@ -73,7 +75,7 @@ export async function findMoves(
       select a.artifact_id, a.interaction_id, a.state, a.created_at::text as created_at
       from artifact a
       ${TAU}
-      where a.tenant = $1 and a.kind <> 'message' and ${MOVES}
+      where a.tenant = $1 and ${ofRealCustomers('a.customer_key')} and a.kind <> 'message' and ${MOVES}
         and (a.created_at, a.artifact_id) > ($4::timestamptz, $5::uuid) and a.created_at <= $6
       order by a.created_at, a.artifact_id
       limit $7`,

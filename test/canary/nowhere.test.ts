@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { CANARY_CUSTOMER } from '../../src/domain/canary.ts';
 import { countWindow, markArrivals } from '../../src/db/rollups.ts';
-import { checkRates } from '../../src/db/quality.ts';
+import { listNotCarried } from '../../src/db/not-carried.ts';
+import { checkRates, qualityLoad } from '../../src/db/quality.ts';
 import { openDatabase } from '../../src/db/pools.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
@@ -21,7 +22,7 @@ afterAll(async () => {
   await models?.stop();
 });
 
-/** Records of a customer: one that failed, with what an older model made of it before. */
+/** A record of a customer that failed, with what an older model made of it, and pieces that are held back and released. */
 async function plant(key: string): Promise<void> {
   const { database } = earshot;
   await database.query(`insert into subject (tenant, customer_key) values ('default', $1) on conflict do nothing`, [
@@ -51,8 +52,16 @@ async function plant(key: string): Promise<void> {
        model, model_version, redactor_version, code_version, failed_at)
      select tenant, gen_random_uuid(), interaction_id, customer_key, 'transcript', piece, state, reason, 1, 'planted',
        'm', 'r', 'c', now()
-     from interaction cross join (values (0, 'failed', 'model_rejected'), (1, 'active', null)) v (piece, state, reason)
+     from interaction cross join (values (0, 'failed', 'model_rejected'), (1, 'active', null),
+       (2, 'quarantined', 'low_confidence'), (3, 'active', null)) v (piece, state, reason)
      where customer_key = $1`,
+    [key],
+  );
+  await database.query(
+    `insert into quarantine_decision (tenant, artifact_id, interaction_id, customer_key, decision, reason, confidence,
+       decided_by, start_after, applied_at)
+     select tenant, artifact_id, interaction_id, customer_key, 'release', 'low_confidence', 1, 'key-1', now(), now()
+     from artifact where customer_key = $1 and piece = 3`,
     [key],
   );
 }
@@ -67,11 +76,21 @@ async function seen(): Promise<Record<string, number>> {
   const marked = await earshot.database.query(`select from rollup_hour where modality = 'audio' and hour = $1`, [HOUR]);
   const window = await countWindow(app, { tenant: 'default', modality: 'audio', hour: HOUR }, 1);
   const rates = await checkRates(app, 'default', 3_600_000, 3_600_000);
+  const load = await qualityLoad(app, 'default');
+  const notCarried = await listNotCarried(app, 'default', 'raw', 10);
   await database.close();
   const get = async <T>(path: string) => (await earshot.request<T>('GET', path)).body;
   const impact = await get<{ records: number }>('/v1/lineage/impact?model=planted');
   const logic = await get<{ kinds: { stale: number }[] }>('/v1/logic');
+  const held = async (state: string) =>
+    (await get<{ artifacts: unknown[] }>(`/v1/quarantine?state=${state}`)).artifacts.length;
+  const judged = await earshot.request<{ checked: number }>('POST', '/v1/quarantine/reevaluate', { dryRun: true });
   return {
+    quarantined: await held('quarantined'),
+    released: await held('released'),
+    held: load.held.length,
+    judged: judged.body.checked,
+    notCarried: notCarried.length,
     failures: (await get<{ failures: unknown[] }>('/v1/failures')).failures.length,
     marked: marked.length,
     records: window.records,
