@@ -59,7 +59,6 @@ export async function readTranscript(
 
 /** What a transcript lacks: numbers that did not come, and records that came and are not served. */
 export interface TranscriptState {
-  readonly customer_key: string;
   readonly ended_at: Date | null;
   readonly records: number;
   readonly waiting: number;
@@ -70,7 +69,8 @@ export interface TranscriptState {
 
 /**
  * Messages are counted from 0 or 1, whichever is seen, segments from 0; a call that ended tells how many it had. A number
- * whose record came and is not served yet, or was quarantined, is no gap.
+ * whose record came and is not served yet, or was quarantined, is no gap. Undefined when nothing of it is there; from
+ * the moment of its customer's fence, nothing is.
  */
 export async function transcriptState(
   reader: Queryable,
@@ -83,8 +83,10 @@ export async function transcriptState(
       with record as materialized (
         select i.sequence, i.segment_index, f.state
         from interaction i
+        join subject s on s.tenant = $1 and s.customer_key = i.customer_key
         join freshness f on f.tenant = $1 and f.interaction_id = i.interaction_id
         where i.tenant = $1 and i.session_id = $2::uuid
+          and i.key_generation = s.key_generation and i.captured_at > coalesce(s.erased_before, '-infinity')
       ), number as (
         select 'message' as of, sequence as number, 0 as first from record where sequence is not null
         union
@@ -96,7 +98,7 @@ export async function transcriptState(
       ), neighbour as (
         select of, number, lag(number, 1, first) over (partition by of order by number) as previous from number
       )
-      select s.customer_key, s.ended_at,
+      select s.ended_at,
         (select count(*)::integer from record) as records,
         (select count(*)::integer from record where state in ('accepted', 'processing')) as waiting,
         (select count(*)::integer from record where state = 'quarantined') as quarantined,

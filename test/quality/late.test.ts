@@ -295,3 +295,16 @@ function shuffler(seed: number): () => number {
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
 }
+
+it('a conversation is as unknown as any from the moment at which its customer is erased', async () => {
+  const { body } = await earshot.message({ conversationId: 'fenced', customerId: 'fenced', text: 'soon forgotten' });
+  expect((await chat('fenced')).records['all']).toBe(1);
+  await earshot.database.query(
+    `update subject set erased_before = now()
+     where customer_key = (select customer_key from interaction where interaction_id = $1)`,
+    [body.interactionId],
+  );
+  const fenced = await earshot.request('GET', '/v1/chats/fenced/transcript');
+  const unknown = await earshot.request('GET', '/v1/chats/nobody/transcript');
+  expect([fenced.status, fenced.body]).toEqual([404, unknown.body]);
+});
