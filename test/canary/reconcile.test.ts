@@ -122,7 +122,10 @@ describe('a reconciliation', () => {
       select chunk_id from chunk where modality = 'chat' order by md5(chunk_id::text) limit ${MESSAGES / 100})`);
     expect((await coverage()).coveragePercent).toBe(99);
     expect(await redReasons()).toEqual(['vectors_missing']);
-    expect((await earshot.request('GET', '/v1/health?strict=true')).status).toBe(503);
+    const strict = await earshot.request('GET', '/v1/health?strict=true');
+    const reason = { status: 'red', code: 'vectors_missing', modality: 'chat', value: MESSAGES / 100, limit: 0 };
+    expect(strict).toMatchObject({ status: 503, body: { details: { status: 'red' } } });
+    expect((strict.body as { details: { reasons: object[] } }).details.reasons).toContainEqual(reason);
     await rows(`update embedding set model_version = 'an older one' where chunk_id in (
       select chunk_id from embedding order by chunk_id limit 2)`);
     const report = await reconcile();

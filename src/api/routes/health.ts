@@ -19,15 +19,17 @@ export const getHealth = route({
   method: 'get',
   path: '/v1/health',
   scope: 'operator',
-  summary: 'See whether answers can be relied on, by what canaries and comparisons saw; with strict, red is a 503',
+  summary:
+    'See whether answers can be relied on, by what canaries and comparisons saw; with strict, red is a 503 with its reasons in details',
   query: z.object({ strict: z.enum(['true', 'false']).default('false') }),
   status: 200,
   answer: z.object({ status, reasons: z.array(reason) }),
   handle: async ({ deps, caller: { tenant }, query }) => {
     const health = await healthOf(deps, tenant);
     if (health.status !== 'red' || query['strict'] !== 'true') return health;
-    const codes = [...new Set(health.reasons.map(({ code }) => code))];
-    throw new EarshotError('not_reachable', `health is red: ${codes.join(', ')}`);
+    const red = health.reasons.filter((each) => each.status === 'red');
+    const codes = [...new Set(red.map(({ code }) => code))];
+    throw new EarshotError('not_reachable', `health is red: ${codes.join(', ')}`, { details: { ...health } });
   },
 });
 
