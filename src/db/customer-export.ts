@@ -67,6 +67,7 @@ export interface ExportedRecordRow {
   readonly indexed_at: Date | null;
   readonly reachable_at: Date | null;
   readonly sealed_payload: Buffer;
+  readonly key_generation: number;
   readonly has_raw_object: boolean;
   readonly raw_bytes: number | null;
   readonly media_type: string;
@@ -84,7 +85,7 @@ export const exportedRecords: ReadPage<ExportedRecordRow> = (reader, { tenant, c
         i.interaction_id, i.session_id, s.workflow_id, s.ended_at as session_ended_at, s.expected_segments, i.channel,
         i.modality, i.segment_index, i.author, f.state, f.reason, f.degraded, f.pieces_total, i.started_at,
         i.captured_at, i.accepted_at, f.picked_up_at, f.text_reachable_at, f.transformed_at, f.indexed_at,
-        f.reachable_at, i.sealed_payload, i.raw_object is not null as has_raw_object, i.raw_bytes::integer,
+        f.reachable_at, i.sealed_payload, i.key_generation, i.raw_object is not null as has_raw_object, i.raw_bytes::integer,
         i.media_type, i.duration_ms, i.code_version,
         coalesce((
           select jsonb_agg(jsonb_build_object(
@@ -219,6 +220,7 @@ export const exportedLineage: ReadPage<ExportedEdgeRow> = (reader, { tenant, cus
 export interface ExportedRawRow {
   readonly position: Position;
   readonly interaction_id: string;
+  readonly key_generation: number;
   readonly raw_object: string;
   readonly media_type: string;
 }
@@ -227,7 +229,8 @@ export const exportedRawObjects: ReadPage<ExportedRawRow> = (reader, { tenant, c
   const statement = {
     name: 'exported_raw_objects',
     text: `
-      select array[captured_at::text, interaction_id::text] as position, interaction_id, raw_object, media_type
+      select array[captured_at::text, interaction_id::text] as position, interaction_id, key_generation,
+        raw_object, media_type
       from interaction
       where tenant = $1 and customer_key = $2 and raw_object is not null
         and (captured_at, interaction_id) > ($3::timestamptz, $4::uuid)
@@ -241,6 +244,7 @@ export const exportedRawObjects: ReadPage<ExportedRawRow> = (reader, { tenant, c
 export interface ExportedAnswerRow {
   readonly position: Position;
   readonly interaction_id: string;
+  readonly key_generation: number;
   readonly artifact_id: string;
   readonly sealed_object: string;
 }
@@ -251,7 +255,7 @@ export const exportedAnswers: ReadPage<ExportedAnswerRow> = (reader, { tenant, c
     text: `
       select
         array[i.captured_at::text, i.interaction_id::text, a.artifact_id::text] as position,
-        a.interaction_id, a.artifact_id, a.sealed_object
+        a.interaction_id, i.key_generation, a.artifact_id, a.sealed_object
       from interaction i
       join artifact a
         on a.tenant = i.tenant and a.customer_key = i.customer_key and a.interaction_id = i.interaction_id

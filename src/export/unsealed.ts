@@ -10,10 +10,12 @@ const UNREADABLE: ReadonlySet<ErrorCode> = new Set([
   'raw_object_corrupt',
   'data_key_destroyed',
   'payload_unreadable',
+  'erased',
 ]);
 
 /**
- * What `read` answers; undefined when it is missing, corrupt, or sealed under a destroyed key, which `report` is told.
+ * What `read` answers; undefined when it is missing, corrupt, erased, or sealed under a destroyed key, which `report` is
+ * told.
  *
  * @throws what else `read` throws: an archive without what is there would pass for whole.
  */

@@ -82,9 +82,9 @@ export async function requireRecord(
 
 /** Logs a look at what was not redacted, with its reason under the record's own key. */
 export async function logOriginal(
-  deps: MediaDependencies,
+  deps: Pick<MediaDependencies, 'database' | 'keyRing'>,
   viewer: Viewer,
-  { customer_key: customerKey, key_generation: generation }: RecordRow,
+  { customer_key: customerKey, key_generation: generation }: Pick<RecordRow, 'customer_key' | 'key_generation'>,
   what: Exclude<Viewed, 'redacted'>,
   reason: string,
 ): Promise<void> {
@@ -102,7 +102,11 @@ interface View {
   readonly sealedReason: Uint8Array | null;
 }
 
-async function logView({ database }: MediaDependencies, { tenant, interactionId, keyName }: Viewer, view: View) {
+async function logView(
+  { database }: Pick<MediaDependencies, 'database'>,
+  { tenant, interactionId, keyName }: Viewer,
+  view: View,
+) {
   const { app } = database.forTenant(tenant);
   const admitted = await recordView(app, { tenant, interactionId, viewedBy: keyName, ...view });
   if (!admitted) throw new EarshotError('erased', 'this record is being erased');

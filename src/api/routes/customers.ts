@@ -10,17 +10,17 @@ export const getExport = route({
   method: 'get',
   path: '/v1/customers/{customerId}/export',
   scope: 'operator',
-  summary: 'Hand out all that is held of a customer, decrypted, as a ZIP archive',
+  summary: 'Hand out all that is held of a customer, decrypted, as a ZIP archive; each original is logged as seen',
   params: z.object({ customerId: externalId }),
   status: 200,
   answer: { mediaType: 'application/zip' },
-  handle: async ({ deps, caller: { tenant }, params: { customerId } }): Promise<StreamedAnswer> => {
-    const customer = { tenant, customerKey: deps.ids.customerKey(tenant, customerId) };
+  handle: async ({ deps, caller: { tenant, keyName }, params: { customerId } }): Promise<StreamedAnswer> => {
+    const customer = { tenant, customerKey: deps.ids.customerKey(tenant, customerId), customerId, keyName };
     const held = await isAnythingHeld(deps.database.forTenant(tenant).reader, customer);
     if (!held) throw new EarshotError('not_found', 'nothing is held of this customer');
     return {
       fileName: `export-${customer.customerKey}.zip`,
-      write: (output) => writeCustomerArchive(deps, customer, customerId, output),
+      write: (output) => writeCustomerArchive(deps, customer, output),
     };
   },
 });
