@@ -10,6 +10,11 @@ export interface ReconciliationRow {
   readonly report: Partial<ReconciliationReport>;
 }
 
+/** With its place in the list: the time in Postgres' own text. */
+export interface ListedReconciliationRow extends ReconciliationRow {
+  readonly moment: string;
+}
+
 /** Notes that a comparison begins; a repeat changes nothing. */
 export async function openReconciliation(
   db: Queryable,
@@ -24,6 +29,18 @@ export async function openReconciliation(
       on conflict do nothing`,
   };
   await run(db, statement, [tenant, reconciliationId, scope]);
+}
+
+/** Takes back one whose workflow could not be started: one that was started after all writes it down again. */
+export async function deleteReconciliation(
+  db: Queryable,
+  { tenant, reconciliationId }: ReconciliationRef,
+): Promise<void> {
+  const statement = {
+    name: 'delete_reconciliation',
+    text: 'delete from reconciliation where tenant = $1 and reconciliation_id = $2::uuid and ended_at is null',
+  };
+  await run(db, statement, [tenant, reconciliationId]);
 }
 
 export async function closeReconciliation(
@@ -71,19 +88,20 @@ export async function findReconciliation(
 export async function listReconciliations(
   reader: Queryable,
   tenant: string,
-  before: Date | null,
+  before: { readonly moment: string; readonly id: string } | null,
   limit: number,
-): Promise<ReconciliationRow[]> {
+): Promise<ListedReconciliationRow[]> {
   const statement = {
     name: 'list_reconciliations',
     text: `
-      select ${COLUMNS}
+      select ${COLUMNS}, started_at::text as moment
       from reconciliation
-      where tenant = $1 and started_at < coalesce($2::timestamptz, 'infinity')
-      order by started_at desc
-      limit $3`,
+      where tenant = $1 and ($2::timestamptz is null or (started_at, reconciliation_id) < ($2, $3::uuid))
+      order by started_at desc, reconciliation_id desc
+      limit $4`,
   };
-  return run<ReconciliationRow>(reader, statement, [tenant, before, limit]);
+  const values = [tenant, before?.moment ?? null, before?.id ?? null, limit];
+  return run<ListedReconciliationRow>(reader, statement, values);
 }
 
 /** The last comparison that has ended, for the metrics. */

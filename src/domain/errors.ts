@@ -31,6 +31,7 @@ export type ErrorCode =
   | 'database_unavailable'
   | 'not_reachable'
   | 'reindexing'
+  | 'temporal_unavailable'
   | 'misconfigured';
 
 interface ErrorPolicy {
@@ -71,6 +72,7 @@ export const ERROR_POLICIES: Readonly<Record<ErrorCode, ErrorPolicy>> = {
   database_unavailable: { status: 503, retryable: true, title: 'The database does not answer' },
   not_reachable: { status: 503, retryable: true, title: 'What was written cannot be read back' },
   reindexing: { status: 409, retryable: false, title: 'An index version has artifacts of its own' },
+  temporal_unavailable: { status: 503, retryable: true, title: 'Temporal does not answer' },
   misconfigured: { status: 500, retryable: false, title: 'A setting is wrong' },
 };
 

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
 import {
+  deleteReconciliation,
   findReconciliation,
   listReconciliations,
   openReconciliation,
@@ -8,6 +9,7 @@ import {
 } from '../../db/reconciliations.ts';
 import { EarshotError } from '../../domain/errors.ts';
 import { startReconciliation } from '../../temporal/start-reconciliation.ts';
+import { nextCursor, pageAsked, pageOf, paging } from '../cursor.ts';
 import { route } from '../route.ts';
 import { time, uuid } from '../schemas.ts';
 
@@ -41,11 +43,17 @@ export const postReconciliation = route({
   answer: z.object({ reconciliationId: uuid, workflowId: z.string() }),
   handle: async ({ deps, caller: { tenant }, body }) => {
     const ref = { tenant, reconciliationId: randomUUID() };
-    await openReconciliation(deps.database.forTenant(tenant).app, ref, body.scope);
+    const { app } = deps.database.forTenant(tenant);
+    await openReconciliation(app, ref, body.scope);
     const timeoutMs = deps.dials.get('intake.ring_timeout_ms');
-    const workflowId = await startReconciliation(deps.temporal, ref, body.scope, timeoutMs).catch((error: unknown) => {
-      throw new EarshotError('overloaded', 'the workflow could not be started; ask again', { cause: error });
-    });
+    const workflowId = await startReconciliation(deps.temporal, ref, body.scope, timeoutMs).catch(
+      async (error: unknown) => {
+        await deleteReconciliation(app, ref);
+        throw new EarshotError('temporal_unavailable', 'the workflow could not be started; ask again', {
+          cause: error,
+        });
+      },
+    );
     return { reconciliationId: ref.reconciliationId, workflowId };
   },
 });
@@ -55,14 +63,14 @@ export const getReconciliations = route({
   path: '/v1/reconciliations',
   scope: 'operator',
   summary: 'List comparisons of the stores, newest first',
-  query: z.object({ before: time.optional(), limit: z.coerce.number().int().min(1).max(200).default(50) }),
+  query: z.object(paging(200, 50)),
   status: 200,
-  answer: z.object({ reconciliations: z.array(reconciliation) }),
+  answer: z.object({ reconciliations: z.array(reconciliation), nextCursor }),
   handle: async ({ deps, caller: { tenant }, query }) => {
-    const before = typeof query['before'] === 'string' ? new Date(query['before']) : null;
-    const { reader } = deps.database.forTenant(tenant);
-    const rows = await listReconciliations(reader, tenant, before, Number(query['limit']));
-    return { reconciliations: rows.map(describe) };
+    const { limit, after } = pageAsked(query);
+    const rows = await listReconciliations(deps.database.forTenant(tenant).reader, tenant, after, limit + 1);
+    const { page, nextCursor } = pageOf(rows, limit, (row) => ({ moment: row.moment, id: row.reconciliation_id }));
+    return { reconciliations: page.map(describe), nextCursor };
   },
 });
 

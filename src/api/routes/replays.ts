@@ -148,7 +148,7 @@ export const postReplay = route({
     await startReplay(deps.temporal, ref, deps.dials.get('intake.ring_timeout_ms')).catch(async (error: unknown) => {
       // One that was asked for before may be under way.
       if (isNew) await deleteReplay(app, ref);
-      throw new EarshotError('overloaded', 'the replay could not be started; ask again', { cause: error });
+      throw new EarshotError('temporal_unavailable', 'the replay could not be started; ask again', { cause: error });
     });
     return { replayId, workflowId: replayWorkflowId(replayId) };
   },
