@@ -19,7 +19,9 @@ export function openApiDocument(routes: readonly RouteSpec[]): Document {
 function describeRoute(spec: RouteSpec): RouteConfig {
   const body = bodyContent(spec);
   const headers =
-    spec.scope === 'channel' ? z.object({ 'Idempotency-Key': z.string().max(200).optional() }) : undefined;
+    spec.scope === 'channel' || spec.idempotencyKey === true
+      ? z.object({ 'Idempotency-Key': z.string().max(200).optional() })
+      : undefined;
   return {
     method: spec.method,
     path: spec.path,

@@ -50,6 +50,8 @@ export interface RouteSpec<Params = unknown, Body = unknown> {
   readonly query?: z.ZodObject;
   readonly body?: z.ZodType<Body>;
   readonly upload?: Upload;
+  /** Whether it heeds the header `Idempotency-Key`, as all routes of channels do. */
+  readonly idempotencyKey?: true;
   readonly status: 200 | 202;
   /** Of the JSON answered; or a media type, when the handler answers a `StreamedAnswer`. */
   readonly answer: z.ZodType | StreamedMedia;

@@ -178,6 +178,25 @@ describe('while a replay runs', () => {
     expect(wrong).toMatchObject({ status: 400, body: { errors: [{ field: 'to', message: 'must be after from' }] } });
     const ask = () => earshot.request('POST', '/v1/replays', { only: 'stale' }, { 'idempotency-key': 'nightly' });
     expect((await ask()).body).toEqual((await ask()).body);
+    const other = async (key: string, body: object) =>
+      (await earshot.request('POST', '/v1/replays', body, { 'idempotency-key': key })).status;
+    for (const body of [{ only: 'all' }, { only: 'stale', customerId: 'jo' }, { only: 'stale', to: startedAt }]) {
+      expect(await other('nightly', body)).toBe(409);
+    }
+    const whole = {
+      from: '2026-01-01T00:00:00Z',
+      to: startedAt,
+      modalities: ['chat'],
+      kinds: ['message'],
+      asrModel: 'a',
+    };
+    expect([
+      await other('whole', whole),
+      await other('whole', { ...whole, from: '2026-01-01T01:00:00+01:00' }),
+    ]).toEqual([202, 202]);
+    for (const field of Object.keys(whole)) {
+      expect(await other('whole', { ...whole, [field]: undefined })).toBe(409);
+    }
   });
 });
 

@@ -12,6 +12,7 @@ import { CANCEL_SIGNAL, PAUSE_SIGNAL, replayWorkflowId, RESUME_SIGNAL } from '..
 import { signalReplay, startReplay } from '../../temporal/start-replay.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { route } from '../route.ts';
+import { isSameReplay } from '../same-replay.ts';
 import { externalId, modality, time, uuid } from '../schemas.ts';
 
 const kind = z.enum(ARTIFACT_KINDS);
@@ -112,6 +113,7 @@ export const postReplay = route({
   path: '/v1/replays',
   scope: 'operator',
   summary: 'Make derived data anew from what was captured, where other logic made it or it is not there',
+  idempotencyKey: true,
   body: z.strictObject({
     from: time.optional(),
     to: time.optional(),
@@ -132,19 +134,21 @@ export const postReplay = route({
     }
     const ref = { tenant, replayId };
     const { app } = deps.database.forTenant(tenant);
-    const isNew = await createReplay(app, {
-      ...ref,
+    const asked = {
       from: from === undefined ? null : new Date(from),
-      to: to === undefined ? new Date() : new Date(to),
+      to: to === undefined ? null : new Date(to),
       customerKey: customerId === undefined ? null : deps.ids.customerKey(tenant, customerId),
       modalities: body.modalities ?? null,
       kinds: body.kinds ?? null,
       selection: body.only,
       asrModel: body.asrModel ?? null,
       visionModel: body.visionModel ?? null,
-      forVersion: null,
-      requestedBy: keyName,
-    });
+    };
+    const [forVersion, requestedBy] = [null, keyName];
+    const isNew = await createReplay(app, { ...ref, ...asked, to: asked.to ?? new Date(), forVersion, requestedBy });
+    if (!isNew && !isSameReplay(await load(deps, ref), asked)) {
+      throw new EarshotError('conflict', 'a replay with this idempotency key has another body');
+    }
     await startReplay(deps.temporal, ref, deps.dials.get('intake.ring_timeout_ms')).catch(async (error: unknown) => {
       // One that was asked for before may be under way.
       if (isNew) await deleteReplay(app, ref);
