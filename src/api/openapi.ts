@@ -43,7 +43,7 @@ function describeRoute(spec: RouteSpec): RouteConfig {
 
 function answerContent({ answer }: RouteSpec) {
   if (!('mediaType' in answer)) return { 'application/json': { schema: answer } };
-  return { [answer.mediaType]: { schema: z.string().openapi({ format: 'binary' }) } };
+  return { [answer.mediaType]: { schema: answer.schema ?? z.string().openapi({ format: 'binary' }) } };
 }
 
 function bodyContent({ body, upload }: RouteSpec) {

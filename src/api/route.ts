@@ -5,6 +5,7 @@ import { EarshotError, type FieldError } from '../domain/errors.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { readMultipart } from './multipart.ts';
 import { checkReserved } from './reserved-customers.ts';
+import type { StreamedMedia } from './streamed-answer.ts';
 
 /** Who calls: taken from the API key, never from the body. */
 export interface Caller {
@@ -18,11 +19,6 @@ export interface Caller {
 export interface Upload {
   readonly file: 'audio' | 'image';
   maxBytes(deps: ApiDependencies): number;
-}
-
-/** What a route answers that is no JSON. */
-export interface StreamedMedia {
-  readonly mediaType: string;
 }
 
 interface RouteInput<Params, Body> {

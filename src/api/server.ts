@@ -34,7 +34,8 @@ const REQUEST_TIMEOUT_MS = 120_000;
 
 export async function startApi(settings: ApiSettings, deps: ApiDependencies): Promise<RunningApi> {
   const authenticate = authenticator(settings.EARSHOT_API_KEYS, deps.canaryKeys);
-  const server = createServer(createApp(deps, authenticate));
+  const stopping = new AbortController();
+  const server = createServer(createApp(deps, authenticate, stopping.signal));
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = 10_000;
   await listen(server, settings);
@@ -42,6 +43,7 @@ export async function startApi(settings: ApiSettings, deps: ApiDependencies): Pr
     port: (server.address() as AddressInfo).port,
     stop: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
+      stopping.abort();
       server.closeIdleConnections();
       await closed;
     },
@@ -59,7 +61,7 @@ async function listen(server: Server, { HOST, PORT }: ApiSettings): Promise<void
   });
 }
 
-export function createApp(deps: ApiDependencies, authenticate: Authenticate): Express {
+export function createApp(deps: ApiDependencies, authenticate: Authenticate, stopping: AbortSignal): Express {
   const app = express();
   const problem = (error: unknown, request: Request, response: Response, _next: NextFunction) =>
     sendProblem(deps, request, response, error);
@@ -71,7 +73,7 @@ export function createApp(deps: ApiDependencies, authenticate: Authenticate): Ex
   for (const spec of ROUTES) {
     const path = spec.path.replace(/\{(\w+)\}/g, ':$1');
     const parser = spec.body !== undefined && spec.upload === undefined ? [express.json({ limit: JSON_LIMIT })] : [];
-    app[spec.method](path, guard(authenticate, spec), ...parser, answer(spec, deps));
+    app[spec.method](path, guard(authenticate, spec), ...parser, answer(spec, deps, stopping));
   }
   app.get('/metrics', (request, response, next) => {
     authenticate(request, { scope: 'operator' });
@@ -92,13 +94,13 @@ function guard(authenticate: Authenticate, spec: RouteSpec) {
   };
 }
 
-function answer(spec: RouteSpec, deps: ApiDependencies) {
+function answer(spec: RouteSpec, deps: ApiDependencies, stopping: AbortSignal) {
   return async (request: Request, response: Response): Promise<void> => {
     const { caller } = response.locals as { caller: Parameters<typeof runRoute>[2] };
     const result = await runRoute(spec, deps, caller, request);
     response.status(spec.status);
     if ('mediaType' in spec.answer) {
-      await sendStreamed(response, spec.answer.mediaType, result as StreamedAnswer);
+      await sendStreamed(response, spec.answer.mediaType, result as StreamedAnswer, stopping);
     } else {
       response.json(result);
     }

@@ -6,6 +6,7 @@ import { EarshotError } from '../../domain/errors.ts';
 import { reindexWorkflowId, type PAUSE_SIGNAL, type RESUME_SIGNAL } from '../../domain/workflows.ts';
 import { activateVersion, signalReindex, startRebuild } from '../../temporal/start-reindex.ts';
 import type { ApiDependencies } from '../dependencies.ts';
+import { progressEvents, watchProgress } from '../event-stream.ts';
 import { leftToSweep, requestReindex } from '../reindex.ts';
 import { route, type Caller } from '../route.ts';
 import { time, uuid } from '../schemas.ts';
@@ -107,6 +108,24 @@ export const getIndexVersion = route({
         failedAt: each.failed_at,
       })),
     };
+  },
+});
+
+/** Until it waits to be activated: what comes then is no progress of the re-embedding. */
+export const getIndexVersionProgress = route({
+  method: 'get',
+  path: '/v1/index-versions/{version}/progress',
+  scope: 'operator',
+  summary: 'Watch a re-embedding as numbers: an event for each change, the last one named done',
+  params,
+  status: 200,
+  answer: progressEvents(version.pick({ version: true, state: true, progress: true })),
+  handle: async ({ deps, params: { version: given } }) => {
+    const look = async () => {
+      const { index_version: number, state, progress } = await find(deps, given);
+      return { data: { version: number, state, progress }, final: state !== 'building' || progress.step === 'ready' };
+    };
+    return watchProgress(deps, await look(), look);
   },
 });
 

@@ -10,6 +10,7 @@ import {
   activateIndexVersion,
   cancelIndexVersion,
   getIndexVersion,
+  getIndexVersionProgress,
   getIndexVersions,
   pauseIndexVersion,
   postReindex,
@@ -21,7 +22,16 @@ import { cancelErasure, getCertificates, getErasure, getErasures, postErasure, p
 import { getCoverage, getHealth, getViolations } from './health.ts';
 import { deleteHold, getHolds, putHold } from './legal-holds.ts';
 import { getSchema, getSchemas } from './schemas.ts';
-import { cancelReplay, getLogic, getReplay, getReplays, pauseReplay, postReplay, resumeReplay } from './replays.ts';
+import {
+  cancelReplay,
+  getLogic,
+  getReplay,
+  getReplayProgress,
+  getReplays,
+  pauseReplay,
+  postReplay,
+  resumeReplay,
+} from './replays.ts';
 import { getQuality, getRollups } from './quality.ts';
 import {
   discardQuarantined,
@@ -55,6 +65,7 @@ export const ROUTES: readonly RouteSpec[] = [
   putDial,
   getIndexVersions,
   getIndexVersion,
+  getIndexVersionProgress,
   postReindex,
   activateIndexVersion,
   pauseIndexVersion,
@@ -79,6 +90,7 @@ export const ROUTES: readonly RouteSpec[] = [
   postReplay,
   getReplays,
   getReplay,
+  getReplayProgress,
   pauseReplay,
   resumeReplay,
   cancelReplay,

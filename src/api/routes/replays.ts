@@ -11,6 +11,7 @@ import { ARTIFACT_KINDS, REPLAY_SELECTIONS, REPLAY_STATES, type ReplayRef } from
 import { CANCEL_SIGNAL, PAUSE_SIGNAL, replayWorkflowId, RESUME_SIGNAL } from '../../domain/workflows.ts';
 import { signalReplay, startReplay } from '../../temporal/start-replay.ts';
 import type { ApiDependencies } from '../dependencies.ts';
+import { progressEvents, watchProgress } from '../event-stream.ts';
 import { route } from '../route.ts';
 import { isSameReplay } from '../same-replay.ts';
 import { externalId, modality, time, uuid } from '../schemas.ts';
@@ -194,6 +195,24 @@ export const getReplay = route({
         return { interactionId, kind: what, code, at };
       }),
     };
+  },
+});
+
+export const getReplayProgress = route({
+  method: 'get',
+  path: '/v1/replays/{replayId}/progress',
+  scope: 'operator',
+  summary: 'Watch a replay as numbers: an event for each change, the last one named done',
+  params,
+  status: 200,
+  answer: progressEvents(replay.pick({ replayId: true, state: true, records: true, estimatedEnd: true })),
+  handle: async ({ deps, caller: { tenant }, params: { replayId } }) => {
+    const look = async () => {
+      const { state, records, estimatedEnd: end } = describe(await load(deps, { tenant, replayId }));
+      const final = state === 'completed' || state === 'cancelled';
+      return { data: { replayId, state, records, estimatedEnd: end }, final };
+    };
+    return watchProgress(deps, await look(), look);
   },
 });
 

@@ -176,4 +176,17 @@ export const DERIVATION_DIALS = {
     max: 3_650,
     reason: 'Age at which the live HNSW index is built anew at night, for deletes leave holes in it; 0 never does.',
   },
+  'progress.look_every_ms': {
+    defaultValue: SECOND,
+    min: 20,
+    max: MINUTE,
+    reason:
+      'How often a stream of progress reads its row. Shorter tells sooner and costs a query each, for each stream.',
+  },
+  'progress.heartbeat_ms': {
+    defaultValue: 15 * SECOND,
+    min: 20,
+    max: 5 * MINUTE,
+    reason: 'After so long without a change a stream sends a comment: proxies close what is silent for a minute.',
+  },
 } as const satisfies Record<string, DialDefinition>;
