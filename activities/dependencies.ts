@@ -4,6 +4,7 @@ import type { WithOwner } from '../src/db/owner.ts';
 import type { Database } from '../src/db/pools.ts';
 import type { DialReader } from '../src/dial-reader.ts';
 import type { CertificateSigner } from '../src/erasure/certificate.ts';
+import type { Turns } from '../src/models/embedding-in-turns.ts';
 import type { EmbeddingModels, Recognisers, SpeechModel, VisionModel } from '../src/models/ports.ts';
 import type { IndexVersions } from '../src/index-version-reader.ts';
 import type { Lineage } from '../src/lineage/emitter.ts';
@@ -22,6 +23,8 @@ export interface ActivityDependencies {
   readonly vision: VisionModel;
   readonly recognisers: Recognisers;
   readonly embeddings: EmbeddingModels;
+  /** In which work that nobody waits for asks the embedding model. */
+  readonly backgroundTurns: Turns;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly indexVersions: IndexVersions;

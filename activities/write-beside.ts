@@ -7,6 +7,7 @@ import { WRITE_BESIDE } from '../src/lineage/jobs.ts';
 import { noteRun } from '../src/lineage/run-notes.ts';
 import { tellRun } from '../src/lineage/tell-run.ts';
 import { errorForLog } from '../src/observe/log.ts';
+import { backgroundModel } from './background-model.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { currentRun } from './heartbeat.ts';
 import { currentAttempt } from './lineage-interceptor.ts';
@@ -52,7 +53,7 @@ async function write(
 ): Promise<void> {
   const run = currentRun();
   const texts = chunks.map(({ text }) => text);
-  const vectors = await deps.embeddings.of(version).embed(texts, signal);
+  const vectors = await backgroundModel(deps, version).embed(texts, signal);
   const rows = chunks.map(({ chunk_id: chunkId }, index) => ({ chunkId, vector: vectors[index]! }));
   await storeAndProve(deps, tenant, version, rows, run);
 }

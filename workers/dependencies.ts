@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
+import { BackgroundTurns } from '../src/background-turns.ts';
 import { publicUrlOf, type Config } from '../src/config.ts';
 import { canaryKeys, type CanaryKeys } from '../src/canary/canary-key.ts';
 import { ensureLiveIndexVersion } from '../src/db/index-versions.ts';
@@ -13,6 +14,7 @@ import { datasetNames } from '../src/lineage/datasets.ts';
 import { LineageEmitter, NO_LINEAGE, type EmitterDependencies, type Lineage } from '../src/lineage/emitter.ts';
 import { RunEvents } from '../src/lineage/run-events.ts';
 import { openTransport } from '../src/lineage/transports.ts';
+import { LiveTrafficReader } from '../src/live-traffic-reader.ts';
 import { openAiEmbeddings } from '../src/models/embedding-models.ts';
 import { openModelEndpoint } from '../src/models/openai-client.ts';
 import { openAiSpeech } from '../src/models/speech.ts';
@@ -74,6 +76,14 @@ export async function openDependencies(config: Config, temporal: Client): Promis
       vision: (model) => openAiVision(endpoint, model),
     },
     embeddings: openAiEmbeddings(endpoint),
+    backgroundTurns: new BackgroundTurns({
+      dials,
+      liveTraffic: new LiveTrafficReader(database),
+      onTurn: (besideLive, heldMs) => {
+        metrics.backgroundRequests.inc({ beside_live: String(besideLive) });
+        metrics.backgroundHeld.inc(heldMs / 1_000);
+      },
+    }),
     close: async () => {
       await lineage.close();
       dials.close();

@@ -15,6 +15,7 @@ import { EarshotError } from '../../src/domain/errors.ts';
 import { NO_COUNTS, paceOf, type ReindexCounts } from '../../src/domain/index-version.ts';
 import type { EmbeddingModel } from '../../src/models/ports.ts';
 import { eachOf } from '../../src/parallel.ts';
+import { backgroundModel } from '../background-model.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { currentRun } from '../heartbeat.ts';
 import { prove, storeAndProve, type MadeVector } from '../write-beside.ts';
@@ -25,6 +26,9 @@ const SLICE_MS = 5_000;
 
 /** Chunks that are read at a time, at the most; after each page the progress is told. */
 const PAGE = 500;
+
+/** The first page of a step, whose pace is not known yet, and the least that is worth reading. */
+const FIRST_PAGE = 64;
 
 /** Vectors that are written with one statement. */
 const ROWS_PER_WRITE = 64;
@@ -42,24 +46,29 @@ export async function fillVersion(
   const limit = deps.dials.get('reindex.batch_chunks');
   let counts = NO_COUNTS;
   let after = request.after;
+  let seen = 0;
   for (;;) {
     const version = await loadVersion(deps, request);
     if (version.state === 'dropped') return { counts, after, gone: true };
     const worked = counts.added + counts.failed + counts.left;
-    if (worked >= limit || Date.now() - started > SLICE_MS) return { counts, after, gone: false };
-    const page = await nextPage(deps, request.indexVersion, after, pageSize(deps, limit - worked));
+    const leftMs = SLICE_MS - (Date.now() - started);
+    if (worked >= limit || leftMs <= 0) return { counts, after, gone: false };
+    const size = pageSize(deps, limit - worked, seen / (SLICE_MS - leftMs), leftMs);
+    const page = await nextPage(deps, request.indexVersion, after, size);
     if (page === null) return { counts, after: null, gone: false };
+    seen += page.chunks.length;
     counts = sum(counts, await fillPage(deps, version, page, signal));
     after = page.last;
     await tell(deps, request, counts, Date.now() - started);
   }
 }
 
-/** At a low rate a page is no larger than what a slice of time takes. */
-function pageSize({ dials }: ActivityDependencies, left: number): number {
+/** A page is no larger than what is left of a slice of time takes, at the pace that is allowed and that was seen. */
+function pageSize({ dials }: ActivityDependencies, left: number, seenPerMs: number, leftMs: number): number {
   const perSecond = dials.get('reindex.max_chunks_per_second');
-  const inSlice = perSecond === 0 ? PAGE : Math.ceil((perSecond * SLICE_MS) / 1_000);
-  return Math.max(1, Math.min(PAGE, left, inSlice));
+  const allowed = perSecond === 0 ? PAGE : Math.ceil((perSecond * SLICE_MS) / 1_000);
+  const expected = seenPerMs > 0 ? Math.max(FIRST_PAGE, Math.floor(seenPerMs * leftMs)) : FIRST_PAGE;
+  return Math.max(1, Math.min(PAGE, left, allowed, expected));
 }
 
 interface Page {
@@ -99,7 +108,7 @@ async function fillPage(
   let failed = 0;
   await eachOf(requestsOf(deps, of('missing')), deps.dials.get('reindex.requests_in_flight'), async (some) => {
     await pace(some.length);
-    const { made, failures } = await embedEach(deps.embeddings.of(version), some, signal);
+    const { made, failures } = await embedEach(backgroundModel(deps, version), some, signal);
     failed += failures.length;
     if (failures.length > 0) {
       await noteFailures(deps.database.forTenant(tenant).app, tenant, version.index_version, failures);

@@ -23,6 +23,7 @@ import {
   type EvidenceBounds,
   type ParityFigure,
 } from '../../src/domain/index-version.ts';
+import { backgroundModel } from '../background-model.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { loadVersion } from './version.ts';
 
@@ -160,8 +161,8 @@ async function overlapsOf(
   const k = deps.dials.get('reindex.sample_k');
   const { reader } = deps.database.forTenant(tenant);
   const texts = samples.map(({ text }) => text);
-  const asked = await deps.embeddings.of(version).embed(texts, signal);
-  const askedLive = await deps.embeddings.of(live).embed(texts, signal).catch(unlessBuilding(version));
+  const asked = await backgroundModel(deps, version).embed(texts, signal);
+  const askedLive = await backgroundModel(deps, live).embed(texts, signal).catch(unlessBuilding(version));
   if (askedLive === undefined) return [];
   const overlaps: number[] = [];
   for (const index of samples.keys()) {
@@ -196,7 +197,7 @@ async function canariesOf(
   if (canaries.length === 0) return [];
   const k = deps.dials.get('reindex.sample_k');
   const { reader } = deps.database.forTenant(tenant);
-  const asked = await deps.embeddings.of(version).embed(
+  const asked = await backgroundModel(deps, version).embed(
     canaries.map(({ text }) => text),
     signal,
     // Anew: what is remembered may be the fault that is looked for.

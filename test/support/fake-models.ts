@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { until } from './until.ts';
 
 export type ModelRoute = 'embeddings' | 'transcriptions' | 'screen_text' | 'screen_caption';
@@ -20,6 +21,8 @@ export interface ModelCall {
   readonly inputs: readonly string[];
   readonly model: string | undefined;
   readonly encodingFormat: string | undefined;
+  /** Requests for the same model that were not answered yet when it came, itself among them. */
+  readonly inFlight: number;
 }
 
 export interface FakeModels {
@@ -40,6 +43,8 @@ export interface FakeModels {
   /** While set, answers wait; with `heldRoute`, only those of this route. */
   hold: Promise<void> | undefined;
   heldRoute: ModelRoute | undefined;
+  /** How long each answer takes. */
+  latencyMs: number;
   stop(): Promise<void>;
 }
 
@@ -49,14 +54,20 @@ export const DIMENSIONS = 384;
 export async function startFakeModels(): Promise<FakeModels> {
   const queues = new Map<ModelRoute, Fault[]>();
   const constant = new Map<ModelRoute, Fault>();
+  const underWay = new Map<string | undefined, number>();
   const server = createServer((request, response) => {
     answer(request, response).catch(() => response.destroy());
   });
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
     const body = await readAll(request);
-    const call = describeCall(request.url ?? '', body);
+    const described = describeCall(request.url ?? '', body);
+    const inFlight = (underWay.get(described.model) ?? 0) + 1;
+    const call = { ...described, inFlight };
     fake.calls.push(call);
+    underWay.set(call.model, inFlight);
+    response.once('close', () => underWay.set(call.model, underWay.get(call.model)! - 1));
     if ((fake.heldRoute ?? call.route) === call.route) await fake.hold;
+    if (fake.latencyMs > 0) await delay(fake.latencyMs);
     const fault = queues.get(call.route)?.shift() ?? constant.get(call.route) ?? faultOf(fake, call);
     sendAnswer(response, goodAnswer(fake, call), fault);
   };
@@ -74,6 +85,7 @@ export async function startFakeModels(): Promise<FakeModels> {
     down: undefined,
     hold: undefined,
     heldRoute: undefined,
+    latencyMs: 0,
     stop: () => new Promise((resolve) => (server.close(() => resolve()), server.closeAllConnections())),
   };
   return fake;
@@ -102,7 +114,7 @@ async function readAll(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-function describeCall(url: string, body: Buffer): ModelCall {
+function describeCall(url: string, body: Buffer): Omit<ModelCall, 'inFlight'> {
   if (url.endsWith('/audio/transcriptions'))
     return { route: 'transcriptions', inputs: [], model: undefined, encodingFormat: undefined };
   const json = JSON.parse(body.toString()) as {

@@ -1,4 +1,4 @@
-import { SECOND, MINUTE, DAY, type DialDefinition } from './definition.ts';
+import { SECOND, MINUTE, HOUR, DAY, type DialDefinition } from './definition.ts';
 
 /** How what was made is made anew, indexed anew and traced. */
 export const DERIVATION_DIALS = {
@@ -103,6 +103,38 @@ export const DERIVATION_DIALS = {
     min: 1,
     max: 64,
     reason: 'One is computed while the next is on its way. More helps endpoints that compute several at a time.',
+  },
+  'reindex.chunks_per_request_beside_live': {
+    defaultValue: 2,
+    min: 1,
+    max: 256,
+    reason:
+      'The same while live traffic is there. On a CPU two short texts take 40 ms, which a live text may have to wait; ' +
+      'an endpoint with a GPU takes more in the same time.',
+  },
+  'reindex.requests_in_flight_beside_live': {
+    defaultValue: 1,
+    min: 1,
+    max: 64,
+    reason:
+      'The same while live traffic is there. More lets a live text wait for more, unless the endpoint computes several ' +
+      'at a time.',
+  },
+  'reindex.live_linger_ms': {
+    defaultValue: 10 * SECOND,
+    min: 0,
+    max: HOUR,
+    reason:
+      'How long live traffic counts as there after the last of it. Shorter lets more first messages wait for requests ' +
+      'of full size; longer slows re-embedding where little comes in.',
+  },
+  'reindex.longest_hold_ms': {
+    defaultValue: 150,
+    min: 0,
+    max: MINUTE,
+    reason:
+      'How long a request is held back while a chat message waits: a lone one takes less. Shorter delays chats when many ' +
+      'come, longer lets them slow re-embedding further; 0 holds none back.',
   },
   'reindex.batch_chunks': {
     defaultValue: 2_000,

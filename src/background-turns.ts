@@ -1,0 +1,74 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DialReader } from './dial-reader.ts';
+import { nextTurn, type LiveTraffic, type YieldingRules } from './domain/yielding.ts';
+import type { Turns } from './models/embedding-in-turns.ts';
+
+/** Between two looks whether somebody still waits: a chat message takes several times as long. */
+const LOOK_AGAIN_MS = 5;
+
+export interface BackgroundTurnsDependencies {
+  readonly dials: Pick<DialReader, 'get'>;
+  readonly liveTraffic: { look(): Promise<LiveTraffic> };
+  /** Told of each request, and for how long it was held back. */
+  onTurn(besideLive: boolean, heldMs: number): void;
+}
+
+/** The turns in which all background work of this process asks the embedding model, yielding to live traffic. */
+export class BackgroundTurns implements Turns {
+  readonly #deps: BackgroundTurnsDependencies;
+  #inFlight = 0;
+  /** Ends when the one before has been admitted: turns are given in the order in which they were asked for. */
+  #admission: Promise<unknown> = Promise.resolve();
+  #ended = Promise.withResolvers<void>();
+
+  constructor(deps: BackgroundTurnsDependencies) {
+    this.#deps = deps;
+  }
+
+  async take<T>(signal: AbortSignal, send: (texts: number) => Promise<T>): Promise<T> {
+    const admitted = this.#admission.then(() => this.#admit(signal));
+    this.#admission = admitted.catch(() => undefined);
+    const texts = await admitted;
+    try {
+      return await send(texts);
+    } finally {
+      this.#inFlight -= 1;
+      this.#ended.resolve();
+      this.#ended = Promise.withResolvers();
+    }
+  }
+
+  /** Waits until one more request may be sent; answers how many texts it may have. */
+  async #admit(signal: AbortSignal): Promise<number> {
+    let heldFrom: number | undefined;
+    for (;;) {
+      signal.throwIfAborted();
+      const live = await this.#deps.liveTraffic.look();
+      const heldMs = heldFrom === undefined ? 0 : performance.now() - heldFrom;
+      const turn = nextTurn(live, { inFlight: this.#inFlight, heldMs }, rulesOf(this.#deps.dials));
+      if (turn.move === 'send') {
+        this.#inFlight += 1;
+        this.#deps.onTurn(turn.besideLive, heldMs);
+        return turn.texts;
+      }
+      // A request of one's own has a deadline, so this ends.
+      if (turn.move === 'await_own') await this.#ended.promise;
+      else {
+        heldFrom ??= performance.now();
+        await delay(Math.min(LOOK_AGAIN_MS, turn.forMs), undefined, { signal });
+      }
+    }
+  }
+}
+
+function rulesOf(dials: Pick<DialReader, 'get'>): YieldingRules {
+  return {
+    alone: { texts: dials.get('reindex.chunks_per_request'), inFlight: dials.get('reindex.requests_in_flight') },
+    besideLive: {
+      texts: dials.get('reindex.chunks_per_request_beside_live'),
+      inFlight: dials.get('reindex.requests_in_flight_beside_live'),
+    },
+    lingerMs: dials.get('reindex.live_linger_ms'),
+    longestHoldMs: dials.get('reindex.longest_hold_ms'),
+  };
+}
