@@ -33,7 +33,9 @@ export class BenchClient {
   /** The sum of a counter, or of a histogram's count, over labels that match. */
   async metric(name: string, label = ''): Promise<number> {
     const text = await (await fetch(`${this.#url}/metrics`, { headers: this.#headers })).text();
-    const lines = text.split('\n').filter((line) => line.startsWith(`${name}{`) && line.includes(label));
+    const lines = text
+      .split('\n')
+      .filter((line) => (line.startsWith(`${name}{`) || line.startsWith(`${name} `)) && line.includes(label));
     return lines.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
   }
 }

@@ -3,8 +3,8 @@ import type { DialReader } from './dial-reader.ts';
 import { nextTurn, type LiveTraffic, type YieldingRules } from './domain/yielding.ts';
 import type { Turns } from './models/embedding-in-turns.ts';
 
-/** Between two looks whether somebody still waits: a chat message takes several times as long. */
-const LOOK_AGAIN_MS = 5;
+/** Between two looks whether somebody still waits: a chat message takes several times as long, and a look some of the CPU that it needs. */
+const LOOK_AGAIN_MS = 15;
 
 export interface BackgroundTurnsDependencies {
   readonly dials: Pick<DialReader, 'get'>;

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chunksToEmbed } from '../../src/db/embeddings.ts';
+import { findLiveTraffic } from '../../src/db/live-traffic.ts';
 import { openDatabase, type Database, type Queryable } from '../../src/db/pools.ts';
 import { retrieveCandidates } from '../../src/db/retrieval.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -108,4 +109,22 @@ describe('the vector of a text that a customer has sent before', () => {
     expect(plan).toMatch(/chunk_by_text on chunk k?/);
     expect(plan).toContain('hashtextextended(');
   });
+});
+
+it('whether live traffic goes on is seen by the index of who is awake and that of the newest question', async () => {
+  let plan = '';
+  const explaining: Queryable = {
+    query: async ({ text, values }) => {
+      const { rows } = await database.forTenant('default').app.query({
+        name: 'explain live traffic',
+        text: `explain ${text}`,
+        values,
+      });
+      plan = (rows as Record<string, string>[]).map((row) => row['QUERY PLAN']).join('\n');
+      return { rows: [{}] };
+    },
+  };
+  await findLiveTraffic(explaining, 'default', 60_000);
+  expect(plan).toContain('session_to_ring');
+  expect(plan).toContain('retrieval_by_age');
 });

@@ -13,7 +13,13 @@ beforeAll(async () => {
   models = await startFakeModels();
   earshot = await startEarshot({
     models,
-    dials: { 'reindex.chunks_per_request': 8, 'reindex.requests_in_flight': 2, 'reindex.sample_size': 5 },
+    dials: {
+      'reindex.chunks_per_request': 8,
+      'reindex.requests_in_flight': 2,
+      'reindex.sample_size': 5,
+      // The measurement after the walk comes when the conversation is asleep again.
+      'reindex.live_linger_ms': 60_000,
+    },
   });
   const accepted = await Promise.all(
     Array.from({ length: TEXTS }, (_, index) => earshot.message({ conversationId: `c-${index % 5}` })),
@@ -51,9 +57,8 @@ it('a re-embedding asks for few texts, one request at a time, while a conversati
     const { progress } = await findVersion(earshot, asked.version);
     return (progress.added ?? 0) >= TEXTS;
   });
-  expect(load('fake-256')).toEqual({ texts: 2, inFlight: 1 });
-
   models.down = undefined;
   await earshot.settled(live.interactionId, 'reachable');
   expect((await ready(earshot, asked.version)).evidence).toMatchObject({ parityShare: 1, canaries: 1 });
+  expect(load('fake-256')).toEqual({ texts: 2, inFlight: 1 });
 });
