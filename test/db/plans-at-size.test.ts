@@ -19,6 +19,8 @@ import type { Replacement } from '../../src/db/replaced-artifacts.ts';
 import { returnArtifact, standingArtifact } from '../../src/db/returned-artifacts.ts';
 import { countWindow, markArrivals, markChanged } from '../../src/db/rollups.ts';
 import { wakeStuckSessions } from '../../src/db/sessions.ts';
+import { artifactsToDrop } from '../../src/db/superseded.ts';
+import { decidedRecords, giveUpVersionTexts, keepVersionTexts, showInVersion } from '../../src/db/version-texts.ts';
 import { countServed } from '../../src/db/version-vectors.ts';
 import { COMPARED_STORES } from '../../src/domain/reconciliation.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -101,7 +103,7 @@ const hour = () => ({
   from: new Date(Date.now() - 5e9).toISOString(),
   to: new Date(Date.now() - 4.9964e9).toISOString(),
 });
-const bounds = { settledForMs: 0, lineageDepth: 2 };
+const bounds = { settledForMs: 0, lineageDepths: { chat: 2, audio: 2, screenshot: 2 } };
 const id = randomUUID();
 const record = { tenant: 'default', interactionId: id, kind: 'transcript', piece: 0 } as const;
 
@@ -131,7 +133,7 @@ describe('of tables with ten million rows, none is read as a whole', () => {
   });
 
   const search = (of: Partial<ExposureSearch>): ExposureSearch => ({
-    ...{ tenant: 'default', interactionId: null, customerKey: null, from: null, to: null, limit: 100 },
+    ...{ tenant: 'default', interactionId: null, customerKey: null, from: null, to: null, after: null, limit: 100 },
     ...of,
   });
   const customerKey = 'c4ca4238a0b923820dcc509a6f75849b';
@@ -161,6 +163,16 @@ describe('of tables with ten million rows, none is read as a whole', () => {
     expect(await readAsWhole(send)).toEqual([]);
   });
 
+  it.each<[string, Send]>([
+    ['what one version shows', (db) => showInVersion(db, REPLACEMENT, 2)],
+    ['records of versions that are decided', (db) => decidedRecords(db, 'default', 200)],
+    ['texts that are kept', (db) => keepVersionTexts(db, 'default', DECIDED)],
+    ['texts that are given up', (db) => giveUpVersionTexts(db, 'default', DECIDED)],
+    ['artifacts to drop', (db) => artifactsToDrop(db, 'default', new Date(), 200)],
+  ])('by a version that is recognised anew: %s', async (_name, send) => {
+    expect(await readAsWhole(send)).toEqual([]);
+  });
+
   it('and the test would tell', async () => {
     const text = 'select count(*) from chunk where tenant = $1 and active';
     expect(await readAsWhole((db) => db.query({ name: 'count', text, values: ['default'] }))).toEqual(['chunk']);
@@ -186,6 +198,7 @@ const REPLAY = {
   customer_key: null,
   modalities: null,
 } as unknown as ReplayRow;
+const DECIDED = { interaction_id: id, index_version: 2, decision: 'keep' } as const;
 const VERSION = { index_version: 1, model: 'm', dimensions: 384, storage: 'vector', state: 'live' } as const;
 const REPLACEMENT: Replacement = {
   ...{ tenant: 'default', interactionId: id, kinds: ['transcript'], artifactIds: [id], madeIds: [id] },
