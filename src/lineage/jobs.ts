@@ -188,17 +188,22 @@ export const STEPS: { readonly [Name in keyof Steps]: JobOf<Steps[Name]> | null 
   verifyExpired: MAKES_NO_DATA,
 };
 
-/** Jobs that are no activity: the API's intake, and what a step has written beside it without anybody's waiting. */
+/**
+ * Jobs that are no activity: the API's intake, a redacted copy that is made when it is asked for, and what a step has
+ * written beside it without anybody's waiting.
+ */
 export const ACCEPT: LineageJob = {
   processing: 'STREAMING',
   reads: [],
   writes: ['interaction', 'raw', 'artifact', 'chunk'],
 };
+export const REDACT_MEDIA: LineageJob = mediaRedaction;
 export const WRITE_BESIDE: LineageJob = embedding;
 
 /** Every job that is told of, by its name. */
 export const LINEAGE_JOBS: ReadonlyMap<string, LineageJob> = new Map([
   ['accept', ACCEPT],
+  ['redactMedia', REDACT_MEDIA],
   ['writeBeside', WRITE_BESIDE],
   ...Object.entries(STEPS).filter((step): step is [string, LineageJob] => step[1] !== null),
 ]);

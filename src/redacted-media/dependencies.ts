@@ -1,5 +1,6 @@
 import type { Database } from '../db/pools.ts';
 import type { DialReader } from '../dial-reader.ts';
+import type { Lineage } from '../lineage/emitter.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
 import type { RawStore } from '../raw-store/raw-store.ts';
 
@@ -10,6 +11,7 @@ export interface MediaDependencies {
   readonly rawStore: RawStore;
   readonly dials: DialReader;
   readonly codeVersion: string;
+  readonly lineage: Lineage;
 }
 
 /** The bytes of a sealed object of a customer, as they were before sealing. */

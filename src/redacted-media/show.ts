@@ -3,8 +3,10 @@ import { findRecord, type RecordRow } from '../db/artifacts.ts';
 import { recordView, type Viewed } from '../db/media-views.ts';
 import { findTombstone } from '../db/tombstones.ts';
 import { EarshotError } from '../domain/errors.ts';
+import { REDACT_MEDIA } from '../lineage/jobs.ts';
+import { emptyNotes, withNotes } from '../lineage/run-notes.ts';
 import { openObject, type MediaDependencies } from './dependencies.ts';
-import { remakeRedactedMedia } from './remake.ts';
+import { remakeRedactedMedia, type RemadeMedia } from './remake.ts';
 
 /** Who wants to see which record. */
 export interface Viewer {
@@ -40,12 +42,31 @@ export async function showRedacted(
   const { tenant, interactionId } = viewer;
   const { raw_bytes: rawBytes } = await requireRecord(deps, viewer);
   return room(rawBytes ?? 0, async () => {
-    const media = await remakeRedactedMedia(deps, tenant, interactionId, { workflowId: null, runId: null }, signal);
+    const media = await currentCopy(deps, tenant, interactionId, signal);
     const viewId = randomUUID();
     await logView(deps, viewer, { viewId, what: 'redacted', mediaId: media.media_id, sealedReason: null });
     const bytes = await openObject(deps, tenant, media.customer_key, media.sealed_object, signal);
     return { bytes, mediaType: media.media_type };
   });
+}
+
+/** A copy that has to be made for this view is told of as a run of its own. */
+async function currentCopy(
+  deps: MediaDependencies,
+  tenant: string,
+  interactionId: string,
+  signal: AbortSignal,
+): Promise<RemadeMedia> {
+  const notes = emptyNotes();
+  const startedAt = new Date();
+  const nobody = { workflowId: null, runId: null };
+  const media = await withNotes(notes, () => remakeRedactedMedia(deps, tenant, interactionId, nobody, signal));
+  const { events } = deps.lineage;
+  if (events !== undefined && notes.made.redacted_media !== undefined) {
+    const run = { tenant, job: REDACT_MEDIA, jobName: 'redactMedia', runId: randomUUID() };
+    deps.lineage.emit(tenant, events.started(run, startedAt), events.completed(run, notes));
+  }
+  return media;
 }
 
 /** The recording or picture as it was captured, for an auditor who says why. */

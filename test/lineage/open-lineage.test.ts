@@ -292,7 +292,7 @@ describe('OpenLineage events', () => {
     expect((await earshot.request('POST', '/v1/reconciliations', {})).status).toBe(202);
     await until('it is repaired', async () => (await madeBy('compareSlice', 'embedding')) === 1);
 
-    await releaseDoubtful(customerId);
+    await lookAtAnew(await releaseDoubtful(customerId));
     await earshot.temporal.execute(ROLLUP_WORKFLOW, { workflowId: 'counts', taskQueue: 'batch', args: [] });
     await earshot.database.query(`update artifact set state = 'superseded', superseded_at = now() - interval '1 day'
       where interaction_id = '${record}'`);
@@ -304,6 +304,7 @@ describe('OpenLineage events', () => {
 
     expect(await madeBy('remakeRecord', 'artifact', 'chunk', 'embedding')).toBe(3);
     expect(await madeBy('applyDecision', 'artifact', 'chunk')).toBe(2);
+    expect(await madeBy('redactMedia', 'redacted_media')).toBe(1);
     expect(await madeBy('writeBeside', 'embedding')).toBe(1);
     expect(await madeBy('fillVersion', 'embedding')).toBeGreaterThan(1);
     expect(await madeBy('rollUp', 'rollup_hour')).toBeGreaterThan(0);
@@ -328,7 +329,7 @@ async function remembered(customerId: string, text: string): Promise<string> {
 }
 
 /** Has a call held back for doubt, and lets it go. */
-async function releaseDoubtful(customerId: string): Promise<void> {
+async function releaseDoubtful(customerId: string): Promise<string> {
   models.fail('transcriptions', {
     kind: 'change',
     change: (answer: { segments: object[] }) => ({
@@ -344,6 +345,17 @@ async function releaseDoubtful(customerId: string): Promise<void> {
   );
   await earshot.request('POST', `/v1/quarantine/${held!.artifact_id}/release`);
   await earshot.settled(body.interactionId, 'reachable');
+  return body.interactionId;
+}
+
+/** Has the API make the redacted copy of a call anew, by other margins. */
+async function lookAtAnew(interactionId: string): Promise<void> {
+  await until('its workflow has made one', async () => {
+    const copies = 'select from redacted_media where interaction_id = $1';
+    return (await earshot.database.query(copies, [interactionId])).length > 0;
+  });
+  await earshot.request('PUT', '/v1/dials/redaction.sound_margin_ms', { value: 300 });
+  expect((await earshot.request('GET', `/v1/interactions/${interactionId}/media`)).status).toBe(200);
 }
 
 /** How many rows of these tables the latest run of a step that made any says it made. */
