@@ -91,7 +91,9 @@ async function measureTenant(
   const { reader } = deps.database.forTenant(tenant);
   const size = deps.dials.get('reindex.sample_size');
   const { index_version: number } = version;
-  const parity = await deps.withOwner(tenant, (owner) => countParity(owner, tenant, number, live.index_version, asOf));
+  const parity = await deps.withOwner(tenant, (owner) =>
+    countParity(owner, tenant, number, live.index_version, asOf, number > live.index_version),
+  );
   const samples = await sampleChunks(reader, tenant, number, randomPlaces(size));
   const recalls = await recallsOf(deps, tenant, version, samples, signal);
   const overlaps = await overlapsOf(deps, tenant, version, live, samples, signal);

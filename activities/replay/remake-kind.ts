@@ -100,7 +100,11 @@ export async function remakeKind(run: Remaking, kind: ArtifactKind, parts: reado
  */
 function refuseForeignVersion(known: readonly MadeArtifact[], forVersion: number | null): void {
   const foreign = known.some(({ shown_in: shownIn }) => shownIn !== null && shownIn !== forVersion);
-  if (foreign) throw new EarshotError('reindexing', 'two index versions serve different artifacts of this record');
+  if (foreign) throw twoVersions();
+}
+
+export function twoVersions(): EarshotError {
+  return new EarshotError('reindexing', 'two index versions serve different artifacts of this record');
 }
 
 /**

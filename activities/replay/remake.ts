@@ -15,7 +15,7 @@ import { lockRecord } from '../../src/db/record-lock.ts';
 import { reviveFreshness, settleAgain } from '../../src/db/replaced-records.ts';
 import { markChanged } from '../../src/db/rollups.ts';
 import { findReplay, type ReplayRow } from '../../src/db/replays.ts';
-import { countNotShown, showInVersion } from '../../src/db/version-texts.ts';
+import { countNotShown, isUndecided, showInVersion } from '../../src/db/version-texts.ts';
 import type { RemakeRequest } from '../../src/domain/activities.ts';
 import { EarshotError } from '../../src/domain/errors.ts';
 import type { ArtifactKind } from '../../src/domain/interaction.ts';
@@ -25,7 +25,7 @@ import { REMAKE_ATTEMPTS, type RecordOutcome, type RemadeRecord, type ReplayFail
 import type { ActivityDependencies } from '../dependencies.ts';
 import { currentRun } from '../heartbeat.ts';
 import { KINDS_OF, modelsOf, partsOf } from './plan.ts';
-import { remakeKind, type RemadeKind, type Remaking } from './remake-kind.ts';
+import { remakeKind, twoVersions, type RemadeKind, type Remaking } from './remake-kind.ts';
 
 const GONE: RemadeRecord = { outcome: 'erased', failures: [] };
 
@@ -120,9 +120,10 @@ async function putIntoService(run: Remaking, remade: readonly RemadeKind[]): Pro
     if (changed.length === 0) return;
     return database.transaction(async (transaction) => {
       await lockRecord(transaction, tenant, interactionId);
-      const { admitted, building } = await showInVersion(transaction, replacement, forVersion);
+      const { admitted, building, settled } = await showInVersion(transaction, replacement, forVersion);
       if (!building) throw notBuilding(forVersion);
       refuseErased(admitted);
+      if (!settled) throw new EarshotError('not_reachable', 'a workflow is at work on this record');
       refuseGone(await countNotShown(transaction, tenant, replacement.madeIds, forVersion));
       await stampArtifacts(transaction, tenant, replacement.madeIds, versions);
     });
@@ -132,6 +133,8 @@ async function putIntoService(run: Remaking, remade: readonly RemadeKind[]): Pro
   await database.transaction(async (transaction) => {
     await lockRecord(transaction, tenant, interactionId);
     if (changed.length > 0) {
+      // A version that is being built may have shown its own meanwhile.
+      if (await isUndecided(transaction, tenant, interactionId)) throw twoVersions();
       await noteExposures(transaction, replacement);
       refuseErased(await replaceArtifacts(transaction, replacement));
       await markChanged(transaction, tenant, [interactionId]);

@@ -56,9 +56,13 @@ function cursorOf({ cursor_time: capturedAt, cursor_id: interactionId }: ReplayR
   return capturedAt === null || interactionId === null ? null : { capturedAt, interactionId };
 }
 
-/** A record that a workflow is at work on is made by the logic of today as it is. */
+/**
+ * A record that a workflow is at work on is made by the logic of today as it is. What one version alone is to show must
+ * not meet what a workflow has yet to make for all.
+ */
 function isTaken(replay: ReplayRow, row: ReplayRecordRow): boolean {
-  if (row.in_work || kindsInScope(replay, row).length === 0) return false;
+  if (row.in_work || (row.unsettled && replay.for_version !== null) || kindsInScope(replay, row).length === 0)
+    return false;
   if (replay.only_records === 'all') return true;
   return replay.only_records === 'stale' ? row.stale : row.missing;
 }

@@ -124,6 +124,11 @@ const REOPEN = {
         and f.state in ('failed', 'quarantined', 'reachable')
         and ${admits('record')}
         and exists (select ${FAILED_PIECES})
+        -- What stands for the piece in one index version alone may be what the run would make.
+        and not exists (
+          select
+          from artifact other
+          where other.tenant = $1 and other.interaction_id = f.interaction_id and other.shown_in is not null)
       returning f.interaction_id, f.session_id
     ), forgotten as (
       delete from artifact
@@ -140,7 +145,7 @@ const REOPEN = {
             and better.piece = a.piece and better.state in ('active', 'quarantined'))
       returning a.artifact_id
     ), served as (
-      update chunk set active = true, activated_at = clock_timestamp(), withdrawn_at = null
+      update chunk set active = true, activated_at = clock_timestamp(), withdrawn_at = null, shown_in = null
       where tenant = $1 and artifact_id in (select artifact_id from revived) and not active
     ), woken as (
       update session set

@@ -240,6 +240,24 @@ export interface ReleasedArtifact {
   readonly eventTimes: readonly Date[];
 }
 
+/** What is served for the same piece as an artifact `a`, in all index versions or in one. */
+const STANDS_AGAINST = `
+  select
+  from artifact other
+  where other.tenant = $1 and other.interaction_id = a.interaction_id and other.kind = a.kind and other.piece = a.piece
+    and other.artifact_id <> a.artifact_id and (other.state = 'active' or other.shown_in is not null)`;
+
+/** Whether something is served in the place of an artifact, so that to release it would serve the piece twice. */
+export async function isReplaced(db: Queryable, tenant: string, artifactId: string): Promise<boolean> {
+  const statement = {
+    name: 'is_replaced',
+    text: `
+      select exists (
+        select from artifact a where a.tenant = $1 and a.artifact_id = $2::uuid and exists (${STANDS_AGAINST})) as replaced`,
+  };
+  return only(await run<{ replaced: boolean }>(db, statement, [tenant, artifactId])).replaced;
+}
+
 /**
  * Puts what was held back into service: its chunks with their lineage, made now or taken up again, and its record among
  * those that wait for their vectors. Behind the fence, and after `lockRecord` of the same transaction, so that what was
@@ -251,10 +269,11 @@ export async function releaseArtifact(db: Queryable, artifact: ReleasedArtifact)
     text: `
       with held as materialized (
         select a.artifact_id, a.interaction_id, i.session_id, i.customer_key, i.modality, i.author, i.captured_at,
-          i.key_generation, a.hidden_in
+          i.key_generation
         from artifact a
         join interaction i on i.tenant = $1 and i.interaction_id = a.interaction_id
         where a.tenant = $1 and a.artifact_id = $2::uuid and a.state in ('quarantined', 'active')
+          and not exists (${STANDS_AGAINST})
         for no key update of a
       ), ${fenceOfCustomer('(select customer_key from held)')}, admitted as materialized (
         select held.*
@@ -267,9 +286,9 @@ export async function releaseArtifact(db: Queryable, artifact: ReleasedArtifact)
       ), cut as (
         insert into chunk (
           tenant, chunk_id, artifact_id, interaction_id, session_id, customer_key, modality, ordinal, author, text,
-          place, confidence, event_time, chunker_version, hidden_in)
+          place, confidence, event_time, chunker_version)
         select $1, piece.chunk_id, artifact_id, interaction_id, session_id, customer_key, modality, piece.ordinal,
-          author, piece.text, piece.place, piece.confidence, piece.event_time, $3, hidden_in
+          author, piece.text, piece.place, piece.confidence, piece.event_time, $3
         from admitted
         cross join unnest($7::uuid[], $8::integer[], $9::text[], $10::jsonb[], $11::real[], $12::timestamptz[])
           as piece (chunk_id, ordinal, text, place, confidence, event_time)

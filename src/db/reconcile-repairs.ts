@@ -64,7 +64,7 @@ export async function loadArtifacts(
         (select l.activity from lineage_edge l
          where l.tenant = $1 and l.to_id = a.artifact_id and l.to_kind = 'artifact' limit 1) as activity
       from artifact a
-      where a.tenant = $1 and a.artifact_id = any($2::uuid[]) and a.state = 'active'`,
+      where a.tenant = $1 and a.artifact_id = any($2::uuid[]) and (a.state = 'active' or a.shown_in is not null)`,
   };
   return run<StoredArtifactRow>(db, statement, [tenant, artifactIds]);
 }
@@ -91,6 +91,11 @@ export async function reopenRecords(
         where f.tenant = $1 and f.interaction_id = any($2) and f.state = 'reachable'
           and i.tenant = $1 and i.interaction_id = f.interaction_id
           and ${admits('i')}
+          -- What stands for a piece in one index version alone may be what the run would make.
+          and not exists (
+            select
+            from artifact other
+            where other.tenant = $1 and other.interaction_id = f.interaction_id and other.shown_in is not null)
         returning f.interaction_id, f.session_id
       ), roused as (
         update session set

@@ -213,7 +213,7 @@ export async function countDuplicates(
         join chunk c on c.tenant = $1 and c.interaction_id = f.interaction_id
         join artifact a on a.tenant = $1 and a.artifact_id = c.artifact_id
         where f.tenant = $1 and f.accepted_at >= $2::timestamptz and f.accepted_at < $3::timestamptz
-          and a.state = 'active' and ${servedBy('$4')}
+          and (a.state = 'active' or a.shown_in is not null) and ${servedBy('$4')}
         group by c.interaction_id, a.kind, a.piece, c.ordinal
         having count(*) > 1
       ) as again`,

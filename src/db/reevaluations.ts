@@ -18,12 +18,15 @@ export interface ReevaluationRow {
   readonly finished_at: Date | null;
 }
 
-/** What the thresholds would move: held back for doubt and now sure enough, or served and now too doubtful. */
+/**
+ * What the thresholds would move: held back for doubt and now sure enough, or served and now too doubtful. What two index
+ * versions disagree about waits until one of them is no more.
+ */
 const MOVES = `
   (
     (a.state = 'quarantined' and a.reason = 'low_confidence' and a.confidence >= tau.least)
     or (a.state = 'active' and a.confidence < tau.least)
-  ) and not exists (
+  ) and a.shown_in is null and a.hidden_in is null and not exists (
     select from quarantine_decision d where d.tenant = $1 and d.artifact_id = a.artifact_id)`;
 
 /** $2: thresholds by kind; $3: the modality, or null. */

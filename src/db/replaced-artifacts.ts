@@ -106,7 +106,7 @@ const FENCED = `
   ), moment as materialized (
     select clock_timestamp() as now from admitted
   ), made as (
-    update artifact set state = 'active', superseded_at = null
+    update artifact set state = 'active', superseded_at = null, shown_in = null, hidden_in = null
     from admitted
     where tenant = $1 and artifact_id = any($3::uuid[]) and state in ('staged', 'superseded', 'failed')
     returning artifact_id
@@ -178,6 +178,7 @@ export async function replaceArtifacts(db: Queryable, replacement: Replacement):
           active = true,
           activated_at = coalesce(inherited.since, moment.now),
           withdrawn_at = null,
+          shown_in = null,
           hidden_in = inherited.hidden_in
         from moment, new_chunk
         left join inherited using (kind)
@@ -225,9 +226,9 @@ export async function serveStaged(
     name: 'serve_staged',
     text: `
       with ${FENCED}, served as (
-        update chunk c set active = true, activated_at = moment.now
+        update chunk c set active = true, activated_at = coalesce(c.activated_at, moment.now), shown_in = null
         from moment
-        where c.tenant = $1 and c.artifact_id = any($3) and c.activated_at is null
+        where c.tenant = $1 and c.artifact_id = any($3) and (c.activated_at is null or c.shown_in is not null)
       )
       select exists (select from admitted) as admitted`,
   };

@@ -15,6 +15,8 @@ export interface ReplayRecordRow {
   readonly modality: Modality;
   /** Whether a workflow is at work on it: it is made by the logic of today then. */
   readonly in_work: boolean;
+  /** Whether a workflow is to go on with it, if not now. */
+  readonly unsettled: boolean;
   readonly stale: boolean;
   readonly missing: boolean;
 }
@@ -74,6 +76,7 @@ export async function replayRecords(
       )
       select
         page.interaction_id, page.captured_at::text as captured_at, page.modality,
+        coalesce(f.state in ('accepted', 'processing'), false) as unsettled,
         coalesce(f.state in ('accepted', 'processing') and s.awake_since is not null, false) as in_work,
         made.stale,
         f.state is null or f.state <> 'reachable' or f.degraded <> '{}' or made.pieces < f.pieces_total

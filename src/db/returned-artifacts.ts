@@ -17,15 +17,11 @@ export async function standingArtifact(db: Queryable, piece: PieceOfRecord): Pro
   const statement = {
     name: 'standing_artifact',
     text: `
-      select a.artifact_id, a.piece, a.state, a.confidence, cut.chunks
+      select a.artifact_id, a.piece, a.state, a.confidence,
+        (select count(*)::integer from chunk c where c.tenant = $1 and c.artifact_id = a.artifact_id) as chunks
       from artifact a
-      cross join lateral (
-        select count(*)::integer as chunks, count(shown_in) as shown_in
-        from chunk c
-        where c.tenant = $1 and c.artifact_id = a.artifact_id
-      ) as cut
       where a.tenant = $1 and a.interaction_id = $2::uuid and a.kind = $3 and a.piece = $4
-        and a.state in ('active', 'quarantined', 'discarded') and cut.shown_in = 0
+        and a.state in ('active', 'quarantined', 'discarded') and a.shown_in is null
       order by array_position(array['active', 'quarantined', 'discarded'], a.state)
       limit 1`,
   };
@@ -53,7 +49,8 @@ export async function returnArtifact(
         where tenant = $1 and interaction_id = $2::uuid and artifact_id = $3::uuid and state in ('superseded', 'failed')
         returning artifact_id
       ), served as (
-        update chunk set active = true, activated_at = clock_timestamp(), withdrawn_at = null
+        update chunk set
+          active = true, activated_at = clock_timestamp(), withdrawn_at = null, shown_in = null, hidden_in = null
         where tenant = $1 and artifact_id in (select artifact_id from returned) and $4 = 'active' and not active
       ), stamped as (
         update freshness set text_reachable_at = coalesce(text_reachable_at, clock_timestamp())

@@ -19,6 +19,8 @@ interface ParityRow {
  * What the reference version finds and the other one should: chunks that both serve, and records, which they may serve by
  * texts of their own. Vectors that were written after `asOf` are not expected yet. By the owner, because it reads
  * all of a tenant's vectors.
+ *
+ * @param newer whether the version is the newer of the two: the older one need not have records that it has no text of.
  */
 export async function countParity(
   owner: OwnerConnection,
@@ -26,6 +28,7 @@ export async function countParity(
   version: number,
   reference: number,
   asOf: string,
+  newer: boolean,
 ): Promise<Evidence['parity']> {
   const { rows } = await owner.query<ParityRow>(
     `with served as (
@@ -42,7 +45,7 @@ export async function countParity(
        select modality, interaction_id,
          count(*) filter (where by_reference and by_version) as chunks_expected,
          count(*) filter (where by_reference and by_version and present) as chunks_present,
-         bool_or(by_reference) as expected,
+         bool_or(by_reference) and ($3::boolean or bool_or(by_version)) as expected,
          bool_or(by_version and present) as present
        from served
        group by modality, interaction_id
@@ -55,7 +58,7 @@ export async function countParity(
      from record
      group by modality
      order by modality`,
-    [tenant, asOf],
+    [tenant, asOf, newer],
   );
   return Object.fromEntries(
     rows.map((row) => [

@@ -8,32 +8,51 @@ import type { Replacement } from './replaced-artifacts.ts';
  */
 
 /**
- * Has one index version serve what was made, and all others what there was. Answers whether the fence let it through,
- * and whether the version is still being built: one that is given up meanwhile is shown nothing.
+ * Has one index version serve what was made, and all others what there was, unless the version was given up meanwhile,
+ * or a workflow took the record up.
  */
 export async function showInVersion(
   db: Queryable,
   { tenant, interactionId, madeIds, kinds, artifactIds }: Omit<Replacement, 'redactor'>,
   indexVersion: number,
-): Promise<{ readonly admitted: boolean; readonly building: boolean }> {
+): Promise<Shown> {
   const statement = {
     name: 'show_in_version',
     text: `
       with ${fenceOfRecord('$2')}, building as materialized (
         select index_version from index_version where index_version = $6 and state = 'building' for share
+      ), settled as materialized (
+        select interaction_id
+        from freshness
+        where tenant = $1 and interaction_id = $2 and state not in ('accepted', 'processing')
+        for share
       ), admitted as materialized (
         select record.interaction_id
-        from record, fence, building
+        from record
+        join settled using (interaction_id)
+        cross join fence
+        cross join building
         where ${admits('record')}
       ), made as (
         update artifact set state = 'staged', superseded_at = null, shown_in = $6, hidden_in = null
         from admitted
         where tenant = $1 and artifact_id = any($3::uuid[]) and state in ('staged', 'superseded', 'failed')
+      ), earlier as (
+        -- Of an attempt by logic that has changed since.
+        update artifact a set shown_in = null
+        from admitted
+        where a.tenant = $1 and a.interaction_id = $2 and a.kind = any($4::text[]) and a.shown_in = $6
+          and not a.artifact_id = any($5::uuid[])
+        returning a.artifact_id
+      ), taken_back as (
+        update chunk c set active = false, activated_at = null, shown_in = null
+        from earlier
+        where c.tenant = $1 and c.artifact_id = earlier.artifact_id
       ), old as (
         update artifact a set hidden_in = $6
         from admitted
         where a.tenant = $1 and a.interaction_id = $2 and a.kind = any($4::text[])
-          and not a.artifact_id = any($5::uuid[]) and a.state in ('active', 'quarantined', 'failed')
+          and not a.artifact_id = any($5) and a.state in ('active', 'quarantined', 'failed')
         returning a.artifact_id
       ), shown as (
         update chunk c set
@@ -45,10 +64,32 @@ export async function showInVersion(
         from old
         where c.tenant = $1 and c.artifact_id = old.artifact_id
       )
-      select exists (select from admitted) as admitted, exists (select from building) as building`,
+      select exists (select from record, fence where ${admits('record')}) as admitted,
+        exists (select from building) as building, exists (select from settled) as settled`,
   };
   const values = [tenant, interactionId, madeIds, kinds, artifactIds, indexVersion];
-  return only(await run<{ admitted: boolean; building: boolean }>(db, statement, values));
+  return only(await run<Shown>(db, statement, values));
+}
+
+/** What the showing of artifacts in a version depends on: they are shown when all of it is true. */
+interface Shown {
+  /** The fence lets the record through. */
+  readonly admitted: boolean;
+  /** The version has not been given up. */
+  readonly building: boolean;
+  /** No workflow is at work on the record. */
+  readonly settled: boolean;
+}
+
+/** Whether an index version that may yet be given up shows artifacts of its own of a record. */
+export async function isUndecided(db: Queryable, tenant: string, interactionId: string): Promise<boolean> {
+  const statement = {
+    name: 'is_undecided',
+    text: `
+      select exists (
+        select from artifact where tenant = $1 and interaction_id = $2::uuid and shown_in is not null) as undecided`,
+  };
+  return only(await run<{ undecided: boolean }>(db, statement, [tenant, interactionId])).undecided;
 }
 
 /** How many of these artifacts a version does not show. */
@@ -76,6 +117,7 @@ export interface DecidedRecord {
   readonly decision: 'keep' | 'give_up';
 }
 
+/** Up to twice as many as the limit; none when none is left. */
 export async function decidedRecords(db: Queryable, tenant: string, limit: number): Promise<DecidedRecord[]> {
   const statement = {
     name: 'decided_records',
@@ -86,16 +128,21 @@ export async function decidedRecords(db: Queryable, tenant: string, limit: numbe
         where v.state = 'dropped'
           or v.state = 'live' and not exists (select from index_version o where o.state = 'retired')
       )
-      select a.interaction_id, decided.index_version, decided.decision
-      from artifact a
-      join decided on decided.index_version = a.shown_in
-      where a.tenant = $1 and a.shown_in is not null
+      (
+        select a.interaction_id, decided.index_version, decided.decision
+        from artifact a
+        join decided on decided.index_version = a.shown_in
+        where a.tenant = $1 and a.shown_in is not null
+        limit $2
+      )
       union
-      select a.interaction_id, decided.index_version, decided.decision
-      from artifact a
-      join decided on decided.index_version = a.hidden_in
-      where a.tenant = $1 and a.hidden_in is not null
-      limit $2`,
+      (
+        select a.interaction_id, decided.index_version, decided.decision
+        from artifact a
+        join decided on decided.index_version = a.hidden_in
+        where a.tenant = $1 and a.hidden_in is not null
+        limit $2
+      )`,
   };
   return run<DecidedRecord>(db, statement, [tenant, limit]);
 }
@@ -117,7 +164,11 @@ export async function keepVersionTexts(
         from period
         where c.tenant = $1 and c.interaction_id = $2::uuid and c.hidden_in = $3
       ), superseded as (
-        update artifact set state = 'superseded', superseded_at = clock_timestamp(), hidden_in = null
+        -- An operator's word on the old stands, should the same be made again.
+        update artifact set
+          state = case when state = 'discarded' then state else 'superseded' end,
+          superseded_at = clock_timestamp(),
+          hidden_in = null
         where tenant = $1 and interaction_id = $2 and hidden_in = $3
       ), kept as (
         update chunk c set shown_in = null, activated_at = period.live_from
@@ -131,8 +182,9 @@ export async function keepVersionTexts(
 }
 
 /**
- * Makes what a version hid what the record has again. What it showed is deleted with its lineage; if it was ever live,
- * recorded answers name it, and it is superseded instead, as of when the version last ceased to be.
+ * Makes what a version hid what the record has again. What it showed is superseded, or failed if it was before: it is
+ * dropped with all that was, unless a legal hold keeps it. If the version was ever live, the chunks keep what they say of
+ * it: it is what was served then.
  */
 export async function giveUpVersionTexts(
   db: Queryable,
@@ -142,36 +194,26 @@ export async function giveUpVersionTexts(
   const statement = {
     name: 'give_up_version_texts',
     text: `
-      with period as materialized (
-        select min(live_from) as live_from, coalesce(max(live_to), clock_timestamp()) as live_to
-        from index_version_period
-        where index_version = $3
-        having count(*) > 0
-      ), shown_again as (
-        update chunk set hidden_in = null where tenant = $1 and interaction_id = $2::uuid and hidden_in = $3
-      ), restored as (
-        update artifact set hidden_in = null where tenant = $1 and interaction_id = $2 and hidden_in = $3
-      ), withdrawn as (
-        update chunk c set
-          active = false, shown_in = null, activated_at = period.live_from, withdrawn_at = period.live_to
-        from period
-        where c.tenant = $1 and c.interaction_id = $2 and c.shown_in = $3
+      with restored as (
+        update artifact set hidden_in = null where tenant = $1 and interaction_id = $2::uuid and hidden_in = $3
       ), superseded as (
-        update artifact a set state = 'superseded', superseded_at = clock_timestamp(), shown_in = null
-        from period
-        where a.tenant = $1 and a.interaction_id = $2 and a.shown_in = $3
-      ), deleted as (
-        delete from artifact
-        where tenant = $1 and interaction_id = $2 and shown_in = $3 and not exists (select from period)
-        returning artifact_id
-      ), cut as materialized (
-        select chunk_id from chunk where tenant = $1 and artifact_id in (select artifact_id from deleted)
+        update artifact set
+          state = case when failed_at is null then 'superseded' else 'failed' end,
+          superseded_at = clock_timestamp(),
+          shown_in = null
+        where tenant = $1 and interaction_id = $2 and shown_in = $3
+      ), was_live as materialized (
+        select max(live_to) as live_to from index_version_period where index_version = $3 having count(*) > 0
+      ), ended as (
+        update chunk c set active = false, withdrawn_at = was_live.live_to
+        from was_live
+        where c.tenant = $1 and c.interaction_id = $2 and c.shown_in = $3
+      ), never_served as (
+        update chunk set active = false, activated_at = null, shown_in = null
+        where tenant = $1 and interaction_id = $2 and shown_in = $3 and not exists (select from was_live)
       )
-      delete from lineage_edge l
-      where l.tenant = $1 and l.interaction_id = $2 and (
-        l.to_id in (select artifact_id from deleted)
-        or l.from_id in (select artifact_id from deleted)
-        or l.from_id in (select chunk_id from cut))`,
+      update chunk set hidden_in = null
+      where tenant = $1 and interaction_id = $2 and hidden_in = $3 and not exists (select from was_live)`,
   };
   await run(db, statement, [tenant, interactionId, indexVersion]);
 }

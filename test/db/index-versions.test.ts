@@ -196,6 +196,7 @@ describe('texts that were recognised anew for a version', () => {
        from chunk where chunk_id = $1`,
       [old.chunkId, chunkId, artifactId],
     );
+    await owner.query(`update freshness set state = 'reachable' where interaction_id = $1`, [made!.interaction_id]);
     const shown = () =>
       showInVersion(
         tenant.app,
@@ -226,7 +227,7 @@ describe('texts that were recognised anew for a version', () => {
     // It went live with them.
     await owner.query(`update index_version set state = 'dropped' where state = 'retired'`);
     await owner.query(`update index_version set state = 'building' where index_version = $1`, [live]);
-    expect(await shown()).toEqual({ admitted: true, building: true });
+    expect(await shown()).toEqual({ admitted: true, building: true, settled: true });
     await owner.query(`update index_version set state = 'live' where index_version = $1`, [live]);
     await owner.query(`update index_version set state = 'retired' where index_version = 1`);
     expect(await settle()).toBe(0);
@@ -255,13 +256,13 @@ describe('texts that were recognised anew for a version', () => {
   it('go with a version that is given up, whose partition goes too', async () => {
     const version = await build();
     const { old, chunkId, shown } = await pairOf(version);
-    expect(await shown()).toEqual({ admitted: true, building: true });
+    expect(await shown()).toEqual({ admitted: true, building: true, settled: true });
     const late = await pairOf(version);
     expect(await dropVersion(database.deployment, version, 'building')).toBe(true);
     // Who was at work when it was given up comes too late.
     expect(await late.shown()).toMatchObject({ building: false });
     expect(await settle()).toBe(1);
-    expect(await chunk(chunkId)).toBeUndefined();
+    expect(await chunk(chunkId)).toMatchObject({ active: false, shown_in: null, state: 'superseded', dated: true });
     expect(await chunk(old.chunkId)).toMatchObject({ active: true, hidden_in: null, state: 'active' });
     expect(await removeOrphans(client)).toEqual([1, version]);
     expect((await findReindex(database.deployment, version))?.removed_at).not.toBeNull();

@@ -5,7 +5,7 @@ import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-mod
 import { picture } from '../support/pictures.ts';
 import { findVersion, ready, reindexHeld, requestReindex, tell } from '../support/reindexes.ts';
 import { remainsOf } from '../support/remains.ts';
-import { findReplay, replayIn } from '../support/replays.ts';
+import { findReplay, replay, replayIn, requestReplay } from '../support/replays.ts';
 import { tone } from '../support/sound.ts';
 import { until } from '../support/until.ts';
 
@@ -13,6 +13,8 @@ let models: FakeModels;
 let earshot: TestEarshot;
 let heard: string;
 let lost: string;
+let another: string;
+let broken: string;
 
 const capturedAt = '2026-01-05T09:00:00Z';
 const OLD = 'The parcel was heard by the first model.';
@@ -25,7 +27,10 @@ beforeAll(async () => {
   models.transcript = OLD;
   heard = await call('heard', 95);
   lost = await call('lost');
-  await call('another');
+  another = await call('another');
+  models.failAlways('transcriptions', { kind: 'status', status: 400 });
+  broken = await call('broken', 2, 'failed');
+  models.heal();
   const { body } = await earshot.upload('/v1/screenshots', 'image', await picture(), {
     ...{ screenshotId: 's', customerId: 'viewer', capturedAt },
   });
@@ -43,11 +48,11 @@ afterAll(async () => {
   await models?.stop();
 });
 
-/** One call of a customer of that name, reachable and its run ended. */
-async function call(customerId: string, seconds = 2): Promise<string> {
+/** One call of a customer of that name, settled and its run ended. */
+async function call(customerId: string, seconds = 2, state = 'reachable'): Promise<string> {
   const fields = { callId: customerId, customerId, startedAt: capturedAt };
   const { body } = await earshot.upload('/v1/calls', 'audio', tone(seconds, [29, 61]), fields);
-  await earshot.settled(body.interactionId, 'reachable');
+  await earshot.settled(body.interactionId, state);
   await earshot.temporal.getHandle(body.workflowId).result();
   return body.interactionId;
 }
@@ -72,6 +77,11 @@ const artifacts = async (state: string) =>
     )
   ).map(({ model }) => model);
 
+async function refused(path: string): Promise<[number, string]> {
+  const { status, body } = await earshot.request<{ type: string }>('POST', path);
+  return [status, body.type];
+}
+
 const request = (fields: Record<string, unknown>) =>
   requestReindex(earshot, { embeddingModel: 'fake-512', dimensions: 512, from: 'raw', acknowledge: true, ...fields });
 
@@ -94,7 +104,10 @@ describe('a version that is recognised anew', () => {
     const { body } = await request({ asrModel: 'second' });
     const { version, evidence, replayId } = await ready(earshot, body.version);
     const remade = await findReplay(earshot, replayId!);
-    expect(remade).toMatchObject({ state: 'completed', records: { seen: 5, remade: 2, unchanged: 2, failed: 1 } });
+    expect(remade).toMatchObject({
+      state: 'completed',
+      records: { seen: 6, remade: 2, repaired: 1, unchanged: 2, failed: 1 },
+    });
     expect(remade.failures).toMatchObject([{ interactionId: lost, kind: 'transcript', code: 'raw_object_missing' }]);
     expect(evidence).toMatchObject({ parityShare: 1, failures: 0, canaries: 1, overlap: 1 });
     expect(await found()).toEqual({ text: [OLD], vector: [OLD] });
@@ -103,11 +116,13 @@ describe('a version that is recognised anew', () => {
     expect((await tell(earshot, version, 'activate')).body.state).toBe('live');
     expect(await found()).toEqual({ text: [NEW], vector: [NEW] });
     expect(await found('lost')).toEqual({ text: [OLD], vector: [OLD] });
+    expect(await found('broken')).toEqual({ text: [NEW], vector: [NEW] });
     expect((await tell(earshot, 1, 'activate')).body.state).toBe('live');
     expect(await found()).toEqual({ text: [OLD], vector: [OLD] });
     expect((await tell(earshot, version, 'activate')).body.state).toBe('live');
-    const steered = await earshot.request<{ type: string }>('POST', `/v1/replays/${replayId}/cancel`);
-    expect([steered.status, steered.body.type]).toEqual([409, 'urn:earshot:wrong_state']);
+    expect(await refused(`/v1/replays/${replayId}/cancel`)).toEqual([409, 'urn:earshot:wrong_state']);
+    // While two versions disagree, nothing else is made of the record that would serve it twice.
+    expect(await refused(`/v1/failures/${broken}/resolve`)).toEqual([409, 'urn:earshot:reindexing']);
 
     // The time in which one can go back is over: the record has the new texts for good.
     await earshot.database.query(`update index_version set drop_after = now() where state = 'retired'`);
@@ -117,6 +132,7 @@ describe('a version that is recognised anew', () => {
     expect(new Set(await artifacts('superseded'))).toEqual(new Set([earshot.env['ASR_MODEL']]));
     expect(await found()).toEqual({ text: [NEW], vector: [NEW] });
     expect((await earshot.interaction(heard)).state).toBe('reachable');
+    expect((await earshot.interaction(broken)).state).toBe('reachable');
   });
 
   it('pauses and goes on with its replay, and leaves nothing when it is cancelled in the middle of it', async () => {
@@ -149,6 +165,26 @@ describe('a version that is recognised anew', () => {
     held.release();
     await until('it is dropped', async () => (await findVersion(earshot, version)).state === 'dropped');
     expect((await findReplay(earshot, replayId)).state).toBe('cancelled');
+  });
+
+  it('meets a replay of the same record, and the record keeps one text in each version', async () => {
+    models.transcript = 'Heard by two models at once.';
+    const slow = holdRoute(models, 'transcriptions', 'slow');
+    const replayId = await requestReplay(earshot, { customerId: 'another', asrModel: 'slow' });
+    await slow.arrived();
+    const { version } = await ready(earshot, (await request({ asrModel: 'quick' })).body.version);
+    slow.release();
+    expect((await replayIn(earshot, replayId, 'completed')).failures).toMatchObject([{ code: 'reindexing' }]);
+    expect(await found('another')).toEqual({ text: [NEW], vector: [NEW] });
+    const hold = `update artifact set state = $1 where interaction_id = $2 and hidden_in is not null returning artifact_id`;
+    const [old] = await earshot.database.query<{ artifact_id: string }>(hold, ['quarantined', another]);
+    expect(await refused(`/v1/quarantine/${old!.artifact_id}/release`)).toEqual([409, 'urn:earshot:wrong_state']);
+    await earshot.database.query(hold, ['active', another]);
+    await tell(earshot, version, 'cancel');
+    await until('it is removed', async () => (await findVersion(earshot, version)).removedAt !== null);
+    expect(await found('another')).toEqual({ text: [NEW], vector: [NEW] });
+    const again = await replay(earshot, { customerId: 'another', asrModel: 'slow' });
+    expect(again.records).toMatchObject({ remade: 1, failed: 0 });
   });
 
   it('has nothing of who is erased while it is made', async () => {

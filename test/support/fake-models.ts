@@ -43,6 +43,8 @@ export interface FakeModels {
   /** While set, answers wait; with `heldRoute`, only those of this route. */
   hold: Promise<void> | undefined;
   heldRoute: ModelRoute | undefined;
+  /** With it, only those of this model. */
+  heldModel: string | undefined;
   /** How long each answer takes. */
   latencyMs: number;
   stop(): Promise<void>;
@@ -66,7 +68,7 @@ export async function startFakeModels(): Promise<FakeModels> {
     fake.calls.push(call);
     underWay.set(call.model, inFlight);
     response.once('close', () => underWay.set(call.model, underWay.get(call.model)! - 1));
-    if ((fake.heldRoute ?? call.route) === call.route) await fake.hold;
+    if ((fake.heldRoute ?? call.route) === call.route && (fake.heldModel ?? call.model) === call.model) await fake.hold;
     if (fake.latencyMs > 0) await delay(fake.latencyMs);
     const fault = queues.get(call.route)?.shift() ?? constant.get(call.route) ?? faultOf(fake, call);
     sendAnswer(response, goodAnswer(fake, call), fault);
@@ -85,6 +87,7 @@ export async function startFakeModels(): Promise<FakeModels> {
     down: undefined,
     hold: undefined,
     heldRoute: undefined,
+    heldModel: undefined,
     latencyMs: 0,
     stop: () => new Promise((resolve) => (server.close(() => resolve()), server.closeAllConnections())),
   };
@@ -92,17 +95,22 @@ export async function startFakeModels(): Promise<FakeModels> {
 }
 
 /** Lets calls of a route wait until they are released. */
-export function holdRoute(models: FakeModels, route: ModelRoute): { arrived(): Promise<void>; release(): void } {
+export function holdRoute(
+  models: FakeModels,
+  route: ModelRoute,
+  model?: string,
+): { arrived(): Promise<void>; release(): void } {
   const { promise, resolve } = Promise.withResolvers<void>();
   const known = models.calls.length;
-  Object.assign(models, { hold: promise, heldRoute: route });
+  Object.assign(models, { hold: promise, heldRoute: route, heldModel: model });
   return {
     arrived: async () => {
-      const isHeld = (call: ModelCall, index: number) => index >= known && call.route === route;
+      const isHeld = (call: ModelCall, index: number) =>
+        index >= known && call.route === route && (model ?? call.model) === call.model;
       await until(`${route} is asked for`, () => models.calls.some(isHeld));
     },
     release: () => {
-      Object.assign(models, { hold: undefined, heldRoute: undefined });
+      Object.assign(models, { hold: undefined, heldRoute: undefined, heldModel: undefined });
       resolve();
     },
   };
@@ -116,7 +124,7 @@ async function readAll(request: IncomingMessage): Promise<Buffer> {
 
 function describeCall(url: string, body: Buffer): Omit<ModelCall, 'inFlight'> {
   if (url.endsWith('/audio/transcriptions'))
-    return { route: 'transcriptions', inputs: [], model: undefined, encodingFormat: undefined };
+    return { route: 'transcriptions', inputs: [], model: fieldOf(body, 'model'), encodingFormat: undefined };
   const json = JSON.parse(body.toString()) as {
     model?: string;
     input?: string[];
@@ -127,6 +135,11 @@ function describeCall(url: string, body: Buffer): Omit<ModelCall, 'inFlight'> {
     ? 'embeddings'
     : (json.response_format?.json_schema?.name ?? 'screen_caption');
   return { route, inputs: json.input ?? [], model: json.model, encodingFormat: json.encoding_format };
+}
+
+/** A field of a form with files. */
+function fieldOf(form: Buffer, name: string): string | undefined {
+  return new RegExp(`name="${name}"\\r\\n\\r\\n([^\\r]*)`).exec(form.toString('latin1'))?.[1];
 }
 
 /** A model named `fake-512` has 512 dimensions and vectors of its own; others have 384. */

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { findInteraction } from '../../db/records.ts';
+import { isUndecided } from '../../db/version-texts.ts';
 import { listFailures, reopenFailed, type FailureFilter, type FailureRow } from '../../db/failures.ts';
 import { findTombstone } from '../../db/tombstones.ts';
 import { EarshotError } from '../../domain/errors.ts';
@@ -105,6 +106,12 @@ async function nothingToResolve(deps: ApiDependencies, tenant: string, interacti
   const erased = record === undefined ? (await findTombstone(app, tenant, interactionId)) !== undefined : false;
   if (erased || record?.state === 'erased') throw new EarshotError('erased', 'this record was erased');
   if (record === undefined) throw new EarshotError('not_found', 'there is no such interaction');
+  if (await isUndecided(app, tenant, interactionId)) {
+    throw new EarshotError(
+      'reindexing',
+      'an index version that is not decided yet has artifacts of its own of this record',
+    );
+  }
   if (record.state === 'failed') throw new EarshotError('erased', 'this record is being erased');
   return { interactionId, workflowId: record.workflow_id, resolved: false };
 }

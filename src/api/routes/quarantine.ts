@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { z } from 'zod';
-import { decide, findContent, listHeldBack, type Decision, type HeldBackRow } from '../../db/quarantine.ts';
+import { decide, findContent, isReplaced, listHeldBack, type Decision, type HeldBackRow } from '../../db/quarantine.ts';
 import { countMoves, findReevaluation, openReevaluation, type ReevaluationRow } from '../../db/reevaluations.ts';
 import { EarshotError } from '../../domain/errors.ts';
 import { QUALITY_CHECKS } from '../../domain/quality.ts';
@@ -137,7 +137,11 @@ export const discardQuarantined = route({
 async function order(deps: ApiDependencies, { tenant, keyName }: Caller, artifactId: string, decision: Decision) {
   const startAfterMs = deps.dials.get('sweep.ring_after_ms');
   const command = { tenant, artifactId, decision, decidedBy: keyName, startAfterMs };
-  const row = await decide(deps.database.forTenant(tenant).app, command);
+  const { app } = deps.database.forTenant(tenant);
+  if (decision === 'release' && (await isReplaced(app, tenant, artifactId))) {
+    throw new EarshotError('wrong_state', 'something else is served in its place: to release it would serve it twice');
+  }
+  const row = await decide(app, command);
   if (row === undefined) throw new EarshotError('not_found', 'there is no such artifact');
   if (row.decision === null && row.state === 'quarantined') {
     throw new EarshotError('conflict', 'nothing was recognised in it that could be indexed');
