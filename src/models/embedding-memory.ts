@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { EmbeddingModel } from './ports.ts';
 
@@ -10,7 +10,7 @@ const KEPT_MS = 10 * 60_000;
 /**
  * Remembers vectors by the hash of their text and whose it is: a step that failed to store them does not pay for them
  * again, and the same query about a customer asked twice costs one model call. Equal texts of one request are embedded
- * once. Nobody learns, by how fast an answer comes, what was said to somebody else.
+ * once. Nobody learns, by how fast an answer comes, what was said to somebody else; what is nobody's is not remembered.
  */
 export function rememberVectors(model: EmbeddingModel): EmbeddingModel {
   const vectors = new LRUCache<string, number[]>({
@@ -20,7 +20,7 @@ export function rememberVectors(model: EmbeddingModel): EmbeddingModel {
   return {
     model: model.model,
     dimensions: model.dimensions,
-    embed: async (texts, signal, owner = '') => {
+    embed: async (texts, signal, owner = randomUUID()) => {
       const names = texts.map((text) =>
         createHash('sha256')
           .update(JSON.stringify([owner, text]))

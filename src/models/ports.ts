@@ -52,7 +52,8 @@ export interface EmbeddingModel {
   /**
    * One vector per text, in the order of the texts, each of `dimensions` finite numbers and a norm near 1.
    *
-   * @param owner for whom vectors may be remembered: what was embedded for one is not known to another.
+   * @param owner for whom vectors may be remembered: what was embedded for one is not known to another. Without one,
+   *   nothing is.
    */
   embed(texts: readonly string[], signal: AbortSignal, owner?: string): Promise<readonly number[][]>;
 }

@@ -4,8 +4,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { storeEmbeddings, takeMessages } from '../../src/db/embeddings.ts';
 import { acceptInteraction } from '../../src/db/intake.ts';
 import { openDatabase, type Database, type TenantDatabase } from '../../src/db/pools.ts';
+import { ringForStuck } from '../../src/db/reconcile-repairs.ts';
 import { claimOverdueSessions, sleepUnlessRung } from '../../src/db/sessions.ts';
 import { ensureSubject } from '../../src/db/subjects.ts';
+import { CANARY_CUSTOMER, DISTRACTOR_CUSTOMER } from '../../src/domain/canary.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { fakeVector } from '../support/fake-models.ts';
 import { interactionOf, textOf } from '../support/records.ts';
@@ -103,6 +105,31 @@ describe('a vector', () => {
     ] as number[][]) {
       await expect(storeEmbeddings(tenant.app, embeddingsOf(text.chunks[0]!.chunkId, vector))).rejects.toThrow(/22|23/);
     }
+  });
+});
+
+describe('a reconciliation', () => {
+  it('rings for records that wait for too long, and neither for those behind a fence nor for canaries', async () => {
+    const waiting = async (customerKey: string) => {
+      await ensureSubject(tenant.app, 'default', customerKey);
+      const record = interactionOf({ customerKey });
+      await acceptInteraction(tenant.app, record, undefined);
+      return record.sessionId;
+    };
+    const [stuck, erased, ofOldKey] = [customer(), customer(), customer()];
+    const sessions = [await waiting(stuck), await waiting(erased), await waiting(ofOldKey)];
+    sessions.push(await waiting(CANARY_CUSTOMER.key), await waiting(DISTRACTOR_CUSTOMER.key));
+    await owner.query('update subject set erased_before = now() where customer_key = $1', [erased]);
+    await owner.query('update subject set key_generation = 2 where customer_key = $1', [ofOldKey]);
+    await owner.query(`update freshness set accepted_at = now() - interval '1 hour' where session_id = any($1)`, [
+      sessions,
+    ]);
+    await owner.query(`update session set awake_since = null, ring_after = now() + interval '1 day'`);
+    expect(await ringForStuck(tenant.app, 'default', 1_800_000)).toBe(1);
+    const awake = await owner.query('select session_id from session where awake_since is not null');
+    expect(awake).toEqual([{ session_id: sessions[0] }]);
+    const rung = await owner.query('select session_id from session where ring_after <= now()');
+    expect(rung).toEqual([{ session_id: sessions[0] }]);
   });
 });
 

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { embedEach } from '../../activities/index-chunks.ts';
 import { checkVectors } from '../../src/models/embedding-gate.ts';
 import { rememberVectors } from '../../src/models/embedding-memory.ts';
 import { checkTranscript } from '../../src/models/speech.ts';
@@ -49,7 +50,7 @@ describe('vectors', () => {
     expect(() => checkVectors(given, 2, 4)).toThrow('the embedding endpoint gave');
   });
 
-  it('of equal texts are asked for once, and not again soon after', async () => {
+  const remembering = () => {
     const asked: string[][] = [];
     const model = rememberVectors({
       model: 'm',
@@ -59,10 +60,36 @@ describe('vectors', () => {
         return Promise.resolve(texts.map((text) => [text.length]));
       },
     });
-    const signal = new AbortController().signal;
-    expect(await model.embed(['a', 'bb', 'a'], signal)).toEqual([[1], [2], [1]]);
-    expect(await model.embed(['bb', 'ccc'], signal)).toEqual([[2], [3]]);
+    return { asked, model };
+  };
+  const { signal } = new AbortController();
+
+  it('of equal texts of one owner are asked for once, and not again soon after', async () => {
+    const { asked, model } = remembering();
+    expect(await model.embed(['a', 'bb', 'a'], signal, 'ann')).toEqual([[1], [2], [1]]);
+    expect(await model.embed(['bb', 'ccc'], signal, 'ann')).toEqual([[2], [3]]);
     expect(asked).toEqual([['a', 'bb'], ['ccc']]);
+  });
+
+  it('are remembered for nobody else: not for another owner, nor for who names none', async () => {
+    const { asked, model } = remembering();
+    const owners = ['ann', 'bea', 'ann/', '', undefined, undefined];
+    for (const owner of owners) await model.embed(['a'], signal, owner);
+    expect(asked).toEqual(owners.map(() => ['a']));
+  });
+
+  it('of chunks are remembered for the one customer of one tenant whose they all are', async () => {
+    const { asked, model } = remembering();
+    const chunk = (customer: string) => ({ text: 'a', customer_key: customer });
+    const embed = (tenant: string, ...customers: string[]) => embedEach(model, tenant, customers.map(chunk), signal);
+    await embed('one', 'ann');
+    await embed('one', 'ann', 'ann');
+    expect(asked).toHaveLength(1);
+    await embed('one', 'bea');
+    await embed('two', 'ann');
+    await embed('one', 'ann', 'bea');
+    await embed('one', 'ann', 'bea');
+    expect(asked).toHaveLength(5);
   });
 });
 
