@@ -1,3 +1,4 @@
+import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, completed, requestErasure } from '../support/erasures.ts';
@@ -171,6 +172,35 @@ describe('while a replay runs', () => {
     ]);
     const again = await replay(earshot, { from, modalities: ['screenshot'], kinds: ['caption'] });
     expect(again.records).toMatchObject({ seen: 7, unchanged: 7 });
+  });
+
+  it('what was made and is gone at the moment of the swap takes the place of nothing', async () => {
+    models.transcript = 'The lamp flickers by the first account.';
+    const id = await call('lamp');
+    models.transcript = 'The lamp flickers by the ninth account.';
+    const held = holdRoute(models, 'embeddings');
+    const replayId = await requestReplay(earshot, { customerId: 'lamp', asrModel: 'ninth' });
+    await held.arrived();
+    // Whoever swaps waits for the record; meanwhile what was staged for it is dropped.
+    const client = new pg.Client({ connectionString: earshot.database.url });
+    await client.connect();
+    await client.query('begin');
+    await client.query('select from interaction where interaction_id = $1 for no key update', [id]);
+    held.release();
+    await until('the swap waits', async () => {
+      const waiting = await earshot.database.query(
+        `select from pg_stat_activity where wait_event_type = 'Lock' and query like '%for no key update of i%'
+           and datname = current_database()`,
+      );
+      return waiting.length > 0;
+    });
+    await client.query(`delete from artifact where interaction_id = $1 and state = 'staged'`, [id]);
+    await client.query('commit');
+    await client.end();
+    expect((await replayIn(earshot, replayId, 'completed')).records).toMatchObject({ seen: 1, erased: 0 });
+    const { results } = await earshot.retrieve({ query: 'lamp flickers', customerId: 'lamp' });
+    expect(results).toHaveLength(1);
+    expect((await earshot.interaction(id)).state).toBe('reachable');
   });
 
   it('tells the field at fault, and the same request with an idempotency key is one replay', async () => {
