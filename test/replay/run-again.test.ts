@@ -3,6 +3,7 @@ import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { replay } from '../support/replays.ts';
 import { tone } from '../support/sound.ts';
+import { until } from '../support/until.ts';
 
 let models: FakeModels;
 let earshot: TestEarshot;
@@ -26,7 +27,7 @@ async function call(callId: string, sound: Buffer): Promise<string> {
 }
 
 /** Has a record run again, as reconciliation and operators do. */
-async function runAgain(interactionId: string): Promise<void> {
+async function wake(interactionId: string): Promise<void> {
   await earshot.database.query(
     `update freshness set state = 'accepted', attempts = attempts + 1 where interaction_id = $1`,
     [interactionId],
@@ -36,6 +37,10 @@ async function runAgain(interactionId: string): Promise<void> {
      where session_id = (select session_id from interaction where interaction_id = $1)`,
     [interactionId],
   );
+}
+
+async function runAgain(interactionId: string): Promise<void> {
+  await wake(interactionId);
   await earshot.settled(interactionId, 'reachable');
 }
 
@@ -92,4 +97,26 @@ it('a recording that was not cut stays whole after the dial was lowered', async 
   await replay(earshot, { customerId: 'whole' });
   expect(await served(id)).toEqual(before);
   await setTarget(30_000);
+});
+
+it('behind the fence of an erasure nothing comes back into service', async () => {
+  const id = await call('fenced', tone(2));
+  await earshot.database.query(
+    `update artifact set state = 'superseded', superseded_at = now() where interaction_id = $1`,
+    [id],
+  );
+  await earshot.database.query('update chunk set active = false, withdrawn_at = now() where interaction_id = $1', [id]);
+  await earshot.database.query(
+    `update subject set erased_before = now()
+     where customer_key = (select customer_key from interaction where interaction_id = $1)`,
+    [id],
+  );
+  await wake(id);
+  await until('its books are closed', async () => {
+    const rows = await earshot.database.query(`select from freshness where interaction_id = $1 and state = 'erased'`, [
+      id,
+    ]);
+    return rows.length === 1;
+  });
+  expect(await served(id)).toEqual([]);
 });
