@@ -17,6 +17,7 @@ export interface BackgroundTurnsDependencies {
 export class BackgroundTurns implements Turns {
   readonly #deps: BackgroundTurnsDependencies;
   #inFlight = 0;
+  #lastTookMs = 0;
   /** Ends when the one before has been admitted: turns are given in the order in which they were asked for. */
   #admission: Promise<unknown> = Promise.resolve();
   #ended = Promise.withResolvers<void>();
@@ -29,8 +30,11 @@ export class BackgroundTurns implements Turns {
     const admitted = this.#admission.then(() => this.#admit(signal));
     this.#admission = admitted.catch(() => undefined);
     const texts = await admitted;
+    const started = performance.now();
     try {
-      return await send(texts);
+      const answer = await send(texts);
+      this.#lastTookMs = performance.now() - started;
+      return answer;
     } finally {
       this.#inFlight -= 1;
       this.#ended.resolve();
@@ -45,7 +49,11 @@ export class BackgroundTurns implements Turns {
       signal.throwIfAborted();
       const live = await this.#deps.liveTraffic.look();
       const heldMs = heldFrom === undefined ? 0 : performance.now() - heldFrom;
-      const turn = nextTurn(live, { inFlight: this.#inFlight, heldMs }, rulesOf(this.#deps.dials));
+      const turn = nextTurn(
+        live,
+        { inFlight: this.#inFlight, lastTookMs: this.#lastTookMs, heldMs },
+        rulesOf(this.#deps.dials),
+      );
       if (turn.move === 'send') {
         this.#inFlight += 1;
         this.#deps.onTurn(turn.besideLive, heldMs);
@@ -69,6 +77,6 @@ function rulesOf(dials: Pick<DialReader, 'get'>): YieldingRules {
       inFlight: dials.get('reindex.requests_in_flight_beside_live'),
     },
     lingerMs: dials.get('reindex.live_linger_ms'),
-    longestHoldMs: dials.get('reindex.longest_hold_ms'),
+    minShare: dials.get('reindex.min_share_beside_live'),
   };
 }

@@ -17,9 +17,21 @@ export interface YieldingRules {
   readonly besideLive: RequestBounds;
   /** Live traffic counts as there until it has been quiet for so long. */
   readonly lingerMs: number;
-  /** Longest that one request is held back while a message waits: background work goes on, however much comes in. */
-  readonly longestHoldMs: number;
+  /** Least share of the time, above 0, in which background work has a request under way although messages wait. */
+  readonly minShare: number;
 }
+
+/** What background work has under way. */
+export interface OwnRequests {
+  readonly inFlight: number;
+  /** How long the last one took, 0 before the first. */
+  readonly lastTookMs: number;
+  /** How long the next one has been held back. */
+  readonly heldMs: number;
+}
+
+/** Longest that one request is held back, however slow the endpoint is: an order to pause is obeyed between requests. */
+const LONGEST_HOLD_MS = 2_000;
 
 /** What background work does next: it sends so many texts, waits for a request of its own to end, or looks again. */
 export type Turn =
@@ -30,17 +42,15 @@ export type Turn =
 /**
  * Decides how background work yields to live traffic. An endpoint that computes one request after the other lets a live
  * text wait for all that is ahead of it: beside live traffic requests are small and few, and none is sent while a
- * message waits, up to a bound.
+ * message waits, for a multiple of what the last one took: where requests are quick nobody waits for them for long, and
+ * where live texts fill the endpoint they become rare.
  */
-export function nextTurn(
-  live: LiveTraffic,
-  own: { readonly inFlight: number; readonly heldMs: number },
-  rules: YieldingRules,
-): Turn {
+export function nextTurn(live: LiveTraffic, own: OwnRequests, rules: YieldingRules): Turn {
   const besideLive = live.waiting || (live.quietMs !== null && live.quietMs < rules.lingerMs);
   const { texts, inFlight } = besideLive ? rules.besideLive : rules.alone;
   if (own.inFlight >= inFlight) return { move: 'await_own' };
-  const leftMs = rules.longestHoldMs - own.heldMs;
+  const longestMs = Math.min(LONGEST_HOLD_MS, own.lastTookMs * (1 / rules.minShare - 1));
+  const leftMs = longestMs - own.heldMs;
   if (live.waiting && leftMs > 0) return { move: 'hold', forMs: leftMs };
   return { move: 'send', texts, besideLive };
 }

@@ -5,9 +5,10 @@ const rules: YieldingRules = {
   alone: { texts: 8, inFlight: 2 },
   besideLive: { texts: 2, inFlight: 1 },
   lingerMs: 10_000,
-  longestHoldMs: 150,
+  minShare: 0.2,
 };
-const turn = (live: LiveTraffic, inFlight = 0, heldMs = 0) => nextTurn(live, { inFlight, heldMs }, rules);
+const turn = (live: LiveTraffic, inFlight = 0, own = { lastTookMs: 40, heldMs: 0 }) =>
+  nextTurn(live, { inFlight, ...own }, rules);
 
 describe('background work', () => {
   it('sends requests of full size, several at a time, while nothing live is there', () => {
@@ -25,9 +26,13 @@ describe('background work', () => {
     }
   });
 
-  it('sends nothing while a message waits, and goes on when that lasts', () => {
-    expect(turn({ waiting: true, quietMs: 0 })).toEqual({ move: 'hold', forMs: 150 });
-    expect(turn({ waiting: true, quietMs: 0 }, 0, 149)).toEqual({ move: 'hold', forMs: 1 });
-    expect(turn({ waiting: true, quietMs: 0 }, 0, 150)).toEqual({ move: 'send', texts: 2, besideLive: true });
+  it('sends nothing while a message waits, but takes its least share of the time when that lasts', () => {
+    const waiting = { waiting: true, quietMs: 0 };
+    const held = (lastTookMs: number, heldMs: number) => turn(waiting, 0, { lastTookMs, heldMs });
+    expect(held(40, 0)).toEqual({ move: 'hold', forMs: 160 });
+    expect(held(40, 159)).toEqual({ move: 'hold', forMs: 1 });
+    expect(held(40, 160)).toEqual({ move: 'send', texts: 2, besideLive: true });
+    expect(held(0, 0)).toMatchObject({ move: 'send' });
+    expect(held(30_000, 0)).toEqual({ move: 'hold', forMs: 2_000 });
   });
 });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
 import { BackgroundTurns } from '../../src/background-turns.ts';
 import { dialValues } from '../../src/domain/dials.ts';
@@ -6,7 +7,7 @@ import { embeddingInTurns } from '../../src/models/embedding-in-turns.ts';
 import { until } from '../support/until.ts';
 
 function openTurns(first: LiveTraffic) {
-  const dials = dialValues([{ name: 'reindex.longest_hold_ms', value: 60_000 }]);
+  const dials = dialValues([{ name: 'reindex.min_share_beside_live', value: 0.01 }]);
   const state = { live: first, looks: 0 };
   const turns = new BackgroundTurns({
     dials: { get: (name) => dials[name] },
@@ -14,9 +15,11 @@ function openTurns(first: LiveTraffic) {
     onTurn: () => undefined,
   });
   const sent: string[][] = [];
-  const embed = (texts: readonly string[]) => {
+  const embed = async (texts: readonly string[]) => {
     sent.push([...texts]);
-    return Promise.resolve(texts.map((text) => [Number(text)]));
+    // What a request takes decides for how long the next one is held back.
+    await delay(50);
+    return texts.map((text) => [Number(text)]);
   };
   return { state, sent, model: embeddingInTurns({ model: 'm', dimensions: 1, embed }, turns) };
 }
@@ -34,15 +37,18 @@ it('texts are cut to the size of a turn; vectors come in the order of the texts'
 });
 
 it('nothing is sent while a message waits; who gives up leaves the turn to the next', async () => {
-  const { state, sent, model } = openTurns({ waiting: true, quietMs: 0 });
+  const { state, sent, model } = openTurns({ waiting: false, quietMs: null });
+  await model.embed(['0'], signal);
+  state.live = { waiting: true, quietMs: 0 };
+  state.looks = 0;
   const abort = new AbortController();
   const givenUp = model.embed(['1'], abort.signal);
   const patient = model.embed(['2'], signal);
   await until('several looks were made', () => state.looks > 3);
   abort.abort();
   await expect(givenUp).rejects.toThrow('abort');
-  expect(sent).toEqual([]);
+  expect(sent).toEqual([['0']]);
   state.live = { waiting: false, quietMs: 0 };
   expect(await patient).toEqual([[2]]);
-  expect(sent).toEqual([['2']]);
+  expect(sent).toEqual([['0'], ['2']]);
 });

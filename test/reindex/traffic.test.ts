@@ -13,6 +13,12 @@ const CUSTOMERS = 5;
 const CHUNKS_EACH = 1_000;
 /** Between two requests of each who writes or asks: two cores do all of this at once. */
 const PACE_MS = 50;
+/** A conversation is awake all the time, and the model answers at once. */
+const UNYIELDING = {
+  'reindex.chunks_per_request_beside_live': 8,
+  'reindex.requests_in_flight_beside_live': 2,
+  'reindex.min_share_beside_live': 1,
+};
 const ERASED = ['corpus-1', 'corpus-2'];
 
 let models: FakeModels;
@@ -21,7 +27,7 @@ let earshot: TestEarshot;
 beforeAll(async () => {
   models = await startFakeModels();
   models.poison = 'poisonous';
-  earshot = await startEarshot({ models, dials: { ...AT_ONCE, 'reindex.sample_size': 20 } });
+  earshot = await startEarshot({ models, dials: { ...AT_ONCE, ...UNYIELDING, 'reindex.sample_size': 20 } });
   const ids = keyedIds(Buffer.from(earshot.env['EARSHOT_CUSTOMER_SECRET']!, 'hex'));
   const masterKey = Buffer.from(earshot.env['EARSHOT_MASTER_KEY']!, 'hex');
   const customers = Array.from({ length: CUSTOMERS }, (_, index) => {

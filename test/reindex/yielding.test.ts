@@ -17,6 +17,7 @@ beforeAll(async () => {
       'reindex.chunks_per_request': 8,
       'reindex.requests_in_flight': 2,
       'reindex.sample_size': 5,
+      'reindex.min_share_beside_live': 0.5,
       // The measurement after the walk comes when the conversation is asleep again.
       'reindex.live_linger_ms': 60_000,
     },

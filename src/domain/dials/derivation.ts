@@ -128,13 +128,13 @@ export const DERIVATION_DIALS = {
       'How long live traffic counts as there after the last of it. Shorter lets more first messages wait for requests ' +
       'of full size; longer slows re-embedding where little comes in.',
   },
-  'reindex.longest_hold_ms': {
-    defaultValue: 150,
-    min: 0,
-    max: MINUTE,
+  'reindex.min_share_beside_live': {
+    defaultValue: 0.2,
+    min: 0.01,
+    max: 1,
     reason:
-      'How long a request is held back while a chat message waits: a lone one takes less. Shorter delays chats when many ' +
-      'come, longer lets them slow re-embedding further; 0 holds none back.',
+      'Of the time in which a request is under way while chat messages wait: at 0.2 one that takes 40 ms is followed by ' +
+      'up to 160 ms for them, in which a lone message is done. More delays chats; 1 leaves no room.',
   },
   'reindex.batch_chunks': {
     defaultValue: 2_000,
