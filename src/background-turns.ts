@@ -3,7 +3,7 @@ import type { DialReader } from './dial-reader.ts';
 import { nextTurn, type LiveTraffic, type YieldingRules } from './domain/yielding.ts';
 import type { Turns } from './models/embedding-in-turns.ts';
 
-/** Between two looks whether somebody still waits: a chat message takes several times as long, and a look some of the CPU that it needs. */
+/** Between two looks whether somebody still waits. A chat message takes several times as long; looks take CPU from it. */
 const LOOK_AGAIN_MS = 15;
 
 export interface BackgroundTurnsDependencies {
@@ -49,11 +49,8 @@ export class BackgroundTurns implements Turns {
       signal.throwIfAborted();
       const live = await this.#deps.liveTraffic.look();
       const heldMs = heldFrom === undefined ? 0 : performance.now() - heldFrom;
-      const turn = nextTurn(
-        live,
-        { inFlight: this.#inFlight, lastTookMs: this.#lastTookMs, heldMs },
-        rulesOf(this.#deps.dials),
-      );
+      const own = { inFlight: this.#inFlight, lastTookMs: this.#lastTookMs, heldMs };
+      const turn = nextTurn(live, own, rulesOf(this.#deps.dials));
       if (turn.move === 'send') {
         this.#inFlight += 1;
         this.#deps.onTurn(turn.besideLive, heldMs);
