@@ -10,13 +10,8 @@ import {
 } from '@temporalio/workflow';
 import { defineSearchAttributeKey, SearchAttributeType } from '@temporalio/common';
 import type { ActivationOutcome, ChunkCursor, Verdict } from '../src/domain/activities.ts';
-import {
-  NO_COUNTS,
-  paceOf,
-  type ReindexCounts,
-  type ReindexProgress,
-  type ReindexStep,
-} from '../src/domain/index-version.ts';
+import { NO_COUNTS, type ReindexCounts, type ReindexProgress, type ReindexStep } from '../src/domain/index-version.ts';
+import { paceOf } from '../src/domain/pace.ts';
 import type { ReplayRef } from '../src/domain/replay.ts';
 import {
   PAUSE_SIGNAL,

@@ -12,7 +12,8 @@ import {
 } from '../../src/db/version-vectors.ts';
 import type { ChunkCursor, FillRequest, FillResult } from '../../src/domain/activities.ts';
 import { EarshotError } from '../../src/domain/errors.ts';
-import { NO_COUNTS, paceOf, type ReindexCounts } from '../../src/domain/index-version.ts';
+import { NO_COUNTS, type ReindexCounts } from '../../src/domain/index-version.ts';
+import { paceOf } from '../../src/domain/pace.ts';
 import type { EmbeddingModel } from '../../src/models/ports.ts';
 import { eachOf } from '../../src/parallel.ts';
 import { backgroundModel } from '../background-model.ts';

@@ -55,6 +55,12 @@ export interface ReplayRow {
   readonly finished_at: Date | null;
 }
 
+/** A replay in the list of them. */
+export interface ListedReplayRow extends ReplayRow {
+  /** Its creation in Postgres' own text, by which the list is ordered. */
+  readonly moment: string;
+}
+
 const COLUMNS = `
   replay_id, state, captured_from, captured_to, customer_key, modalities, kinds, only_records, asr_model, vision_model,
   for_version, cursor_time::text as cursor_time, cursor_id, records_total::float8 as records_total, seen::float8 as seen,
@@ -99,12 +105,22 @@ export async function findReplay(db: Queryable, { tenant, replayId }: ReplayRef)
 }
 
 /** Newest first. */
-export async function listReplays(db: Queryable, tenant: string, limit: number): Promise<ReplayRow[]> {
+export async function listReplays(
+  reader: Queryable,
+  tenant: string,
+  before: { readonly moment: string; readonly id: string } | null,
+  limit: number,
+): Promise<ListedReplayRow[]> {
   const statement = {
     name: 'list_replays',
-    text: `select ${COLUMNS} from replay where tenant = $1 order by created_at desc, replay_id limit $2`,
+    text: `
+      select ${COLUMNS}, created_at::text as moment
+      from replay
+      where tenant = $1 and ($2::timestamptz is null or (created_at, replay_id) < ($2, $3::uuid))
+      order by created_at desc, replay_id desc
+      limit $4`,
   };
-  return run<ReplayRow>(db, statement, [tenant, limit]);
+  return run<ListedReplayRow>(reader, statement, [tenant, before?.moment ?? null, before?.id ?? null, limit]);
 }
 
 /** Takes back a replay whose workflow could not be started: one that was started after all finds no row and ends. */

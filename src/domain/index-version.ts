@@ -1,7 +1,5 @@
 import type { Pace } from './pace.ts';
 
-export { paceOf, type Pace } from './pace.ts';
-
 /** How the HNSW index of a version keeps its vectors. */
 export type IndexStorage = 'vector' | 'halfvec';
 

@@ -30,6 +30,10 @@ async function plant(): Promise<void> {
      select 'default', gen_random_uuid(), 'retention', 'cancelled', ${moment}, now(), now(), now()
      from generate_series(1, ${ROWS}) n`,
   );
+  await database.query(
+    `insert into replay (tenant, replay_id, captured_to, only_records, requested_by, created_at)
+     select 'default', gen_random_uuid(), now(), 'all', 'key-1', ${moment} from generate_series(1, ${ROWS}) n`,
+  );
   await database.query(`insert into subject (tenant, customer_key) values ('default', $1)`, [KEY]);
   await database.query(
     `insert into session (tenant, session_id, channel, customer_key, workflow_id, ring_after)
@@ -66,6 +70,7 @@ it('every list is read in pages that lose and repeat nothing, also where rows sh
   await plant();
   for (const [path, rows, id] of [
     ['/v1/reconciliations?', 'reconciliations', 'reconciliationId'],
+    ['/v1/replays?', 'replays', 'replayId'],
     ['/v1/erasures?state=cancelled', 'erasures', 'erasureId'],
     ['/v1/quarantine?', 'artifacts', 'artifactId'],
     ['/v1/quarantine?state=released', 'artifacts', 'artifactId'],
@@ -94,6 +99,7 @@ it.each([
   '/v1/quarantine?',
   '/v1/exposures?customerId=jo',
   '/v1/reconciliations?',
+  '/v1/replays?',
   '/v1/erasures?',
   '/v1/lineage/impact?model=m&list=true',
 ])('GET %s names a cursor that it did not give, and a limit that is none', async (path) => {

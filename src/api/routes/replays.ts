@@ -10,6 +10,7 @@ import { paceOf } from '../../domain/pace.ts';
 import { ARTIFACT_KINDS, REPLAY_SELECTIONS, REPLAY_STATES, type ReplayRef } from '../../domain/replay.ts';
 import { CANCEL_SIGNAL, PAUSE_SIGNAL, replayWorkflowId, RESUME_SIGNAL } from '../../domain/workflows.ts';
 import { signalReplay, startReplay } from '../../temporal/start-replay.ts';
+import { nextCursor, pageAsked, pageOf, paging } from '../cursor.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { progressEvents, watchProgress } from '../event-stream.ts';
 import { route } from '../route.ts';
@@ -164,12 +165,14 @@ export const getReplays = route({
   path: '/v1/replays',
   scope: 'operator',
   summary: 'List replays, newest first',
-  query: z.object({ limit: z.coerce.number().int().min(1).max(200).default(50) }),
+  query: z.object(paging(200, 50)),
   status: 200,
-  answer: z.object({ replays: z.array(replay) }),
+  answer: z.object({ replays: z.array(replay), nextCursor }),
   handle: async ({ deps, caller: { tenant }, query }) => {
-    const rows = await listReplays(deps.database.forTenant(tenant).reader, tenant, Number(query['limit']));
-    return { replays: rows.map(describe) };
+    const { limit, after } = pageAsked(query);
+    const rows = await listReplays(deps.database.forTenant(tenant).reader, tenant, after, limit + 1);
+    const { page, nextCursor } = pageOf(rows, limit, (row) => ({ moment: row.moment, id: row.replay_id }));
+    return { replays: page.map(describe), nextCursor };
   },
 });
 
