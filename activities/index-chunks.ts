@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import { Context } from '@temporalio/activity';
 import {
   chunksToEmbed,
@@ -42,7 +41,8 @@ async function indexArtifacts(
   const db = deps.database.forTenant(tenant).app;
   const version = deps.indexVersions.live();
   const chunks = await chunksToEmbed(db, tenant, artifactIds, version.index_version);
-  const { written, rejected } = await embedAndStore(deps, tenant, version, chunks, null, signal);
+  const model = deps.embeddings.of(version);
+  const { written, rejected } = await embedAndStore(deps, { tenant, version, model, chunks, pickedUpAt: null }, signal);
   if (rejected.length > 0) throw new EarshotError('model_rejected', rejected[0]!.detail);
   if (chunks.length > 0 && written.length === 0) {
     throw new EarshotError('erased', `record ${interactionId} was captured before its customer's erasure`);
@@ -60,7 +60,9 @@ async function indexMessages(
   const version = deps.indexVersions.live();
   const { batch, closedBy } = await collectBatch(deps, tenant, sessionId, version, first, signal);
   if (batch === undefined) return { messages: 0, closedBy, asleep: true };
-  const { written, rejected } = await embedAndStore(deps, tenant, version, batch.chunks, batch.pickedUpAt, signal);
+  const { chunks, pickedUpAt } = batch;
+  const model = deps.embeddings.of(version);
+  const { written, rejected } = await embedAndStore(deps, { tenant, version, model, chunks, pickedUpAt }, signal);
   await recordRejected(deps, tenant, rejected);
   await settleErased(deps, tenant, refused(batch.chunks, written, rejected));
   const emptied = batch.waiting <= batch.interactionIds.length;
@@ -112,19 +114,25 @@ interface Rejection {
   readonly detail: string;
 }
 
+export interface ToEmbed {
+  readonly tenant: string;
+  readonly version: IndexVersionRow;
+  /** Of the version: in turns, for what nobody waits for. */
+  readonly model: EmbeddingModel;
+  readonly chunks: readonly ChunkToEmbed[];
+  readonly pickedUpAt: Date | null;
+}
+
 /** Embeds chunks by the model of an index version and stores the vectors, as far as the fence lets them. */
 export async function embedAndStore(
   deps: ActivityDependencies,
-  tenant: string,
-  version: IndexVersionRow,
-  chunks: readonly ChunkToEmbed[],
-  pickedUpAt: Date | null,
+  { tenant, version, model, chunks, pickedUpAt }: ToEmbed,
   signal: AbortSignal,
 ): Promise<Embedded> {
   const known = chunks.flatMap((chunk) => (chunk.known_vector === null ? [] : [{ chunk, vector: chunk.known_vector }]));
   deps.metrics.modelCallsSpared.inc({ kind: 'embedding' }, known.length);
   const unknown = chunks.filter(({ known_vector }) => known_vector === null);
-  const { embedded, rejected } = await embedEach(deps.embeddings.of(version), tenant, unknown, signal);
+  const { embedded, rejected } = await embedEach(model, tenant, unknown, signal);
   noteRun({
     read: { chunk: chunks.length },
     versions: { embedding: `${version.model}@v${version.index_version}` },
@@ -179,9 +187,9 @@ export async function embedEach<Text extends { readonly text: string; readonly c
 }
 
 /** Whose the texts are, under whom their vectors may be remembered; of several customers, nobody's. */
-function ownerOf(tenant: string, texts: readonly { readonly customer_key: string }[]): string {
+function ownerOf(tenant: string, texts: readonly { readonly customer_key: string }[]): string | undefined {
   const owners = new Set(texts.map(({ customer_key }) => customer_key));
-  return owners.size === 1 ? `${tenant}/${texts[0]!.customer_key}` : randomUUID();
+  return owners.size === 1 ? `${tenant}/${texts[0]!.customer_key}` : undefined;
 }
 
 function only(chunks: readonly ChunkToEmbed[], written: readonly string[]): ChunkToEmbed[] {

@@ -112,10 +112,10 @@ export async function recogniseStep(
     if (!(await serveStaged(db, tenant, interactionId, artifactId))) throw refused(interactionId);
     return { artifactId, state: 'active', chunks: stored.chunks, confidence: stored.confidence };
   }
-  // Replaced, or its vectors failed: what stands in its place stays; else it is made as if it had never been there.
-  const returns = making.state === 'active' && (stored?.state === 'superseded' || stored?.state === 'failed');
-  const standing = returns ? await standingArtifact(db, step) : undefined;
+  // What stands for the piece stays, whatever logic made it: to replace it is for a replay.
+  const standing = making.state === 'active' ? await standingArtifact(db, step) : undefined;
   if (standing !== undefined) return resultOf(standing);
+  const returns = stored?.state === 'superseded' || stored?.state === 'failed';
   const record = await loadRecord(deps, tenant, interactionId);
   const paidFor = { name: objectOf(tenant, record, objectName), earlier: making.kept };
   const { recognition, sealedObject } = await paidOnce(
@@ -144,7 +144,7 @@ interface Recognised {
   readonly sealedObject: string;
   readonly parameters: Readonly<Record<string, unknown>>;
   readonly recognition: Recognition;
-  /** Whether it was in service once and is no more. */
+  /** Whether it was in service once and is no more: replaced, or its vectors failed. */
   readonly returns: boolean;
 }
 
@@ -154,23 +154,24 @@ function resultOf({ artifact_id: artifactId, state, chunks, confidence }: Stored
 }
 
 /**
- * Stores an artifact, in the place of nothing: where another stands for its piece by now, that one is answered and
- * stays. Undefined when it is stored itself.
+ * Puts an artifact into service, in the place of nothing: where another stands for its piece by now, that one is answered
+ * and stays. Undefined when it is stored itself.
  */
-async function storeReturning(
+async function storeInFreePlace(
   deps: ActivityDependencies,
   artifact: NewArtifact,
   state: 'active' | 'quarantined',
+  returns: boolean,
 ): Promise<StoredArtifact | undefined> {
   const { tenant, interactionId } = artifact;
   return deps.database.forTenant(tenant).transaction(async (transaction) => {
     if (!(await lockRecord(transaction, tenant, interactionId))) throw refused(interactionId);
     const standing = await standingArtifact(transaction, artifact);
     if (standing !== undefined) return standing;
-    await returnArtifact(transaction, artifact, artifact.artifactId, state, artifact.reason);
+    if (returns) await returnArtifact(transaction, artifact, artifact.artifactId, state, artifact.reason);
     // What of it was dropped meanwhile is written anew.
     if (!(await storeArtifact(transaction, artifact))) throw refused(interactionId);
-    await markChanged(transaction, tenant, [interactionId]);
+    if (returns) await markChanged(transaction, tenant, [interactionId]);
     return undefined;
   });
 }
@@ -215,9 +216,10 @@ async function storeRecognition(
     chunks: chunks.map((chunk) => ({ ...chunk, chunkId: chunkIdOf(artifactId, chunk.ordinal) })),
     eventTimes: chunks.map(({ place }) => eventTimeOf(record, place)),
   };
-  const standing = returns ? await storeReturning(deps, artifact, state) : undefined;
-  if (standing !== undefined) return resultOf(standing);
-  if (!returns && !(await storeArtifact(deps.database.forTenant(tenant).app, artifact))) throw refused(interactionId);
+  if (making.state === 'active') {
+    const standing = await storeInFreePlace(deps, artifact, state, returns);
+    if (standing !== undefined) return resultOf(standing);
+  } else if (!(await storeArtifact(deps.database.forTenant(tenant).app, artifact))) throw refused(interactionId);
   noteRun({
     read: { raw: 1 },
     made: { artifact: 1, chunk: chunks.length },

@@ -7,7 +7,7 @@ import { WRITE_BESIDE } from '../src/lineage/jobs.ts';
 import { noteRun } from '../src/lineage/run-notes.ts';
 import { tellRun } from '../src/lineage/tell-run.ts';
 import { errorForLog } from '../src/observe/log.ts';
-import { backgroundModel } from './background-model.ts';
+import type { EmbeddingModel } from '../src/models/ports.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { currentRun } from './heartbeat.ts';
 import { currentAttempt } from './lineage-interceptor.ts';
@@ -15,6 +15,12 @@ import { currentAttempt } from './lineage-interceptor.ts';
 /** Of one process. A slow model must not pile up work: what is skipped, the run that keeps the version finds. */
 const MOST_AT_A_TIME = 8;
 let underWay = 0;
+
+/**
+ * Requests go one after the other, whatever comes in at once: no more than one is ahead of a live text. They wait for
+ * nothing else: behind those of a whole walk they would be late as long as it lasts.
+ */
+let lastRequest: Promise<unknown> = Promise.resolve();
 
 /**
  * Writes texts that the live version has just got into the versions beside it too, each by its own model. Nobody waits
@@ -31,10 +37,14 @@ export function writeBeside(deps: ActivityDependencies, tenant: string, chunks: 
     underWay += 1;
     const attempt = currentAttempt(tenant, WRITE_BESIDE, 'writeBeside', `/v${version.index_version}`);
     const deadline = AbortSignal.timeout(deadlineMs);
-    void tellRun(deps.lineage, attempt, undefined, () => write(deps, tenant, version, chunks, deadline))
-      .then(() => deps.metrics.besides.inc({ outcome: 'stored' }, chunks.length))
+    let left = chunks.length;
+    const onStored = (some: number) => {
+      left -= some;
+      deps.metrics.besides.inc({ outcome: 'stored' }, some);
+    };
+    void tellRun(deps.lineage, attempt, undefined, () => write(deps, tenant, version, chunks, deadline, onStored))
       .catch((error: unknown) => {
-        deps.metrics.besides.inc({ outcome: 'failed' }, chunks.length);
+        deps.metrics.besides.inc({ outcome: 'failed' }, left);
         deps.log.warn(
           { indexVersion: version.index_version, ...errorForLog(error) },
           'a version beside was not written',
@@ -50,12 +60,40 @@ async function write(
   version: IndexVersionRow,
   chunks: readonly ChunkToEmbed[],
   signal: AbortSignal,
+  onStored: (chunks: number) => void,
 ): Promise<void> {
   const run = currentRun();
-  const texts = chunks.map(({ text }) => text);
-  const vectors = await backgroundModel(deps, version).embed(texts, signal);
-  const rows = chunks.map(({ chunk_id: chunkId }, index) => ({ chunkId, vector: vectors[index]! }));
-  await storeAndProve(deps, tenant, version, rows, run);
+  const size = deps.dials.get('reindex.chunks_per_request');
+  await embedByPortions(deps.embeddings.of(version), chunks, size, signal, async (rows) => {
+    await storeAndProve(deps, tenant, version, rows, run);
+    onStored(rows.length);
+  });
+}
+
+/** What was made is stored before the next is asked for: when the time is over, less is left to do. */
+export async function embedByPortions(
+  model: EmbeddingModel,
+  chunks: readonly Pick<ChunkToEmbed, 'chunk_id' | 'text'>[],
+  size: number,
+  signal: AbortSignal,
+  store: (rows: readonly MadeVector[]) => Promise<void>,
+): Promise<void> {
+  for (let from = 0; from < chunks.length; from += size) {
+    const some = chunks.slice(from, from + size);
+    const texts = some.map(({ text }) => text);
+    const vectors = await afterLastRequest(signal, () => model.embed(texts, signal));
+    await store(some.map(({ chunk_id: chunkId }, index) => ({ chunkId, vector: vectors[index]! })));
+  }
+}
+
+/** Each request has a deadline, so the wait ends. */
+function afterLastRequest<T>(signal: AbortSignal, request: () => Promise<T>): Promise<T> {
+  const answer = lastRequest.then(() => {
+    signal.throwIfAborted();
+    return request();
+  });
+  lastRequest = answer.catch(() => undefined);
+  return answer;
 }
 
 export interface MadeVector {

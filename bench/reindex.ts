@@ -95,7 +95,8 @@ async function drive(
     while (performance.now() - started < WAY_MS) {
       const from = next % (texts.length - way.texts);
       next += way.texts;
-      embedded += (await model.embed(texts.slice(from, from + way.texts), signal)).length;
+      const vectors = await model.embed(texts.slice(from, from + way.texts), signal);
+      embedded += vectors.length;
     }
   };
   await Promise.all(Array.from({ length: way.inFlight }, asking));

@@ -3,8 +3,8 @@ import type { Database } from './db/pools.ts';
 import { listTenants } from './db/subjects.ts';
 import type { LiveTraffic } from './domain/yielding.ts';
 
-/** A session that has been awake for longer must not slow background work for as long as that lasts. */
-const AWAKE_FOR_MS = 60_000;
+/** A session for which nothing has come in for longer must not slow background work for as long as it is awake. */
+const STUCK_AFTER_MS = 60_000;
 
 /** Looking takes a fifth of the time at the most, however many tenants there are. */
 const REST_PER_LOOK = 4;
@@ -43,7 +43,7 @@ export class LiveTrafficReader {
   async #someoneWaits(): Promise<boolean> {
     for (const tenant of await this.#listTenants()) {
       const { app } = this.#database.forTenant(tenant);
-      const { waiting, awake, asked_ms_ago: askedMsAgo } = await findLiveTraffic(app, tenant, AWAKE_FOR_MS);
+      const { waiting, awake, asked_ms_ago: askedMsAgo } = await findLiveTraffic(app, tenant, STUCK_AFTER_MS);
       const seenMsAgo = awake ? 0 : (askedMsAgo ?? Infinity);
       this.#seenAt = Math.max(this.#seenAt, performance.now() - seenMsAgo);
       if (!waiting) continue;

@@ -19,6 +19,7 @@ import { eventTimeOf } from '../../src/domain/event-time.ts';
 import { chunkIdOf, embeddingIdOf } from '../../src/domain/ids.ts';
 import type { ComparedStore } from '../../src/domain/reconciliation.ts';
 import { noteRun } from '../../src/lineage/run-notes.ts';
+import { backgroundModel } from '../background-model.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { embedAndStore } from '../index-chunks.ts';
 import { storeMessage } from '../store-message.ts';
@@ -142,9 +143,10 @@ async function embedInto(
   signal: AbortSignal,
 ): Promise<boolean> {
   const { app, reader } = deps.database.forTenant(tenant);
-  const { index_version: indexVersion, model } = version;
-  const texts = await textsWithoutVector(app, tenant, indexVersion, model, chunkIds);
-  const { written, rejected } = await embedAndStore(deps, tenant, version, texts, null, signal);
+  const { index_version: indexVersion } = version;
+  const chunks = await textsWithoutVector(app, tenant, indexVersion, version.model, chunkIds);
+  const model = backgroundModel(deps, version);
+  const { written, rejected } = await embedAndStore(deps, { tenant, version, model, chunks, pickedUpAt: null }, signal);
   const seen = written.length === 0 ? [] : await probeReachable(reader, tenant, indexVersion, written);
   if (seen.length > 0) await stampReachable(app, tenant, indexVersion, seen);
   return rejected.length > 0;

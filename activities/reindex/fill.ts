@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { settle } from '../../src/db/embeddings.ts';
 import type { IndexVersionRow } from '../../src/db/index-versions.ts';
-import { noteProgress } from '../../src/db/reindexes.ts';
+import { noteProgress, type ReindexRow } from '../../src/db/reindexes.ts';
 import { listTenants } from '../../src/db/subjects.ts';
 import {
   chunksOfVersion,
@@ -14,15 +14,16 @@ import type { ChunkCursor, FillRequest, FillResult } from '../../src/domain/acti
 import { EarshotError } from '../../src/domain/errors.ts';
 import { NO_COUNTS, type ReindexCounts } from '../../src/domain/index-version.ts';
 import { paceOf } from '../../src/domain/pace.ts';
+import { embeddingInTurns } from '../../src/models/embedding-in-turns.ts';
 import type { EmbeddingModel } from '../../src/models/ports.ts';
 import { eachOf } from '../../src/parallel.ts';
-import { backgroundModel } from '../background-model.ts';
+import { turnsFor } from '../background-model.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { currentRun } from '../heartbeat.ts';
 import { prove, storeAndProve, type MadeVector } from '../write-beside.ts';
 import { loadVersion } from './version.ts';
 
-/** A step ends after this, so that a pause is soon obeyed. */
+/** A step sends no request after this, so that a pause is soon obeyed. */
 const SLICE_MS = 5_000;
 
 /** Chunks that are read at a time, at the most; after each page the progress is told. */
@@ -57,9 +58,11 @@ export async function fillVersion(
     const size = pageSize(deps, limit - worked, seen / (SLICE_MS - leftMs), leftMs);
     const page = await nextPage(deps, request.indexVersion, after, size);
     if (page === null) return { counts, after: null, gone: false };
-    seen += page.chunks.length;
-    counts = sum(counts, await fillPage(deps, version, page, signal));
-    after = page.last;
+    const { tenant } = page;
+    const filled = await fillPage(deps, version, page, () => Date.now() - started >= SLICE_MS, signal);
+    seen += filled.dealt.length;
+    counts = sum(counts, filled.counts);
+    after = { tenant, chunkId: filled.dealt.at(-1)!.chunk_id };
     await tell(deps, request, counts, Date.now() - started);
   }
 }
@@ -75,7 +78,6 @@ function pageSize({ dials }: ActivityDependencies, left: number, seenPerMs: numb
 interface Page {
   readonly tenant: string;
   readonly chunks: readonly ChunkOfVersion[];
-  readonly last: ChunkCursor;
 }
 
 /** The next chunks of the tenant, or of the next one that has any; null after the last. */
@@ -89,27 +91,30 @@ async function nextPage(
   for (const tenant of tenants.filter((each) => after === null || each >= after.tenant)) {
     const from = after?.tenant === tenant ? after.chunkId : FIRST_CHUNK;
     const chunks = await chunksOfVersion(deps.database.forTenant(tenant).app, tenant, indexVersion, from, limit);
-    const last = chunks.at(-1);
-    if (last !== undefined) return { tenant, chunks, last: { tenant, chunkId: last.chunk_id } };
+    if (chunks.length > 0) return { tenant, chunks };
   }
   return null;
 }
 
+/** Deals with the chunks of a page, or, when the time is over before, with the first of them; answers those. */
 async function fillPage(
   deps: ActivityDependencies,
-  version: IndexVersionRow,
+  version: ReindexRow,
   { tenant, chunks }: Page,
+  isOver: () => boolean,
   signal: AbortSignal,
-): Promise<ReindexCounts> {
-  const of = (standing: ChunkOfVersion['standing']) => chunks.filter((chunk) => chunk.standing === standing);
-  const unproven = of('unproven').map(({ chunk_id }) => chunk_id);
-  await prove(deps, tenant, version.index_version, unproven);
+): Promise<{ counts: ReindexCounts; dealt: readonly ChunkOfVersion[] }> {
+  const idsOf = (some: readonly ChunkOfVersion[], standing: ChunkOfVersion['standing']) =>
+    some.filter((chunk) => chunk.standing === standing).map(({ chunk_id }) => chunk_id);
+  await prove(deps, tenant, version.index_version, idsOf(chunks, 'unproven'));
+  const model = embeddingInTurns(deps.embeddings.of(version), turnsFor(deps, version));
   const pace = paced(deps, signal);
   const writer = new VectorWriter(deps, tenant, version);
   let failed = 0;
-  await eachOf(requestsOf(deps, of('missing')), deps.dials.get('reindex.requests_in_flight'), async (some) => {
+  const requests = requestsOf(deps, chunks);
+  const sent = await untilOver(requests, deps.dials.get('reindex.requests_in_flight'), isOver, async (some) => {
     await pace(some.length);
-    const { made, failures } = await embedEach(backgroundModel(deps, version), some, signal);
+    const { made, failures } = await embedEach(model, some, signal);
     failed += failures.length;
     if (failures.length > 0) {
       await noteFailures(deps.database.forTenant(tenant).app, tenant, version.index_version, failures);
@@ -117,10 +122,40 @@ async function fillPage(
     await writer.add(made);
   });
   const { added, left } = await writer.end();
-  if (version.state === 'live') await settleThese(deps, tenant, version, [...of('unproven'), ...of('missing')]);
+  const dealt = chunksBefore(chunks, requests[sent]?.[0]);
+  if (version.state === 'live') {
+    const given = chunks.filter(({ standing }) => standing === 'unproven' || standing === 'missing');
+    await settleThese(deps, tenant, version, given);
+  }
   deps.metrics.reindexed.inc({ outcome: 'added' }, added);
   deps.metrics.reindexed.inc({ outcome: 'failed' }, failed);
-  return { unchanged: of('present').length + unproven.length, added, failed, left };
+  const unchanged = idsOf(dealt, 'present').length + idsOf(dealt, 'unproven').length;
+  return { counts: { unchanged, added, failed, left }, dealt };
+}
+
+/**
+ * Does an action for the items in their order, so many at a time, until the time is over; for one at least. Answers for
+ * how many it was done: all before that, none from there on.
+ */
+export async function untilOver<T>(
+  items: readonly T[],
+  parallel: number,
+  isOver: () => boolean,
+  action: (item: T) => Promise<unknown>,
+): Promise<number> {
+  let begun = 0;
+  let over = false;
+  await eachOf(items, parallel, async (item) => {
+    over ||= begun > 0 && isOver();
+    if (over) return;
+    begun += 1;
+    await action(item);
+  });
+  return begun;
+}
+
+function chunksBefore(chunks: readonly ChunkOfVersion[], first: ChunkOfVersion | undefined): readonly ChunkOfVersion[] {
+  return first === undefined ? chunks : chunks.slice(0, chunks.indexOf(first));
 }
 
 /** After a switch this run may be the one that makes a record whole: its own step may have come between two statements. */
@@ -175,7 +210,8 @@ class VectorWriter {
   }
 }
 
-function requestsOf(deps: ActivityDependencies, missing: readonly ChunkOfVersion[]): ChunkOfVersion[][] {
+function requestsOf(deps: ActivityDependencies, chunks: readonly ChunkOfVersion[]): ChunkOfVersion[][] {
+  const missing = chunks.filter(({ standing }) => standing === 'missing');
   const size = deps.dials.get('reindex.chunks_per_request');
   return Array.from({ length: Math.ceil(missing.length / size) }, (_, index) =>
     missing.slice(index * size, (index + 1) * size),

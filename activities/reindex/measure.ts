@@ -23,7 +23,8 @@ import {
   type EvidenceBounds,
   type ParityFigure,
 } from '../../src/domain/index-version.ts';
-import { backgroundModel } from '../background-model.ts';
+import { embeddingInTurns } from '../../src/models/embedding-in-turns.ts';
+import { turnsFor } from '../background-model.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { loadVersion } from './version.ts';
 
@@ -163,8 +164,10 @@ async function overlapsOf(
   const k = deps.dials.get('reindex.sample_k');
   const { reader } = deps.database.forTenant(tenant);
   const texts = samples.map(({ text }) => text);
-  const asked = await backgroundModel(deps, version).embed(texts, signal);
-  const askedLive = await backgroundModel(deps, live).embed(texts, signal).catch(unlessBuilding(version));
+  const turns = turnsFor(deps, version);
+  const ask = (one: IndexVersionRow) => embeddingInTurns(deps.embeddings.of(one), turns).embed(texts, signal);
+  const asked = await ask(version);
+  const askedLive = await ask(live).catch(unlessBuilding(version));
   if (askedLive === undefined) return [];
   const overlaps: number[] = [];
   for (const index of samples.keys()) {
@@ -192,18 +195,18 @@ function unlessBuilding({ state }: IndexVersionRow): (error: unknown) => undefin
 async function canariesOf(
   deps: ActivityDependencies,
   tenant: string,
-  version: IndexVersionRow,
+  version: ReindexRow,
   canaries: readonly SampledChunk[],
   signal: AbortSignal,
 ): Promise<boolean[]> {
   if (canaries.length === 0) return [];
   const k = deps.dials.get('reindex.sample_k');
   const { reader } = deps.database.forTenant(tenant);
-  const asked = await backgroundModel(deps, version).embed(
+  const model = embeddingInTurns(deps.embeddings.of(version), turnsFor(deps, version));
+  // Without an owner, that is anew: what is remembered may be the fault that is looked for.
+  const asked = await model.embed(
     canaries.map(({ text }) => text),
     signal,
-    // Anew: what is remembered may be the fault that is looked for.
-    `measurement ${randomUUID()}`,
   );
   const found: boolean[] = [];
   for (const [index, { chunk_id: chunkId }] of canaries.entries()) {

@@ -2,6 +2,7 @@ import { chunksToEmbed } from '../../src/db/embeddings.ts';
 import type { IndexVersionRow } from '../../src/db/index-versions.ts';
 import { countUnindexed } from '../../src/db/replaced-artifacts.ts';
 import { EarshotError } from '../../src/domain/errors.ts';
+import { backgroundModel } from '../background-model.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { embedAndStore } from '../index-chunks.ts';
 
@@ -22,7 +23,9 @@ export async function giveVectors(
   const { index_version: indexVersion } = version;
   const lacking = await chunksToEmbed(app, tenant, artifactIds, indexVersion);
   if (lacking.length === 0) return 0;
-  const { written, rejected } = await embedAndStore(deps, tenant, version, lacking, null, signal);
+  const model = backgroundModel(deps, version);
+  const toEmbed = { tenant, version, model, chunks: lacking, pickedUpAt: null };
+  const { written, rejected } = await embedAndStore(deps, toEmbed, signal);
   if (rejected.length > 0) throw new EarshotError('model_rejected', `${rejected.length} chunks cannot be embedded`);
   if (lacking.length > written.length) throw new EarshotError('erased', 'the fence refused the vectors of a record');
   const unindexed = await countUnindexed(reader, tenant, artifactIds, indexVersion);

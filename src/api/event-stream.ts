@@ -30,6 +30,8 @@ export function watchProgress(
 ): StreamedAnswer {
   return {
     write: async (output, stopping) => {
+      // Who hung up before the answer began is told nothing, and nothing tells of it any more.
+      if (output.destroyed) return;
       const gone = new AbortController();
       output.once('close', () => gone.abort());
       const ended = AbortSignal.any([gone.signal, stopping]);
@@ -55,5 +57,5 @@ export function watchProgress(
 
 /** Waits for a client that reads slowly, but not for one that is gone. */
 async function send(output: Writable, text: string, ended: AbortSignal): Promise<void> {
-  if (!output.write(text)) await once(output, 'drain', { signal: ended }).catch(() => undefined);
+  if (!output.write(text) && !output.destroyed) await once(output, 'drain', { signal: ended }).catch(() => undefined);
 }

@@ -11,9 +11,10 @@ export interface LiveTrafficRow {
 
 /**
  * What a tenant's live traffic is like, by two indexes that hold little: of sessions that are awake, and of questions by
- * their age. Who has been awake for longer than `awakeForMs` is left out: it is stuck, or waits for another model.
+ * their age. Left out is who woke longer than `withinMs` ago and has no record from since then that waits: it is stuck,
+ * or waits for another model. One that never sleeps because more and more comes in is not.
  */
-export async function findLiveTraffic(db: Queryable, tenant: string, awakeForMs: number): Promise<LiveTrafficRow> {
+export async function findLiveTraffic(db: Queryable, tenant: string, withinMs: number): Promise<LiveTrafficRow> {
   const statement = {
     name: 'find_live_traffic',
     text: `
@@ -22,8 +23,11 @@ export async function findLiveTraffic(db: Queryable, tenant: string, awakeForMs:
         count(*) > 0 as awake,
         (select extract(epoch from now() - asked_at)::double precision * 1000
          from retrieval where tenant = $1 order by asked_at desc limit 1) as asked_ms_ago
-      from session
-      where tenant = $1 and awake_since > now() - $2::double precision * interval '1 ms'`,
+      from session s, (select now() - $2::double precision * interval '1 ms' as since)
+      where tenant = $1 and awake_since is not null and (
+        awake_since > since
+        or (select max(accepted_at) from freshness f
+            where f.tenant = $1 and f.session_id = s.session_id and state in ('accepted', 'processing')) > since)`,
   };
-  return only(await run<LiveTrafficRow>(db, statement, [tenant, awakeForMs]));
+  return only(await run<LiveTrafficRow>(db, statement, [tenant, withinMs]));
 }

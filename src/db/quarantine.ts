@@ -280,7 +280,7 @@ export async function releaseArtifact(db: Queryable, artifact: ReleasedArtifact)
         from held, fence
         where ${admits('held')}
       ), served as (
-        update artifact a set state = 'active', reason = null
+        update artifact a set state = 'active', reason = null, hidden_in = null
         from admitted
         where a.tenant = $1 and a.artifact_id = admitted.artifact_id and a.state = 'quarantined'
       ), cut as (
@@ -293,7 +293,7 @@ export async function releaseArtifact(db: Queryable, artifact: ReleasedArtifact)
         cross join unnest($7::uuid[], $8::integer[], $9::text[], $10::jsonb[], $11::real[], $12::timestamptz[])
           as piece (chunk_id, ordinal, text, place, confidence, event_time)
         on conflict (tenant, chunk_id) do update set
-          active = true, activated_at = clock_timestamp(), withdrawn_at = null
+          active = true, activated_at = clock_timestamp(), withdrawn_at = null, shown_in = null, hidden_in = null
           where not chunk.active
       ), waiting as (
         update freshness f set

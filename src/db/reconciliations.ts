@@ -15,32 +15,37 @@ export interface ListedReconciliationRow extends ReconciliationRow {
   readonly moment: string;
 }
 
-/** Notes that a comparison begins; a repeat changes nothing. */
+/** Notes that a comparison begins. Answers the moment: it moves on when the workflow takes up what was written for it. */
 export async function openReconciliation(
   db: Queryable,
   { tenant, reconciliationId }: ReconciliationRef,
   scope: ReconciliationScope,
-): Promise<void> {
+): Promise<string> {
   const statement = {
     name: 'open_reconciliation',
     text: `
       insert into reconciliation (tenant, reconciliation_id, scope)
       values ($1, $2::uuid, $3)
-      on conflict do nothing`,
+      on conflict (tenant, reconciliation_id) do update set started_at = clock_timestamp()
+      returning started_at::text as moment`,
   };
-  await run(db, statement, [tenant, reconciliationId, scope]);
+  return only(await run<{ moment: string }>(db, statement, [tenant, reconciliationId, scope])).moment;
 }
 
-/** Takes back one whose workflow could not be started: one that was started after all writes it down again. */
+/**
+ * Takes back one whose workflow could not be started, unless it was started after all and has taken it up since; one that
+ * takes it up later writes it down again.
+ */
 export async function deleteReconciliation(
   db: Queryable,
   { tenant, reconciliationId }: ReconciliationRef,
+  openedAt: string,
 ): Promise<void> {
   const statement = {
     name: 'delete_reconciliation',
-    text: 'delete from reconciliation where tenant = $1 and reconciliation_id = $2::uuid and ended_at is null',
+    text: 'delete from reconciliation where tenant = $1 and reconciliation_id = $2::uuid and started_at = $3::timestamptz',
   };
-  await run(db, statement, [tenant, reconciliationId]);
+  await run(db, statement, [tenant, reconciliationId, openedAt]);
 }
 
 export async function closeReconciliation(

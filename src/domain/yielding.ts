@@ -30,7 +30,7 @@ export interface OwnRequests {
   readonly heldMs: number;
 }
 
-/** Longest that one request is held back, however slow the endpoint is: an order to pause is obeyed between requests. */
+/** Longest that one request is held back, however slow the endpoint is: a step ends, and a pause begins, after those under way. */
 const LONGEST_HOLD_MS = 2_000;
 
 /** What background work does next: it sends so many texts, waits for a request of its own to end, or looks again. */

@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import type { EmbeddingModel } from './ports.ts';
 
@@ -20,19 +20,19 @@ export function rememberVectors(model: EmbeddingModel): EmbeddingModel {
   return {
     model: model.model,
     dimensions: model.dimensions,
-    embed: async (texts, signal, owner = randomUUID()) => {
+    embed: async (texts, signal, owner) => {
       const names = texts.map((text) =>
         createHash('sha256')
-          .update(JSON.stringify([owner, text]))
+          .update(JSON.stringify([owner ?? null, text]))
           .digest('base64'),
       );
-      const known = new Map(names.map((name) => [name, vectors.get(name)]));
+      const known = new Map(names.map((name) => [name, owner === undefined ? undefined : vectors.get(name)]));
       const missing = new Map(
         texts.map((text, index) => [names[index]!, text]).filter(([name]) => !known.get(name!)) as [string, string][],
       );
       const made = missing.size === 0 ? [] : await model.embed([...missing.values()], signal);
       [...missing.keys()].forEach((name, index) => {
-        vectors.set(name, made[index]);
+        if (owner !== undefined) vectors.set(name, made[index]);
         known.set(name, made[index]);
       });
       return names.map((name) => known.get(name)!);

@@ -126,5 +126,6 @@ it('whether live traffic goes on is seen by the index of who is awake and that o
   };
   await findLiveTraffic(explaining, 'default', 60_000);
   expect(plan).toContain('session_to_ring');
+  expect(plan).toContain('freshness_to_drain');
   expect(plan).toContain('retrieval_by_age');
 });

@@ -1,7 +1,11 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { expect, it } from 'vitest';
+import { turnsFor } from '../../activities/background-model.ts';
+import { untilOver } from '../../activities/reindex/fill.ts';
+import { embedByPortions } from '../../activities/write-beside.ts';
 import { BackgroundTurns } from '../../src/background-turns.ts';
 import { dialValues } from '../../src/domain/dials.ts';
+import type { Evidence } from '../../src/domain/index-version.ts';
 import type { LiveTraffic } from '../../src/domain/yielding.ts';
 import { embeddingInTurns } from '../../src/models/embedding-in-turns.ts';
 import { until } from '../support/until.ts';
@@ -51,4 +55,86 @@ it('nothing is sent while a message waits; who gives up leaves the turn to the n
   state.live = { waiting: false, quietMs: 0 };
   expect(await patient).toEqual([[2]]);
   expect(sent).toEqual([['0'], ['2']]);
+});
+
+it('for an operator who waits, requests have their usual size and none is held back', async () => {
+  const dials = dialValues([]);
+  const deps = {
+    dials: { get: (name: keyof typeof dials) => dials[name] },
+    backgroundTurns: { take: () => Promise.reject(new Error('held back')) },
+  };
+  const evidence = {} as Evidence;
+  for (const version of [{ state: 'retired', evidence: null } as const, { state: 'building', evidence } as const]) {
+    expect(await turnsFor(deps, version).take(signal, (texts) => Promise.resolve(texts))).toBe(8);
+  }
+  for (const version of [{ state: 'building', evidence: null } as const, { state: 'live', evidence } as const]) {
+    expect(turnsFor(deps, version)).toBe(deps.backgroundTurns);
+  }
+});
+
+it('a walk whose time is over stops after those that it has begun, with none left out before', async () => {
+  const items = [0, 1, 2, 3, 4, 5];
+  const gates = items.map(() => Promise.withResolvers<void>());
+  const begun: number[] = [];
+  let over = false;
+  const walk = untilOver(
+    items,
+    2,
+    () => over,
+    (item) => {
+      begun.push(item);
+      return gates[item]!.promise;
+    },
+  );
+  gates[1]!.resolve();
+  await until('the third has begun', () => begun.length === 3);
+  over = true;
+  gates[2]!.resolve();
+  gates[0]!.resolve();
+  expect(await walk).toBe(3);
+  expect(begun).toEqual([0, 1, 2]);
+  begun.length = 0;
+  expect(
+    await untilOver(
+      [0],
+      2,
+      () => over,
+      () => Promise.resolve(),
+    ),
+  ).toBe(1);
+});
+
+it('vectors for a version beside are asked for one request at a time, and those that were made are stored', async () => {
+  const abort = new AbortController();
+  let underWay = 0;
+  const embed = async (texts: readonly string[]) => {
+    expect((underWay += 1)).toBe(1);
+    await delay(5);
+    underWay -= 1;
+    return texts.map((text) => [Number(text)]);
+  };
+  const chunks = NUMBERS.map((text) => ({ chunk_id: text, text }));
+  const stored = { first: [] as string[], second: [] as string[] };
+  const keep = (whose: 'first' | 'second', then: () => void) => (rows: readonly { readonly chunkId: string }[]) => {
+    stored[whose].push(...rows.map(({ chunkId }) => chunkId));
+    return Promise.resolve(then());
+  };
+  const model = { model: 'm', dimensions: 1, embed };
+  const late = embedByPortions(
+    model,
+    chunks,
+    4,
+    abort.signal,
+    keep('first', () => abort.abort()),
+  );
+  const inTime = embedByPortions(
+    model,
+    chunks,
+    4,
+    signal,
+    keep('second', () => undefined),
+  );
+  await expect(late).rejects.toThrow('abort');
+  await inTime;
+  expect(stored).toEqual({ first: NUMBERS.slice(0, 4), second: NUMBERS });
 });

@@ -78,6 +78,20 @@ describe('vectors', () => {
     expect(asked).toEqual(owners.map(() => ['a']));
   });
 
+  it('of nobody push out none that are remembered', async () => {
+    const asked: string[][] = [];
+    const embed = (texts: readonly string[]) => {
+      asked.push([...texts]);
+      return Promise.resolve(texts.map(() => [1]));
+    };
+    // So large that one of them is remembered.
+    const model = rememberVectors({ model: 'm', dimensions: 5_000 * 384, embed });
+    await model.embed(['a'], signal, 'ann');
+    await model.embed(['b', 'b'], signal);
+    await model.embed(['a'], signal, 'ann');
+    expect(asked).toEqual([['a'], ['b']]);
+  });
+
   it('of chunks are remembered for the one customer of one tenant whose they all are', async () => {
     const { asked, model } = remembering();
     const chunk = (customer: string) => ({ text: 'a', customer_key: customer });

@@ -14,7 +14,12 @@ const startedAt = '2026-01-05T09:00:00Z';
 
 beforeAll(async () => {
   models = await startFakeModels();
-  const dials = { 'reconcile.settled_for_ms': 0, 'replay.max_records_per_second': 1_000 };
+  const dials = {
+    'reconcile.settled_for_ms': 0,
+    'replay.max_records_per_second': 1_000,
+    'reindex.chunks_per_request': 1,
+    'reindex.chunks_per_request_beside_live': 1,
+  };
   earshot = await startEarshot({ models, dials });
   const call = { callId: 'c', customerId: 'ada', startedAt };
   const { body } = await earshot.upload('/v1/calls', 'audio', tone(2), call);
@@ -73,5 +78,8 @@ it('the dead model of a version beside the live one stops neither what comes in,
   expect((await findVersion(earshot, 1)).state).toBe('retired');
 
   models.down = undefined;
+  const before = models.calls.length;
   expect(await reconcile()).toMatchObject({ repaired: { vector: 2 }, unrepairable: {} });
+  // A repair takes turns with live traffic, as the re-embedding does.
+  expect(models.calls.slice(before).map(({ inputs }) => inputs.length)).toEqual([1, 1]);
 });

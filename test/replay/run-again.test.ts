@@ -89,6 +89,21 @@ it('pieces that were replaced, failed or dropped come back into service where no
   expect((await earshot.retrieve({ query: 'parcel replacement', customerId: 'bare' })).results).toHaveLength(3);
 });
 
+it('a recording that other logic made is served on as it is, and only the piece that failed is made by that of today', async () => {
+  const id = await call('older', tone(95, [29, 61]));
+  await replay(earshot, { customerId: 'older', asrModel: 'second' });
+  // As it is once the nightly clean-up has dropped what the replay replaced.
+  await earshot.database.query(`delete from artifact where interaction_id = $1 and state = 'superseded'`, [id]);
+  const [first, second, third] = await served(id);
+  await earshot.database.query('delete from artifact where artifact_id = $1', [second!.artifact_id]);
+  const heard = asked();
+  await runAgain(id);
+  const after = await served(id);
+  expect(after.filter(({ piece }) => piece !== 1)).toEqual([first, third]);
+  expect(after.map(({ piece, model }) => [piece, model])[1]).toEqual([1, earshot.env['ASR_MODEL']]);
+  expect(asked()).toBeLessThanOrEqual(heard + 1);
+});
+
 it('a recording that was not cut stays whole after the dial was lowered', async () => {
   const id = await call('whole', tone(20, [9]));
   const before = await served(id);

@@ -44,11 +44,11 @@ export const postReconciliation = route({
   handle: async ({ deps, caller: { tenant }, body }) => {
     const ref = { tenant, reconciliationId: randomUUID() };
     const { app } = deps.database.forTenant(tenant);
-    await openReconciliation(app, ref, body.scope);
+    const openedAt = await openReconciliation(app, ref, body.scope);
     const timeoutMs = deps.dials.get('intake.ring_timeout_ms');
     const workflowId = await startReconciliation(deps.temporal, ref, body.scope, timeoutMs).catch(
       async (error: unknown) => {
-        await deleteReconciliation(app, ref);
+        await deleteReconciliation(app, ref, openedAt);
         throw new EarshotError('temporal_unavailable', 'the workflow could not be started; ask again', {
           cause: error,
         });
