@@ -136,8 +136,8 @@ describe('the plan of an impact', () => {
     );
     await explained.close();
     expect(plans[0]).toContain('artifact_by_model');
-    expect(plans[1]).toContain('artifact_by_creation');
-    expect(plans[2]).toContain('artifact_by_creation');
+    expect(plans[1]).toContain('artifact_by_model');
+    expect(plans[2]).toContain('artifact_by_model');
     expect(plans.join()).not.toContain('Seq Scan');
   });
 });

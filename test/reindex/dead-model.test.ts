@@ -27,6 +27,8 @@ beforeAll(async () => {
   await earshot.temporal.getHandle(body.workflowId).result();
   version = (await buildVersion(earshot, 512)).version;
   expect((await tell(earshot, version, 'activate')).status).toBe(200);
+  // The walk after the switch would mend what is spoilt below.
+  await until('the walk has ended', async () => (await findVersion(earshot, version)).progress.step === 'keeping');
   models.down = earshot.env['EMBEDDING_MODEL'];
 });
 afterAll(async () => {

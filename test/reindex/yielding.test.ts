@@ -20,6 +20,8 @@ beforeAll(async () => {
       'reindex.min_share_beside_live': 0.5,
       // The measurement after the walk comes when the conversation is asleep again.
       'reindex.live_linger_ms': 60_000,
+      // Vectors of live texts for the version beside wait for no turn.
+      'reindex.beside_deadline_ms': 0,
     },
   });
   const accepted = await Promise.all(
