@@ -1,3 +1,4 @@
+import { admits } from './fence.ts';
 import type { IndexVersionRow } from './index-versions.ts';
 import { only, run, type Queryable } from './pools.ts';
 import type { PendingRow } from './retrieval.ts';
@@ -47,7 +48,7 @@ export async function listPendingAt(
       join freshness f on f.tenant = $1 and f.interaction_id = i.interaction_id
       join subject s on s.tenant = $1 and s.customer_key = $2
       where i.tenant = $1 and i.customer_key = $2 and i.accepted_at <= $3
-        and i.captured_at > coalesce(s.erased_before, '-infinity') and i.key_generation = s.key_generation
+        and ${admits('i', 's')}
         and case
           when f.reachable_at is not null then f.reachable_at > $3
           when f.state = 'failed' then f.last_failed_at > $3

@@ -1,4 +1,5 @@
 import type { InteractionState, Modality } from '../domain/interaction.ts';
+import { admits } from './fence.ts';
 import { only, run, type Queryable } from './pools.ts';
 
 /** Where one record of a customer stands. */
@@ -43,7 +44,7 @@ export async function listCustomerRecords(
       join freshness f on f.tenant = $1 and f.interaction_id = i.interaction_id
       join subject s on s.tenant = $1 and s.customer_key = $2
       where i.tenant = $1 and i.customer_key = $2
-        and i.key_generation = s.key_generation and i.captured_at > coalesce(s.erased_before, '-infinity')
+        and ${admits('i', 's')}
         and i.captured_at <= coalesce($3::timestamptz, 'infinity')
         and ($3 is null or (i.captured_at, i.interaction_id) < ($3, $4::uuid))
       order by i.captured_at desc, i.interaction_id desc
@@ -74,7 +75,7 @@ export async function customerCorpus(reader: Queryable, tenant: string, customer
       join freshness f on f.tenant = $1 and f.interaction_id = i.interaction_id
       join subject s on s.tenant = $1 and s.customer_key = $2
       where i.tenant = $1 and i.customer_key = $2
-        and i.key_generation = s.key_generation and i.captured_at > coalesce(s.erased_before, '-infinity')`,
+        and ${admits('i', 's')}`,
   };
   return only(await run<CorpusRow>(reader, statement, [tenant, customerKey]));
 }

@@ -2,6 +2,7 @@ import type { Modality } from '../domain/interaction.ts';
 import { admits, fenceOfCustomers } from './fence.ts';
 import { run, type Queryable } from './pools.ts';
 import { ofRealCustomers } from './real-customers.ts';
+import { showsItsOwn } from './served.ts';
 import type { SessionRow } from './sessions.ts';
 
 /** A record that could not be made, or of which a piece is missing. */
@@ -125,10 +126,7 @@ const REOPEN = {
         and ${admits('record')}
         and exists (select ${FAILED_PIECES})
         -- What stands for the piece in one index version alone may be what the run would make.
-        and not exists (
-          select
-          from artifact other
-          where other.tenant = $1 and other.interaction_id = f.interaction_id and other.shown_in is not null)
+        and not ${showsItsOwn('f.interaction_id')}
       returning f.interaction_id, f.session_id
     ), forgotten as (
       delete from artifact

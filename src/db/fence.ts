@@ -4,10 +4,13 @@
  * after the watermark, under the customer's present key, is let through. `$1` is the tenant.
  */
 
-/** Whether the fence lets a row `record` with `captured_at` and `key_generation` through. */
-export function admits(record: string): string {
-  return `${record}.captured_at > coalesce(fence.erased_before, '-infinity')
-          and ${record}.key_generation = fence.key_generation`;
+/**
+ * Whether the fence lets a row `record` with `captured_at` and `key_generation` through. Statements that only read join
+ * the customer's row as `subject`, without a lock.
+ */
+export function admits(record: string, subject = 'fence'): string {
+  return `${record}.captured_at > coalesce(${subject}.erased_before, '-infinity')
+          and ${record}.key_generation = ${subject}.key_generation`;
 }
 
 /** The CTEs `record` and `fence` of one record. */

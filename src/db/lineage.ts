@@ -1,3 +1,4 @@
+import { admits } from './fence.ts';
 import { run, type Queryable } from './pools.ts';
 
 /** An edge as it was written with the data. */
@@ -61,7 +62,7 @@ const tree = (chunkIs: string, recordIs: string, artifactIs: string): string => 
     from interaction i
     join subject s on s.tenant = $1 and s.customer_key = i.customer_key
     where i.tenant = $1 and ${recordIs}
-      and i.captured_at > coalesce(s.erased_before, '-infinity') and i.key_generation = s.key_generation
+      and ${admits('i', 's')}
   ), node as (
     select 1 as depth, 'raw' as kind, i.interaction_id as id, null::uuid as parent_id, null::integer as index_version,
       f.state, i.raw_object, null as model, null as model_version, i.accepted_at as made_at,

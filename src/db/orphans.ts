@@ -1,4 +1,5 @@
 import type { Slice } from '../domain/reconciliation.ts';
+import { admits } from './fence.ts';
 import { only, run, type Queryable } from './pools.ts';
 
 /** Of the records of a stretch of time, removes edges whose ends are gone for longer than a write takes. */
@@ -100,7 +101,7 @@ export async function drawRawObjects(
       from interaction i
       join subject s on s.tenant = $1 and s.customer_key = i.customer_key
       where i.tenant = $1 and i.interaction_id > $2::uuid and i.raw_object is not null
-        and i.key_generation = s.key_generation and i.captured_at > coalesce(s.erased_before, '-infinity')
+        and ${admits('i', 's')}
       order by i.interaction_id
       limit $3`,
   };

@@ -4,6 +4,7 @@ import type { MissingRow } from './reconciled-rows.ts';
 import { admits, fenceOfCustomers } from './fence.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { ofRealCustomers } from './real-customers.ts';
+import { showsItsOwn } from './served.ts';
 
 /** The texts of chunks; vectors of these that another model than the version's has made are taken away. */
 export async function textsWithoutVector(
@@ -92,10 +93,7 @@ export async function reopenRecords(
           and i.tenant = $1 and i.interaction_id = f.interaction_id
           and ${admits('i')}
           -- What stands for a piece in one index version alone may be what the run would make.
-          and not exists (
-            select
-            from artifact other
-            where other.tenant = $1 and other.interaction_id = f.interaction_id and other.shown_in is not null)
+          and not ${showsItsOwn('f.interaction_id')}
         returning f.interaction_id, f.session_id
       ), roused as (
         update session set
@@ -141,7 +139,7 @@ export async function ringForStuck(db: Queryable, tenant: string, stuckAfterMs: 
         join subject owner on owner.tenant = $1 and owner.customer_key = f.customer_key
         where f.tenant = $1 and f.state in ('accepted', 'processing')
           and f.accepted_at < now() - $2::double precision * interval '1 ms'
-          and i.key_generation = owner.key_generation and i.captured_at > coalesce(owner.erased_before, '-infinity')
+          and ${admits('i', 'owner')}
           and ${ofRealCustomers('f.customer_key')}
       ), roused as (
         update session set

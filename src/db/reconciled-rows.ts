@@ -1,6 +1,7 @@
 import type { BucketTally, ComparedStore, Slice, Tally } from '../domain/reconciliation.ts';
 import { COMPARED_STORES } from '../domain/reconciliation.ts';
 import { tracedModalities, type LineageDepths } from '../domain/lineage-depth.ts';
+import { admits } from './fence.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { ofRealCustomers } from './real-customers.ts';
 import { servedBy } from './served.ts';
@@ -25,7 +26,7 @@ const CHAIN = `
     join subject s on s.tenant = $1 and s.customer_key = f.customer_key
     where f.tenant = $1 and f.accepted_at >= $2::timestamptz and f.accepted_at < $3::timestamptz
       and f.state = 'reachable' and f.reachable_at < now() - $4::double precision * interval '1 ms'
-      and i.key_generation = s.key_generation and i.captured_at > coalesce(s.erased_before, '-infinity')
+      and ${admits('i', 's')}
       and ${ofRealCustomers('f.customer_key')}
   ), made as materialized (
     select r.hour, r.traced, a.artifact_id, a.interaction_id, a.kind, a.piece,

@@ -2,6 +2,7 @@ import type { Modality, Place } from '../domain/interaction.ts';
 import { vectorLiteral } from './embeddings.ts';
 import { indexedVector } from './index-partitions.ts';
 import type { IndexVersionRow } from './index-versions.ts';
+import { admits } from './fence.ts';
 import { run, type Queryable } from './pools.ts';
 import { ofRealCustomers, ofReservedCustomers } from './real-customers.ts';
 import { servedAt, servedBy } from './served.ts';
@@ -123,7 +124,7 @@ const fusedRows = (row: IndexVersionRow, moment: Moment): string => `
   join subject s on s.tenant = $1 and s.customer_key = c.customer_key
   left join ${partitionOf(row)} e
     on e.index_version = ${row.index_version} and e.tenant = $1 and e.chunk_id = c.chunk_id ${moment.vector}
-  where i.key_generation = s.key_generation and i.captured_at > coalesce(s.erased_before, '-infinity')`;
+  where ${admits('i', 's')}`;
 
 /**
  * Any word may match, so that a question finds what shares only some of its words: the parser's "and" is turned into

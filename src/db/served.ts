@@ -11,3 +11,11 @@ export function servedAt(version: number | string, moment: string): string {
   return `c.activated_at <= ${moment} and (c.withdrawn_at is null or c.withdrawn_at > ${moment})
     and (c.shown_in is null or c.shown_in = ${version}) and c.hidden_in is distinct from ${version}`;
 }
+
+/** Whether an index version that may yet be given up shows artifacts of its own of a record. `$1` is the tenant. */
+export function showsItsOwn(interactionId: string): string {
+  return `exists (
+            select
+            from artifact shown
+            where shown.tenant = $1 and shown.interaction_id = ${interactionId} and shown.shown_in is not null)`;
+}

@@ -1,4 +1,5 @@
 import type { Channel } from '../domain/interaction.ts';
+import { admits } from './fence.ts';
 import { only, run, type Queryable } from './pools.ts';
 
 /** A session whose workflow may have to be rung. */
@@ -136,7 +137,7 @@ export async function wakeStuckSessions(db: Queryable, tenant: string, waitedMs:
         join subject owner on owner.tenant = $1 and owner.customer_key = f.customer_key
         where f.tenant = $1 and f.state in ('accepted', 'processing')
           and f.accepted_at < now() - $2::double precision * interval '1 ms'
-          and i.key_generation = owner.key_generation and i.captured_at > coalesce(owner.erased_before, '-infinity')
+          and ${admits('i', 'owner')}
       ), woken as (
         update session s set awake_since = now(), ring_after = now(), arrivals = arrivals + 1
         from stuck

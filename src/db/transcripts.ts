@@ -1,4 +1,5 @@
 import type { Modality, Place } from '../domain/interaction.ts';
+import { admits } from './fence.ts';
 import { run, type Queryable } from './pools.ts';
 import { servedBy } from './served.ts';
 
@@ -42,7 +43,7 @@ export async function readTranscript(
         from interaction i
         join subject s on s.tenant = $1 and s.customer_key = i.customer_key
         where i.tenant = $1 and i.session_id = $2::uuid
-          and i.key_generation = s.key_generation and i.captured_at > coalesce(s.erased_before, '-infinity')
+          and ${admits('i', 's')}
       )
       select c.chunk_id, r.interaction_id, r.modality, r.author, c.text, c.place, c.confidence, r.sequence,
         r.segment_index, c.event_time, r.captured_at, r.accepted_at, f.text_reachable_at, r.session_started_at
@@ -86,7 +87,7 @@ export async function transcriptState(
         join subject s on s.tenant = $1 and s.customer_key = i.customer_key
         join freshness f on f.tenant = $1 and f.interaction_id = i.interaction_id
         where i.tenant = $1 and i.session_id = $2::uuid
-          and i.key_generation = s.key_generation and i.captured_at > coalesce(s.erased_before, '-infinity')
+          and ${admits('i', 's')}
       ), number as (
         select 'message' as of, sequence as number, 0 as first from record where sequence is not null
         union

@@ -1,6 +1,7 @@
 import { admits, fenceOfRecord } from './fence.ts';
 import { only, run, type Queryable } from './pools.ts';
 import type { Replacement } from './replaced-artifacts.ts';
+import { showsItsOwn } from './served.ts';
 
 /**
  * Artifacts that were made anew for one index version, until it is decided: `shown_in` the version are the new ones,
@@ -85,9 +86,7 @@ interface Shown {
 export async function isUndecided(db: Queryable, tenant: string, interactionId: string): Promise<boolean> {
   const statement = {
     name: 'is_undecided',
-    text: `
-      select exists (
-        select from artifact where tenant = $1 and interaction_id = $2::uuid and shown_in is not null) as undecided`,
+    text: `select ${showsItsOwn('$2::uuid')} as undecided`,
   };
   return only(await run<{ undecided: boolean }>(db, statement, [tenant, interactionId])).undecided;
 }
