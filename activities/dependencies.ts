@@ -7,6 +7,7 @@ import type { CertificateSigner } from '../src/erasure/certificate.ts';
 import type { Turns } from '../src/models/embedding-in-turns.ts';
 import type { EmbeddingModels, Recognisers, SpeechModel, VisionModel } from '../src/models/ports.ts';
 import type { IndexVersions } from '../src/index-version-reader.ts';
+import type { JoinedWrites } from '../src/joined-writes.ts';
 import type { Lineage } from '../src/lineage/emitter.ts';
 import type { Logger } from '../src/observe/log.ts';
 import type { Metrics } from '../src/observe/metrics.ts';
@@ -23,6 +24,10 @@ export interface ActivityDependencies {
   readonly vision: VisionModel;
   readonly recognisers: Recognisers;
   readonly embeddings: EmbeddingModels;
+  /** The same for records that come in, whose requests are joined. */
+  readonly liveEmbeddings: EmbeddingModels;
+  /** The statements on a record's way to its vector, joined too. */
+  readonly writes: JoinedWrites;
   /** In which work that nobody waits for asks the embedding model. */
   readonly backgroundTurns: Turns;
   readonly metrics: Metrics;

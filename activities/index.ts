@@ -1,6 +1,7 @@
 import type {
   AudioActivities,
   CanaryActivities,
+  ChatActivities,
   EmbeddingActivities,
   IntakeActivities,
   QualityActivities,
@@ -13,6 +14,7 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { batchActivities, type BatchActivities } from './erasure/index.ts';
 import { canaryActivities } from './canary/index.ts';
 import { embeddingActivities } from './index-chunks.ts';
+import { chatActivities } from './index-messages.ts';
 import { intakeActivities } from './intake.ts';
 import { qualityActivities } from './quarantine.ts';
 import { reconciliationActivities } from './reconcile/index.ts';
@@ -22,13 +24,13 @@ import { remakeActivities, replayActivities } from './replay/index.ts';
 import { audioActivities } from './transcribe.ts';
 
 type Batch = BatchActivities & CanaryActivities & QualityActivities & ReconciliationActivities & ReindexActivities;
-type Activities = AudioActivities | Batch | EmbeddingActivities | IntakeActivities | VisionActivities;
+type Activities = AudioActivities | Batch | ChatActivities | EmbeddingActivities | IntakeActivities | VisionActivities;
 
 /** What the worker of each queue can do. */
 export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Activities {
   switch (queue) {
     case 'intake':
-      return intakeActivities(deps);
+      return { ...intakeActivities(deps), ...chatActivities(deps) };
     case 'audio':
       return { ...audioActivities(deps), ...remakeActivities(deps) };
     case 'vision':

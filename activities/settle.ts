@@ -1,4 +1,4 @@
-import { markErased, probeReachable, settle, stampReachable, type SleepCondition } from '../src/db/embeddings.ts';
+import { markErased, stampReachable, type SleepCondition } from '../src/db/embeddings.ts';
 import { EarshotError } from '../src/domain/errors.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
@@ -15,12 +15,15 @@ export async function settleRecords(
   writtenChunks: readonly string[],
   sleep?: SleepCondition,
 ): Promise<boolean> {
-  const { app, reader } = deps.database.forTenant(tenant);
+  const { writes } = deps;
   const { index_version: indexVersion } = deps.indexVersions.live();
-  const seen = writtenChunks.length === 0 ? [] : await probeReachable(reader, tenant, indexVersion, writtenChunks);
+  const seen = writtenChunks.length === 0 ? [] : await writes.probe(tenant, indexVersion, writtenChunks);
   // A chat message is one piece, whose one step settles it: stamp and settlement share a round trip.
-  if (sleep === undefined && seen.length > 0) await stampReachable(app, tenant, indexVersion, seen);
-  const asleep = await settle(app, tenant, indexVersion, interactionIds, seen, sleep);
+  if (sleep === undefined && seen.length > 0) {
+    await stampReachable(deps.database.forTenant(tenant).app, tenant, indexVersion, seen);
+  }
+  const request = { interactionIds, reachableChunks: seen, ...(sleep === undefined ? {} : { sleep }) };
+  const asleep = await writes.settle(tenant, indexVersion, request);
   if (seen.length === writtenChunks.length) return asleep;
   throw new EarshotError(
     'not_reachable',

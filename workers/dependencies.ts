@@ -14,8 +14,10 @@ import { datasetNames } from '../src/lineage/datasets.ts';
 import { LineageEmitter, NO_LINEAGE, type EmitterDependencies, type Lineage } from '../src/lineage/emitter.ts';
 import { RunEvents } from '../src/lineage/run-events.ts';
 import { openTransport } from '../src/lineage/transports.ts';
+import { JoinedWrites } from '../src/joined-writes.ts';
 import { LiveTrafficReader } from '../src/live-traffic-reader.ts';
 import { openAiEmbeddings } from '../src/models/embedding-models.ts';
+import { joinedEmbedding, type JoinLimits } from '../src/joined-embedding.ts';
 import { openModelEndpoint } from '../src/models/openai-client.ts';
 import { openAiSpeech } from '../src/models/speech.ts';
 import { openAiVision } from '../src/models/vision.ts';
@@ -76,6 +78,18 @@ export async function openDependencies(config: Config, temporal: Client): Promis
       vision: (model) => openAiVision(endpoint, model),
     },
     embeddings: openAiEmbeddings(endpoint),
+    liveEmbeddings: openAiEmbeddings(endpoint, (model) =>
+      joinedEmbedding(
+        model,
+        () => joinLimits(dials),
+        (callers) => metrics.joined.observe({ request: 'embedding' }, callers),
+      ),
+    ),
+    writes: new JoinedWrites({
+      database,
+      dials,
+      onStatement: (request, requests) => metrics.joined.observe({ request }, requests),
+    }),
     backgroundTurns: new BackgroundTurns({
       dials,
       liveTraffic: new LiveTrafficReader(database),
@@ -105,6 +119,15 @@ function warnOfOtherModel(log: Logger, config: Config, indexVersions: IndexVersi
   const { model, dimensions } = indexVersions.live();
   if (model === config.EMBEDDING_MODEL && dimensions === config.EMBEDDING_DIMENSIONS) return;
   log.warn({ model }, 'the live index was made by another model than EMBEDDING_MODEL: POST /v1/reindex changes it');
+}
+
+function joinLimits(dials: DialReader): JoinLimits {
+  return {
+    maxTexts: dials.get('embedding.join_max_texts'),
+    maxTokens: dials.get('embedding.join_max_tokens'),
+    waitMs: dials.get('embedding.join_wait_ms'),
+    inFlight: dials.get('embedding.requests_in_flight'),
+  };
 }
 
 function keyTable(database: Database): KeyTable {

@@ -16,7 +16,7 @@ import { workflowBundle } from './bundle.ts';
  * cores; database steps wait for the network and may be many.
  */
 const CONCURRENCY: Readonly<Record<TaskQueue, number>> = {
-  intake: 100,
+  intake: 400,
   audio: 4,
   vision: 4,
   embedding: 100,

@@ -1,7 +1,8 @@
 import { continueAsNew, defineQuery, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
-import { PROGRESS_QUERY, type SessionRef } from '../src/domain/workflows.ts';
+import type { IndexMessagesResult } from '../src/domain/activities.ts';
+import { PROGRESS_QUERY, type ConversationRef } from '../src/domain/workflows.ts';
 import { listenForRings } from './doorbell.ts';
-import { embedding } from './proxies.ts';
+import { chat, embedding } from './proxies.ts';
 
 export interface ConversationProgress {
   readonly messages: number;
@@ -18,21 +19,28 @@ export const conversationProgressQuery = defineQuery<ConversationProgress>(PROGR
  * message arrived; a message that finds it asleep rings; and a ring that comes before this run has closed makes the
  * server refuse the closing, so the loop goes on.
  */
-export async function conversation(session: SessionRef): Promise<ConversationProgress> {
+export async function conversation(session: ConversationRef): Promise<ConversationProgress> {
   const doorbell = listenForRings();
   let progress: ConversationProgress = { messages: 0, batches: 0 };
   setHandler(conversationProgressQuery, () => progress);
 
   for (;;) {
     doorbell.answer();
-    const first = progress.batches === 0;
-    const batch = await embedding(first ? 'first message' : `batch ${progress.batches + 1}`).indexMessages({
-      ...session,
-      first,
-    });
+    const batch = await nextBatch(session, progress.batches);
     progress = { messages: progress.messages + batch.messages, batches: progress.batches + 1 };
     setCurrentDetails(`${progress.messages} messages in ${progress.batches} batches, last closed by ${batch.closedBy}`);
     if (batch.asleep && !doorbell.answer()) return progress;
     if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof conversation>(session);
   }
+}
+
+/** Within this workflow task, which for a lone message is the whole run; else, and in older runs, by an activity. */
+async function nextBatch(
+  { tenant, sessionId, inOneTask }: ConversationRef,
+  batches: number,
+): Promise<IndexMessagesResult> {
+  const request = { tenant, sessionId, first: batches === 0 };
+  const batch = inOneTask === true ? await chat.indexMessagesAtOnce(request) : undefined;
+  if (batch !== undefined && !('deferred' in batch)) return batch;
+  return embedding(request.first ? 'first message' : `batch ${batches + 1}`).indexMessages(request);
 }

@@ -2,6 +2,7 @@ import { proxyActivities, proxyLocalActivities, type RetryPolicy } from '@tempor
 import type {
   AudioActivities,
   CanaryActivities,
+  ChatActivities,
   EmbeddingActivities,
   ErasureActivities,
   IntakeActivities,
@@ -32,6 +33,12 @@ export const intake = proxyLocalActivities<IntakeActivities>({
   scheduleToCloseTimeout: A_DAY,
   retry: { initialInterval: '100ms', backoffCoefficient: 2, maximumInterval: '10s' },
   localRetryThreshold: '1m',
+});
+
+/** Ends by its own deadline long before these; what it cannot do in time it leaves to an activity. */
+export const chat = proxyLocalActivities<ChatActivities>({
+  startToCloseTimeout: '1m',
+  retry: { initialInterval: '100ms', maximumAttempts: 3 },
 });
 
 /** A whole compressed recording may take long, so a heartbeat tells a lost worker from a slow model. */

@@ -21,7 +21,7 @@ import type { ComparedStore } from '../../src/domain/reconciliation.ts';
 import { noteRun } from '../../src/lineage/run-notes.ts';
 import { backgroundModel } from '../background-model.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
-import { embedAndStore } from '../index-chunks.ts';
+import { embedAndStore } from '../embed-and-store.ts';
 import { storeMessage } from '../store-message.ts';
 
 /** What was done about missing rows; whether they are there now is looked up again. */

@@ -167,7 +167,8 @@ async function settleThese(
 ): Promise<void> {
   const ids = [...new Set(chunks.map(({ interaction_id }) => interaction_id))];
   if (ids.length === 0) return;
-  await settle(deps.database.forTenant(tenant).app, tenant, version.index_version, ids, [], undefined);
+  const request = { interactionIds: ids, reachableChunks: [] };
+  await settle(deps.database.forTenant(tenant).app, tenant, version.index_version, [request]);
 }
 
 /** Writes vectors in larger portions than they are made, and while the next ones are made. */

@@ -4,7 +4,7 @@ import { countUnindexed } from '../../src/db/replaced-artifacts.ts';
 import { EarshotError } from '../../src/domain/errors.ts';
 import { backgroundModel } from '../background-model.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
-import { embedAndStore } from '../index-chunks.ts';
+import { embedAndStore } from '../embed-and-store.ts';
 
 /**
  * Gives the chunks of artifacts a vector in an index version where they have none: that of an equal text of the

@@ -68,7 +68,9 @@ export async function acceptRecord(deps: ApiDependencies, record: CapturedRecord
     }
     if (outcome !== 'accepted') await refuseOrRepeat(deps, interaction, outcome, bodyHash);
     // A call's workflow stays open between segments and has to hear of each.
-    if (outcome === 'accepted' && (ring || interaction.channel === 'call')) await ringNow(deps, interaction);
+    if (outcome === 'accepted' && (ring || interaction.channel === 'call')) {
+      await ringNow(deps, { ...interaction, woken: ring });
+    }
     return answer;
   }
   throw new EarshotError('overloaded', 'the data key of this customer is being replaced; send the record again');

@@ -53,10 +53,11 @@ export interface MessageBatch {
 }
 
 interface MessageBatchRow {
+  readonly session_id: string;
   readonly arrivals: number;
   readonly customer_key: string;
   readonly waiting: number;
-  readonly oldest_ms: number | null;
+  readonly oldest_ms: number;
   readonly picked_up_at: Date;
   readonly interaction_id: string | null;
   readonly chunk_id: string | null;
@@ -64,109 +65,137 @@ interface MessageBatchRow {
   readonly known_vector: string | null;
 }
 
+/** A conversation of which at most `limit` messages are wanted. */
+export interface TakeRequest {
+  readonly sessionId: string;
+  readonly limit: number;
+}
+
 /**
- * The next messages of a conversation, oldest first, with their chunks. Reading `arrivals` in the same snapshot is
- * what makes sleeping safe: a message that is not in this list must have raised it.
+ * The next messages of conversations, oldest first, with their chunks; undefined for one that is not there. Reading
+ * `arrivals` in the same snapshot is what makes sleeping safe: a message that is not in this list must have raised it.
  */
 export async function takeMessages(
   db: Queryable,
   tenant: string,
-  sessionId: string,
-  limit: number,
+  requests: readonly TakeRequest[],
   indexVersion: number,
-): Promise<MessageBatch | undefined> {
-  const statement = {
-    name: 'take_messages',
-    text: `
-      with waiting as materialized (
-        select interaction_id, accepted_at, captured_at
-        from freshness
-        where tenant = $1 and session_id = $2::uuid and state in ('accepted', 'processing')
-      ), batch as materialized (
-        select interaction_id, captured_at from waiting order by accepted_at limit $3
-      )
-      select
-        s.arrivals::integer, s.customer_key,
-        (select count(*)::integer from waiting) as waiting,
-        (select extract(epoch from clock_timestamp() - min(accepted_at)) * 1000 from waiting)::float8 as oldest_ms,
-        clock_timestamp() as picked_up_at,
-        batch.interaction_id, c.chunk_id, c.text, known.vector as known_vector
-      from session s
-      left join batch on true
-      left join chunk c on c.tenant = $1 and c.interaction_id = batch.interaction_id
-      ${knownVector('$4')}
-      where s.tenant = $1 and s.session_id = $2::uuid
-      order by batch.captured_at, batch.interaction_id, c.ordinal`,
-  };
-  const rows = await run<MessageBatchRow>(db, statement, [tenant, sessionId, limit, indexVersion]);
-  const [first] = rows;
-  if (first === undefined) return undefined;
+): Promise<(MessageBatch | undefined)[]> {
+  const limits = new Map<string, number>();
+  for (const { sessionId, limit } of requests) limits.set(sessionId, Math.max(limit, limits.get(sessionId) ?? 0));
+  const rows = await run<MessageBatchRow>(db, TAKE, [tenant, [...limits.keys()], [...limits.values()], indexVersion]);
+  const bySession = Map.groupBy(rows, ({ session_id }) => session_id);
+  return requests.map(({ sessionId }) => batchOf(bySession.get(sessionId)));
+}
+
+const TAKE = {
+  name: 'take_messages',
+  text: `
+    with asked as materialized (
+      select session_id, most from unnest($2::uuid[], $3::integer[]) as asked (session_id, most)
+    ), waiting as materialized (
+      select f.session_id, f.interaction_id, f.accepted_at, f.captured_at,
+        row_number() over (partition by f.session_id order by f.accepted_at) as place
+      from asked
+      join freshness f on f.tenant = $1 and f.session_id = asked.session_id and f.state in ('accepted', 'processing')
+    ), told as materialized (
+      select session_id, count(*)::integer as waiting,
+        (extract(epoch from clock_timestamp() - min(accepted_at)) * 1000)::float8 as oldest_ms
+      from waiting
+      group by session_id
+    )
+    select
+      s.session_id, s.arrivals::integer, s.customer_key,
+      coalesce(told.waiting, 0) as waiting, coalesce(told.oldest_ms, 0) as oldest_ms, clock_timestamp() as picked_up_at,
+      batch.interaction_id, c.chunk_id, c.text, known.vector as known_vector
+    from asked
+    join session s on s.tenant = $1 and s.session_id = asked.session_id
+    left join told on told.session_id = s.session_id
+    left join waiting batch on batch.session_id = s.session_id and batch.place <= asked.most
+    left join chunk c on c.tenant = $1 and c.interaction_id = batch.interaction_id
+    ${knownVector('$4')}
+    order by s.session_id, batch.captured_at, batch.interaction_id, c.ordinal`,
+};
+
+function batchOf(rows: readonly MessageBatchRow[] | undefined): MessageBatch | undefined {
+  const [first] = rows ?? [];
+  if (rows === undefined || first === undefined) return undefined;
   return {
     arrivals: first.arrivals,
     customerKey: first.customer_key,
     waiting: first.waiting,
-    oldestMs: first.oldest_ms ?? 0,
+    oldestMs: first.oldest_ms,
     pickedUpAt: first.picked_up_at,
     interactionIds: [...new Set(rows.flatMap(({ interaction_id }) => interaction_id ?? []))],
     chunks: rows.filter((row): row is MessageBatchRow & ChunkToEmbed => row.chunk_id !== null),
   };
 }
 
-/** The vectors of a batch and what made them. */
+/** Vectors of one model, and what made each. */
 export interface NewEmbeddings {
   readonly tenant: string;
   readonly indexVersion: number;
   readonly model: string;
   readonly modelVersion: string;
   readonly codeVersion: string;
+  readonly lineageDepths?: LineageDepths;
+  readonly rows: readonly NewEmbedding[];
+}
+
+export interface NewEmbedding {
+  readonly chunkId: string;
+  readonly embeddingId: string;
+  /** Numbers, or pgvector's text form of them. */
+  readonly vector: readonly number[] | string;
   readonly workflowId: string | null;
   readonly runId: string | null;
-  /** When a worker took the batch; null leaves the stamp as it is. */
+  /** When a worker took the record; null leaves the stamp as it is. */
   readonly pickedUpAt: Date | null;
-  readonly lineageDepths?: LineageDepths;
-  readonly rows: readonly {
-    readonly chunkId: string;
-    readonly embeddingId: string;
-    /** Numbers, or pgvector's text form of them. */
-    readonly vector: readonly number[] | string;
-  }[];
 }
 
 /**
- * Writes vectors, lineage and stamps of a batch in one transaction. Subjects are locked in the order of their keys, so
- * that two batches cannot wait for each other; chunks of a record captured before its customer's erasure are left out.
+ * Writes vectors, lineage and stamps in one transaction. Subjects are locked in the order of their keys, so that two
+ * batches cannot wait for each other; chunks of a record captured before its customer's erasure are left out.
  * Stamps of a record that was reachable already stay: they tell how fresh it was, not when it was made anew.
  * Writing the same vectors again changes nothing. Answers the chunks that are now present.
  */
 export async function storeEmbeddings(db: Queryable, embeddings: NewEmbeddings): Promise<string[]> {
-  const statement = {
-    name: 'store_embeddings',
-    text: `
-      ${VECTORS_BEHIND_FENCE}, stamped as (
-        update freshness f set
-          picked_up_at = coalesce(f.picked_up_at, $12::timestamptz),
-          transformed_at = statement_timestamp(),
-          indexed_at = clock_timestamp()
-        where f.tenant = $1 and f.interaction_id in (select interaction_id from admitted) and f.reachable_at is null
-      )
-      select chunk_id from admitted`,
-  };
-  const rows = await run<{ chunk_id: string }>(db, statement, [
+  const { rows: given } = embeddings;
+  const rows = await run<{ chunk_id: string }>(db, STORE, [
     embeddings.tenant,
-    embeddings.rows.map(({ chunkId }) => chunkId),
-    embeddings.rows.map(({ embeddingId }) => embeddingId),
-    embeddings.rows.map(({ vector }) => vectorLiteral(vector)),
+    given.map(({ chunkId }) => chunkId),
+    given.map(({ embeddingId }) => embeddingId),
+    given.map(({ vector }) => vectorLiteral(vector)),
     embeddings.indexVersion,
     embeddings.model,
     embeddings.modelVersion,
     embeddings.codeVersion,
-    embeddings.workflowId,
-    embeddings.runId,
+    given.map(({ workflowId }) => workflowId),
+    given.map(({ runId }) => runId),
     tracedModalities(embeddings.lineageDepths),
-    embeddings.pickedUpAt,
+    given.map(({ pickedUpAt }) => pickedUpAt),
   ]);
   return rows.map(({ chunk_id }) => chunk_id);
 }
+
+const STORE = {
+  name: 'store_embeddings',
+  text: `
+    ${VECTORS_BEHIND_FENCE}, picked_up as (
+      select admitted.interaction_id, min(told.picked_up_at) as picked_up_at
+      from admitted
+      join unnest($2::uuid[], $12::timestamptz[]) as told (chunk_id, picked_up_at) using (chunk_id)
+      group by admitted.interaction_id
+    ), stamped as (
+      update freshness f set
+        picked_up_at = coalesce(f.picked_up_at, picked_up.picked_up_at),
+        transformed_at = statement_timestamp(),
+        indexed_at = clock_timestamp()
+      from picked_up
+      where f.tenant = $1 and f.interaction_id = picked_up.interaction_id and f.reachable_at is null
+    )
+    select chunk_id from admitted`,
+};
 
 /** pgvector's text form. */
 export function vectorLiteral(vector: readonly number[] | string): string {
@@ -198,10 +227,18 @@ export async function stampReachable(
   await run(db, statement, [tenant, indexVersion, chunkIds]);
 }
 
+/** Records whose step has ended, and those of their chunks that a probe has seen. */
+export interface SettleRequest {
+  readonly interactionIds: readonly string[];
+  readonly reachableChunks: readonly string[];
+  readonly sleep?: SleepCondition;
+}
+
 /**
  * Stamps what a probe has seen as reachable and settles the records that are then complete: `reachable` when all
  * pieces are there and every active chunk has a reachable vector, else `quarantined` or `failed` when nothing of it
- * can be. With `sleep`, puts the session to sleep in the same transaction; answers whether it now sleeps.
+ * can be. With `sleep`, puts the session to sleep in the same transaction; answers for each request whether it now
+ * sleeps.
  *
  * A piece counts by its best artifact, so a failure that a later attempt mended is forgotten.
  */
@@ -209,19 +246,21 @@ export async function settle(
   db: Queryable,
   tenant: string,
   indexVersion: number,
-  interactionIds: readonly string[],
-  reachableChunks: readonly string[],
-  sleep: SleepCondition | undefined,
-): Promise<boolean> {
-  const values = [
-    tenant,
-    indexVersion,
-    interactionIds,
-    reachableChunks,
-    sleep?.sessionId ?? null,
-    sleep?.arrivals ?? 0,
-  ];
-  return only(await run<{ asleep: boolean }>(db, SETTLE, values)).asleep;
+  requests: readonly SettleRequest[],
+): Promise<boolean[]> {
+  const sleeps = requests.flatMap(({ sleep }) => sleep ?? []);
+  const { asleep } = only(
+    await run<{ asleep: string[] }>(db, SETTLE, [
+      tenant,
+      indexVersion,
+      requests.flatMap(({ interactionIds }) => interactionIds),
+      requests.flatMap(({ reachableChunks }) => reachableChunks),
+      sleeps.map(({ sessionId }) => sessionId),
+      sleeps.map(({ arrivals }) => arrivals),
+    ]),
+  );
+  const sleeping = new Set(asleep);
+  return requests.map(({ sleep }) => sleep !== undefined && sleeping.has(sleep.sessionId));
 }
 
 const SETTLE = {
@@ -269,16 +308,17 @@ const SETTLE = {
         and r.pieces >= f.pieces_total and r.all_reachable
       returning f.interaction_id
     ), slept as (
-      update session set awake_since = null
-      where tenant = $1 and session_id = $5::uuid and arrivals = $6
+      update session s set awake_since = null
+      from unnest($5::uuid[], $6::bigint[]) as empty (session_id, arrivals)
+      where s.tenant = $1 and s.session_id = empty.session_id and s.arrivals = empty.arrivals
         and not exists (
           select
-          from freshness
-          where tenant = $1 and session_id = $5 and state in ('accepted', 'processing')
-            and interaction_id not in (select interaction_id from settled))
-      returning session_id
+          from freshness f
+          where f.tenant = $1 and f.session_id = s.session_id and f.state in ('accepted', 'processing')
+            and f.interaction_id not in (select interaction_id from settled))
+      returning s.session_id
     )
-    select exists (select from slept) as asleep`,
+    select array(select session_id from slept) as asleep`,
 };
 
 /** Closes the books on records that the fence refused: they were captured before their customer's erasure. */

@@ -176,7 +176,24 @@ export async function run<Row>(db: Queryable, statement: Statement, values: unkn
 
 /** Drops the driver's error as a cause: its `detail` and `where` repeat values of the statement. */
 function databaseError(name: string, code: string): EarshotError {
-  return new EarshotError('database_unavailable', `statement ${name} failed with ${code}`);
+  return new StatementError(name, code);
+}
+
+class StatementError extends EarshotError {
+  readonly sqlState: string;
+
+  constructor(name: string, sqlState: string) {
+    super('database_unavailable', `statement ${name} failed with ${sqlState}`);
+    this.sqlState = sqlState;
+  }
+}
+
+/** What a value may have caused: data exception, constraint, limit; or a row that is locked, or read for too long. */
+const MAY_BE_A_VALUE = /^(22|23|54|55P03|57014)/;
+
+/** Whether a statement failed in a way that one of several joined requests may have caused alone. */
+export function blamesValues(error: unknown): boolean {
+  return error instanceof StatementError && MAY_BE_A_VALUE.test(error.sqlState);
 }
 
 function sqlState(error: unknown): string {

@@ -94,8 +94,8 @@ export async function storeVersionVectors(db: Queryable, vectors: VersionVectors
     vectors.model,
     vectors.model,
     vectors.codeVersion,
-    vectors.workflowId,
-    vectors.runId,
+    vectors.rows.map(() => vectors.workflowId),
+    vectors.rows.map(() => vectors.runId),
     tracedModalities(vectors.lineageDepths),
   ]);
   return rows.map(({ chunk_id }) => chunk_id);

@@ -125,6 +125,16 @@ export interface IndexMessagesResult {
   readonly asleep: boolean;
 }
 
+/** A batch that is left to the activity of the embedding queue. */
+export interface DeferredBatch {
+  readonly deferred: true;
+}
+
+/** The step of a conversation that needs no queue: a local activity, within the workflow task. */
+export interface ChatActivities {
+  indexMessagesAtOnce(request: IndexMessagesRequest): Promise<IndexMessagesResult | DeferredBatch>;
+}
+
 export interface EmbeddingActivities {
   indexArtifacts(request: IndexArtifactsRequest): Promise<{ readonly chunks: number }>;
   indexMessages(request: IndexMessagesRequest): Promise<IndexMessagesResult>;

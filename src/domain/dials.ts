@@ -1,3 +1,4 @@
+import { BATCHING_DIALS } from './dials/batching.ts';
 import { DERIVATION_DIALS } from './dials/derivation.ts';
 import { ERASURE_DIALS } from './dials/erasure.ts';
 import { INTAKE_DIALS } from './dials/intake.ts';
@@ -8,6 +9,7 @@ import { WATCH_DIALS } from './dials/watch.ts';
 /** Every tuned constant, changeable at run time by `PUT /v1/dials/{name}`; each change is recorded. */
 export const DIALS = {
   ...INTAKE_DIALS,
+  ...BATCHING_DIALS,
   ...QUALITY_DIALS,
   ...RETRIEVAL_DIALS,
   ...ERASURE_DIALS,

@@ -5,6 +5,11 @@ export interface SessionRef {
   readonly sessionId: string;
 }
 
+export interface ConversationRef extends SessionRef {
+  /** Index within the workflow task. Absent in runs that were started before there was such a step. */
+  readonly inOneTask?: true;
+}
+
 /** Names under which workflows are registered and started. */
 export const WORKFLOW_TYPE = { chat: 'conversation', call: 'call', screenshot: 'screenshot' } as const;
 

@@ -1,6 +1,7 @@
 import type {
   AudioActivities,
   CanaryActivities,
+  ChatActivities,
   EmbeddingActivities,
   ErasureActivities,
   IntakeActivities,
@@ -30,6 +31,7 @@ export interface LineageJob<Request = unknown, Answer = unknown> {
 
 type Steps = AudioActivities &
   CanaryActivities &
+  ChatActivities &
   EmbeddingActivities &
   ErasureActivities &
   IntakeActivities &
@@ -76,6 +78,7 @@ export const STEPS: { readonly [Name in keyof Steps]: JobOf<Steps[Name]> | null 
   redactPicture: mediaRedaction,
   indexArtifacts: embedding,
   indexMessages: embedding,
+  indexMessagesAtOnce: embedding,
 
   // Replays.
   openReplay: MAKES_NO_DATA,

@@ -7,15 +7,22 @@ import type { EmbeddingModel, EmbeddingModels } from './ports.ts';
 /** Two versions exist at a time; memories of earlier ones are let go. */
 const MODELS = 4;
 
-/** The models of one endpoint, each with a memory of its own in each version: a version may be made to mend another. */
-export function openAiEmbeddings(client: OpenAI): EmbeddingModels {
+/**
+ * The models of one endpoint, each with a memory of its own in each version: a version may be made to mend another.
+ *
+ * @param join how requests are joined that are made at the same time; without it each goes by itself.
+ */
+export function openAiEmbeddings(
+  client: OpenAI,
+  join: (model: EmbeddingModel) => EmbeddingModel = (model) => model,
+): EmbeddingModels {
   const models = new LRUCache<string, EmbeddingModel>({ max: MODELS });
   return {
     of: ({ model, dimensions, index_version: version }) => {
       const name = `${version ?? ''} ${dimensions} ${model}`;
       const known = models.get(name);
       if (known !== undefined) return known;
-      const opened = rememberVectors(openAiEmbedding(client, model, dimensions));
+      const opened = rememberVectors(join(openAiEmbedding(client, model, dimensions)));
       models.set(name, opened);
       return opened;
     },

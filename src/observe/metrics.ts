@@ -16,6 +16,8 @@ export interface Metrics extends CanaryMetrics, QualityMetrics, ReindexMetrics {
   readonly retrieval: Histogram<'mode'>;
   readonly degraded: Counter<'part'>;
   readonly roundTrips: Counter<'statement'>;
+  readonly joined: Histogram<'request'>;
+  readonly atOnce: Counter<'outcome'>;
   readonly erasures: Counter<'scope'>;
   readonly replayed: Counter<'outcome'>;
   readonly lineageEvents: Counter<'outcome'>;
@@ -57,6 +59,12 @@ export function openMetrics(): Metrics {
       'outcome',
     ),
     roundTrips: counter('database_round_trips', 'Statements sent to Postgres.', 'statement'),
+    joined: histogram('joined_requests', 'Requests that went as one, to the model or to Postgres.', SIZES, 'request'),
+    atOnce: counter(
+      'chat_batches_in_task',
+      'Batches that a workflow task was to index by itself: done, or deferred to an activity.',
+      'outcome',
+    ),
   };
 }
 

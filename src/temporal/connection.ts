@@ -5,7 +5,8 @@ import type { Config } from '../config.ts';
 import { EarshotError } from '../domain/errors.ts';
 
 /**
- * One connection for client and workers of a process. Compression is off: payloads are ids of some 200 bytes.
+ * One connection for client and workers of a process, so that a workflow's first task can come with the answer to its
+ * start. Compression is off, which is not the default: payloads are ids of some 200 bytes.
  *
  * @throws EarshotError `misconfigured` when the server cannot be reached.
  */
@@ -14,6 +15,7 @@ export async function connectTemporal(config: Config): Promise<NativeConnection>
     const tls = await tlsConfig(config);
     return await NativeConnection.connect({
       address: config.TEMPORAL_ADDRESS,
+      grpcCompression: { codec: 'none' },
       ...(tls === undefined ? {} : { tls }),
       ...(config.TEMPORAL_API_KEY === undefined ? {} : { apiKey: config.TEMPORAL_API_KEY }),
     });

@@ -1,7 +1,7 @@
-import { WorkflowIdConflictPolicy, type Client } from '@temporalio/client';
+import { WorkflowExecutionAlreadyStartedError, WorkflowIdConflictPolicy, type Client } from '@temporalio/client';
 import type { Priority } from '@temporalio/common';
 import type { Channel } from '../domain/interaction.ts';
-import { RING_SIGNAL, WORKFLOW_TYPE, type SessionRef } from '../domain/workflows.ts';
+import { RING_SIGNAL, WORKFLOW_TYPE, type ConversationRef, type SessionRef } from '../domain/workflows.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** A session whose workflow is to look into the log. */
@@ -9,6 +9,8 @@ export interface RingTarget extends SessionRef {
   readonly channel: Channel;
   readonly customerKey: string;
   readonly workflowId: string;
+  /** The record woke the session: most likely no run of it is open. */
+  readonly woken?: boolean;
 }
 
 export type Ring = (target: RingTarget, timeoutMs: number) => Promise<void>;
@@ -19,22 +21,51 @@ export const LOW_PRIORITY: Priority = { priorityKey: 5 };
 /**
  * Starts the session's workflow, or signals it when it runs. Ringing twice is harmless: the workflow finds what there
  * is to do in the database.
+ *
+ * A session that was asleep is started, and its first task comes with the answer to the worker of this process if there
+ * is one: no queue, no poll. Only a start can ask for that. If the run before has not closed yet it is signalled, which
+ * keeps it from closing unheard.
  */
 export function ringVia(client: Client, priority?: Priority): Ring {
-  return async ({ tenant, sessionId, channel, customerKey, workflowId }, timeoutMs) => {
-    const input: SessionRef = { tenant, sessionId };
-    await client.withDeadline(Date.now() + timeoutMs, () =>
-      client.workflow.signalWithStart(WORKFLOW_TYPE[channel], {
-        workflowId,
-        taskQueue: 'intake',
-        args: [input],
-        signal: RING_SIGNAL,
-        signalArgs: [],
-        workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-        typedSearchAttributes: searchAttributes(tenant, channel, customerKey),
-        staticSummary: `${channel} ${sessionId}`,
-        ...(priority === undefined ? {} : { priority }),
-      }),
-    );
+  return (target, timeoutMs) =>
+    client.withDeadline(Date.now() + timeoutMs, async () => {
+      if (target.woken !== true || !(await start(client, target, priority))) await signal(client, target, priority);
+    });
+}
+
+/** Answers whether it started: not when a run is open. */
+async function start(client: Client, target: RingTarget, priority: Priority | undefined): Promise<boolean> {
+  try {
+    await client.workflow.start(WORKFLOW_TYPE[target.channel], {
+      ...startOptions(target, priority),
+      workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
+      requestEagerStart: true,
+    });
+    return true;
+  } catch (error) {
+    if (error instanceof WorkflowExecutionAlreadyStartedError) return false;
+    throw error;
+  }
+}
+
+async function signal(client: Client, target: RingTarget, priority: Priority | undefined): Promise<void> {
+  await client.workflow.signalWithStart(WORKFLOW_TYPE[target.channel], {
+    ...startOptions(target, priority),
+    workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+    signal: RING_SIGNAL,
+    signalArgs: [],
+  });
+}
+
+function startOptions(target: RingTarget, priority: Priority | undefined) {
+  const { tenant, sessionId, channel, customerKey, workflowId } = target;
+  const input: ConversationRef = { tenant, sessionId, ...(channel === 'chat' ? { inOneTask: true } : {}) };
+  return {
+    workflowId,
+    taskQueue: 'intake',
+    args: [input],
+    typedSearchAttributes: searchAttributes(tenant, channel, customerKey),
+    staticSummary: `${channel} ${sessionId}`,
+    ...(priority === undefined ? {} : { priority }),
   };
 }

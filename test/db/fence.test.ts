@@ -87,8 +87,9 @@ describe('the fence', () => {
 });
 
 function embeddingsOf(chunkId: string, vector = fakeVector('x')) {
-  const rows = [{ chunkId, embeddingId: randomUUID(), vector }];
-  const made = { model: 'm', modelVersion: 'm', codeVersion: 't', workflowId: null, runId: null, pickedUpAt: null };
+  const by = { workflowId: null, runId: null, pickedUpAt: null };
+  const rows = [{ chunkId, embeddingId: randomUUID(), vector, ...by }];
+  const made = { model: 'm', modelVersion: 'm', codeVersion: 't' };
   return { tenant: 'default', indexVersion: 1, ...made, rows };
 }
 
@@ -141,7 +142,7 @@ describe('the doorbell', () => {
     const accept = () => acceptInteraction(tenant.app, interactionOf({ customerKey, sessionId }), textOf('hello'));
     expect((await accept()).ring).toBe(true);
     expect((await accept()).ring).toBe(false);
-    const seen = await takeMessages(tenant.app, 'default', sessionId, 10, 1);
+    const [seen] = await takeMessages(tenant.app, 'default', [{ sessionId, limit: 10 }], 1);
     expect(seen?.waiting).toBe(2);
     await accept();
     expect(await sleepUnlessRung(tenant.app, 'default', sessionId, seen!.arrivals)).toBe(false);

@@ -37,10 +37,12 @@ function artifactOf(interactionId: string): NewArtifact {
   };
 }
 
+const BY_NOBODY = { workflowId: null, runId: null, pickedUpAt: null };
+
 const embeddingsOf = (chunkId: string, chatDepth = 2) => ({
-  ...{ tenant: 'default', indexVersion: 1, model: 'm', modelVersion: 'm', codeVersion: 't', workflowId: null },
-  ...{ runId: null, pickedUpAt: null, lineageDepths: { chat: chatDepth, audio: 3 - chatDepth, screenshot: 1 } },
-  rows: [{ chunkId, embeddingId: randomUUID(), vector: fakeVector('hello') }],
+  ...{ tenant: 'default', indexVersion: 1, model: 'm', modelVersion: 'm', codeVersion: 't' },
+  lineageDepths: { chat: chatDepth, audio: 3 - chatDepth, screenshot: 1 },
+  rows: [{ chunkId, embeddingId: randomUUID(), vector: fakeVector('hello'), ...BY_NOBODY }],
 });
 
 const count = async (table: string, interactionId: string) =>

@@ -7,6 +7,8 @@ import { storeEmbeddings } from '../../src/db/embeddings.ts';
 import { acceptInteraction } from '../../src/db/intake.ts';
 import { openDatabase, type Database } from '../../src/db/pools.ts';
 import { ensureSubject } from '../../src/db/subjects.ts';
+import { DIALS, type DialName } from '../../src/domain/dials.ts';
+import { JoinedWrites } from '../../src/joined-writes.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { fakeVector } from '../support/fake-models.ts';
 import { interactionOf } from '../support/records.ts';
@@ -64,17 +66,27 @@ async function recordingOfPieces(): Promise<{ interactionId: string; chunkIds: s
       chunks: [chunk],
       eventTimes: [new Date()],
     });
-    const rows = [{ chunkId, embeddingId: randomUUID(), vector: fakeVector('words') }];
-    await storeEmbeddings(app, { ...made, tenant: 'default', indexVersion: 1, pickedUpAt: null, rows });
+    const by = { workflowId: null, runId: null, pickedUpAt: null };
+    const rows = [{ chunkId, embeddingId: randomUUID(), vector: fakeVector('words'), ...by }];
+    await storeEmbeddings(app, { ...made, tenant: 'default', indexVersion: 1, rows });
   }
   return { interactionId: record.interactionId, chunkIds };
 }
 
 it('a record is settled however the last steps of its pieces interleave', async () => {
-  const deps = { database, indexVersions: { live: () => ({ index_version: 1 }) } } as ActivityDependencies;
+  const indexVersions = { live: () => ({ index_version: 1 }) };
+  const dials = { get: (name: DialName) => DIALS[name].defaultValue };
+  // Steps of one process share statements, those of two do not.
+  const processes = [1, 2].map(() => {
+    const writes = new JoinedWrites({ database, dials, onStatement: () => undefined });
+    return { database, indexVersions, writes } as unknown as ActivityDependencies;
+  });
   for (let round = 0; round < 60; round++) {
     const { interactionId, chunkIds } = await recordingOfPieces();
-    await Promise.all(chunkIds.map((chunkId) => settleRecords(deps, 'default', [interactionId], [chunkId])));
+    const settling = chunkIds.map((chunkId, index) =>
+      settleRecords(processes[index % 2]!, 'default', [interactionId], [chunkId]),
+    );
+    await Promise.all(settling);
     const [row] = await owner.query('select state from freshness where interaction_id = $1', [interactionId]);
     expect(row).toEqual({ state: 'reachable' });
   }

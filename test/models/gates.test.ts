@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { embedEach } from '../../activities/index-chunks.ts';
+import { embedEach } from '../../activities/embed-and-store.ts';
 import { checkVectors } from '../../src/models/embedding-gate.ts';
 import { rememberVectors } from '../../src/models/embedding-memory.ts';
 import { checkTranscript } from '../../src/models/speech.ts';

@@ -252,8 +252,10 @@ function sealedUnder(generation: number): Buffer {
 function embeddingsOf(chunks: readonly { chunkId: string }[]): Parameters<typeof storeEmbeddings>[1] {
   return {
     ...{ tenant: TENANT, indexVersion: 1, model: 'm', modelVersion: 'm', codeVersion: 'test' },
-    ...{ workflowId: null, runId: null, pickedUpAt: null },
-    rows: chunks.map(({ chunkId }) => ({ chunkId, embeddingId: randomUUID(), vector: fakeVector('words') })),
+    rows: chunks.map(({ chunkId }) => ({
+      ...{ chunkId, embeddingId: randomUUID(), vector: fakeVector('words') },
+      ...{ workflowId: null, runId: null, pickedUpAt: null },
+    })),
   };
 }
 

@@ -1,0 +1,130 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Context } from '@temporalio/activity';
+import { recordFailedPiece } from '../src/db/artifacts.ts';
+import type { ChunkToEmbed, MessageBatch } from '../src/db/embeddings.ts';
+import type { IndexVersionRow } from '../src/db/index-versions.ts';
+import type {
+  BatchClosedBy,
+  ChatActivities,
+  DeferredBatch,
+  IndexMessagesRequest,
+  IndexMessagesResult,
+} from '../src/domain/activities.ts';
+import { EarshotError } from '../src/domain/errors.ts';
+import { errorForLog } from '../src/observe/log.ts';
+import type { ActivityDependencies } from './dependencies.ts';
+import { embedAndStore, only, type RejectedChunk } from './embed-and-store.ts';
+import { settleErased, settleRecords } from './settle.ts';
+import { writeBeside } from './write-beside.ts';
+
+const DEFERRED: DeferredBatch = { deferred: true };
+
+/**
+ * The same step within a workflow task. A model that does not answer in time must not hold tasks up: the batch is then
+ * deferred to an activity on the embedding queue, which has the patience, and so are all others for a while.
+ */
+export function chatActivities(deps: ActivityDependencies): ChatActivities {
+  let deferUntil = 0;
+  const attempt = async (request: IndexMessagesRequest) => {
+    const deadline = AbortSignal.timeout(deps.dials.get('chat.at_once_deadline_ms'));
+    const signal = AbortSignal.any([Context.current().cancellationSignal, deadline]);
+    try {
+      return await indexMessages(deps, request, signal);
+    } catch (error) {
+      if (Context.current().cancellationSignal.aborted || !isWorthPatience(error)) throw error;
+      deferUntil = performance.now() + deps.dials.get('chat.defer_after_failure_ms');
+      deps.log.warn({ sessionId: request.sessionId, ...errorForLog(error) }, 'a chat batch is left to an activity');
+      return DEFERRED;
+    }
+  };
+  return {
+    indexMessagesAtOnce: async (request) => {
+      const off = deps.dials.get('chat.in_one_task') === 0 || performance.now() < deferUntil;
+      const result = off ? DEFERRED : await attempt(request);
+      deps.metrics.atOnce.inc({ outcome: 'deferred' in result ? 'deferred' : 'done' });
+      return result;
+    },
+  };
+}
+
+/** What a deadline ends is no EarshotError. */
+function isWorthPatience(error: unknown): boolean {
+  return !(error instanceof EarshotError) || error.retryable;
+}
+
+/** Makes the next messages of a conversation reachable by vector, and lets it sleep when none is left. */
+export async function indexMessages(
+  deps: ActivityDependencies,
+  { tenant, sessionId, first }: IndexMessagesRequest,
+  signal: AbortSignal,
+): Promise<IndexMessagesResult> {
+  const version = deps.indexVersions.live();
+  const { batch, closedBy } = await collectBatch(deps, tenant, sessionId, version, first, signal);
+  if (batch === undefined) return { messages: 0, closedBy, asleep: true };
+  const { chunks, pickedUpAt } = batch;
+  const model = deps.liveEmbeddings.of(version);
+  const { written, rejected } = await embedAndStore(deps, { tenant, version, model, chunks, pickedUpAt }, signal);
+  await recordRejected(deps, tenant, rejected);
+  await settleErased(deps, tenant, refused(batch.chunks, written, rejected));
+  const emptied = batch.waiting <= batch.interactionIds.length;
+  const sleep = emptied ? { sessionId, arrivals: batch.arrivals } : undefined;
+  const asleep = await settleRecords(deps, tenant, batch.interactionIds, written, sleep);
+  writeBeside(deps, tenant, only(batch.chunks, written));
+  const messages = batch.interactionIds.length;
+  deps.metrics.batches.observe({ closed_by: closedBy }, messages);
+  deps.log.info({ sessionId, messages, chunks: written.length, closedBy }, 'chat batch indexed');
+  return { messages, closedBy, asleep };
+}
+
+/**
+ * The first message since the session woke goes at once. Those that came meanwhile wait for each other until the batch
+ * is full or its oldest has waited long enough.
+ */
+async function collectBatch(
+  deps: ActivityDependencies,
+  tenant: string,
+  sessionId: string,
+  { index_version: version }: IndexVersionRow,
+  first: boolean,
+  signal: AbortSignal,
+): Promise<{ batch: MessageBatch | undefined; closedBy: BatchClosedBy }> {
+  const limit = deps.dials.get('chat.batch_max_messages');
+  const windowMs = deps.dials.get('chat.batch_window_ms');
+  const take = () => deps.writes.take(tenant, version, { sessionId, limit });
+  const batch = await take();
+  if (batch !== undefined && batch.waiting >= limit) return { batch, closedBy: 'size' };
+  if (first || batch === undefined || batch.waiting === 0) return { batch, closedBy: first ? 'first' : 'time' };
+  if (batch.oldestMs >= windowMs) return { batch, closedBy: 'time' };
+  signal.throwIfAborted();
+  await delay(windowMs - batch.oldestMs, undefined, { signal });
+  const filled = await take();
+  return { batch: filled, closedBy: (filled?.waiting ?? 0) >= limit ? 'size' : 'time' };
+}
+
+async function recordRejected(deps: ActivityDependencies, tenant: string, rejected: readonly RejectedChunk[]) {
+  const { database, codeVersion } = deps;
+  const indexVersion = deps.indexVersions.live().index_version;
+  for (const [interactionId, detail] of new Map(rejected.map((chunk) => [chunk.interaction_id, chunk.detail]))) {
+    await recordFailedPiece(database.forTenant(tenant).app, {
+      tenant,
+      interactionId,
+      artifactId: interactionId,
+      kind: 'index',
+      piece: 0,
+      reason: 'model_rejected',
+      detail,
+      indexVersion,
+      codeVersion,
+    });
+  }
+}
+
+/** Records none of whose chunks the fence let through. */
+function refused(
+  chunks: readonly ChunkToEmbed[],
+  written: readonly string[],
+  rejected: readonly ChunkToEmbed[],
+): string[] {
+  const kept = new Set([...written, ...rejected.map(({ chunk_id }) => chunk_id)]);
+  return [...new Set(chunks.filter(({ chunk_id }) => !kept.has(chunk_id)).map(({ interaction_id }) => interaction_id))];
+}

@@ -1,0 +1,124 @@
+/** How much is joined, and how long it is waited for. */
+export interface CoalesceLimits {
+  /** Most that one batch holds, as `sizeOf` counts. A request that is larger goes alone. */
+  readonly size: number;
+  /** How long a request waits for company, in milliseconds. At 0 those of one turn of the event loop are joined. */
+  readonly waitMs: number;
+  /** Batches under way at a time. What comes while they are is the next batch: load makes batches grow by itself. */
+  readonly inParallel: number;
+}
+
+export interface CoalescerOptions<Request, Answer> {
+  /** Answers requests in their order. */
+  readonly run: (requests: readonly Request[], signal: AbortSignal) => Promise<readonly Answer[]>;
+  /** Asked for at each batch, so that dials move it. */
+  readonly limits: () => CoalesceLimits;
+  readonly sizeOf?: (request: Request) => number;
+  /** Whether a failed batch may be the fault of one of it: then each is asked again alone. */
+  readonly mayBeOneOf: (error: unknown) => boolean;
+  readonly onBatch?: (requests: number) => void;
+}
+
+interface Waiting<Request, Answer> {
+  readonly request: Request;
+  readonly since: number;
+  readonly signal: AbortSignal | undefined;
+  readonly resolve: (answer: Answer) => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/**
+ * Joins requests that are made at the same time into one, each with an answer of its own: one statement, or one model
+ * request, for what many workflows ask. A lone request goes at once. One that is at fault fails alone.
+ */
+export class Coalescer<Request, Answer> {
+  readonly #options: CoalescerOptions<Request, Answer>;
+  #waiting: Waiting<Request, Answer>[] = [];
+  #underWay = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #immediate: NodeJS.Immediate | undefined;
+
+  constructor(options: CoalescerOptions<Request, Answer>) {
+    this.#options = options;
+  }
+
+  /** A caller whose signal is aborted leaves; the batch goes on for the others, and ends when nobody is left. */
+  ask(request: Request, signal?: AbortSignal): Promise<Answer> {
+    return new Promise<Answer>((resolve, reject) => {
+      if (signal?.aborted === true) return reject(signal.reason as Error);
+      this.#waiting.push({ request, since: performance.now(), signal, resolve, reject });
+      signal?.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      this.#schedule();
+    });
+  }
+
+  #schedule(): void {
+    const [oldest] = this.#waiting;
+    const { size, waitMs, inParallel } = this.#options.limits();
+    if (oldest === undefined || this.#underWay >= inParallel || this.#immediate !== undefined) return;
+    const left = waitMs - (performance.now() - oldest.since);
+    if (left <= 0 || this.#sizeOfWaiting() >= size) this.#immediate = setImmediate(() => this.#next());
+    else this.#timer ??= setTimeout(() => this.#next(), left);
+  }
+
+  #next(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#immediate = undefined;
+    const batch = this.#take(this.#options.limits().size);
+    if (batch.length > 0) void this.#runBatch(batch);
+    this.#schedule();
+  }
+
+  #take(size: number): Waiting<Request, Answer>[] {
+    this.#waiting = this.#waiting.filter(({ signal }) => signal?.aborted !== true);
+    let total = 0;
+    const end = this.#waiting.findIndex(({ request }, index) => {
+      total += this.#sizeOf(request);
+      return total > size && index > 0;
+    });
+    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
+  }
+
+  async #runBatch(batch: readonly Waiting<Request, Answer>[]): Promise<void> {
+    this.#underWay += 1;
+    this.#options.onBatch?.(batch.length);
+    await this.#answer(batch);
+    this.#underWay -= 1;
+    this.#schedule();
+  }
+
+  async #answer(batch: readonly Waiting<Request, Answer>[]): Promise<void> {
+    const requests = batch.map(({ request }) => request);
+    try {
+      const answers = await this.#options.run(requests, whileAnyListens(batch.map(({ signal }) => signal)));
+      batch.forEach(({ resolve }, index) => resolve(answers[index]!));
+    } catch (error) {
+      if (batch.length === 1 || !this.#options.mayBeOneOf(error)) batch.forEach(({ reject }) => reject(error));
+      else for (const one of batch) await this.#answer([one]);
+    }
+  }
+
+  #sizeOf(request: Request): number {
+    return this.#options.sizeOf?.(request) ?? 1;
+  }
+
+  #sizeOfWaiting(): number {
+    return this.#waiting.reduce((sum, { request }) => sum + this.#sizeOf(request), 0);
+  }
+}
+
+/** Aborted when all callers have left; never, when one of them cannot leave. */
+function whileAnyListens(signals: readonly (AbortSignal | undefined)[]): AbortSignal {
+  const controller = new AbortController();
+  let listening = signals.length;
+  for (const signal of signals) {
+    const left = () => {
+      listening -= 1;
+      if (listening === 0) controller.abort(signal?.reason);
+    };
+    if (signal?.aborted === true) left();
+    else signal?.addEventListener('abort', left, { once: true });
+  }
+  return controller.signal;
+}

@@ -1,0 +1,49 @@
+import { Coalescer } from './coalescer.ts';
+import { EarshotError } from './domain/errors.ts';
+import type { EmbeddingModel } from './models/ports.ts';
+
+/** What one joined request may hold, how long texts wait for company, and how many requests go at a time. */
+export interface JoinLimits {
+  readonly maxTexts: number;
+  readonly maxTokens: number;
+  readonly waitMs: number;
+  readonly inFlight: number;
+}
+
+/** Of English text in the usual tokenizers (OpenAI, "What are tokens and how to count them"). */
+const CHARACTERS_PER_TOKEN = 4;
+
+const ONE_TEXT_MAY_CAUSE: ReadonlySet<string> = new Set(['model_rejected', 'model_answer_invalid']);
+
+/**
+ * The same model for callers that ask at the same time: their texts go in one request, and each has its own answer. When
+ * the endpoint refuses the request, or one vector of its answer is unusable, each caller's texts go alone: one caller's
+ * bad text is no other's failure.
+ */
+export function joinedEmbedding(
+  model: EmbeddingModel,
+  limits: () => JoinLimits,
+  onRequest: (callers: number) => void,
+): EmbeddingModel {
+  const coalescer = new Coalescer<readonly string[], readonly number[][]>({
+    run: async (requests, signal) => {
+      const vectors = await model.embed(requests.flat(), signal);
+      let next = 0;
+      return requests.map((texts) => vectors.slice(next, (next += texts.length)));
+    },
+    limits: () => ({ size: 1, waitMs: limits().waitMs, inParallel: limits().inFlight }),
+    // The larger of two shares of 1: together they exceed neither limit.
+    sizeOf: (texts) => Math.max(texts.length / limits().maxTexts, tokensOf(texts) / limits().maxTokens),
+    mayBeOneOf: (error) => error instanceof EarshotError && ONE_TEXT_MAY_CAUSE.has(error.code),
+    onBatch: onRequest,
+  });
+  return {
+    model: model.model,
+    dimensions: model.dimensions,
+    embed: (texts, signal) => coalescer.ask(texts, signal),
+  };
+}
+
+function tokensOf(texts: readonly string[]): number {
+  return texts.reduce((sum, text) => sum + text.length / CHARACTERS_PER_TOKEN, 0);
+}
