@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import eslint from '@eslint/js';
 import tseslint from 'typescript-eslint';
 
@@ -5,8 +6,11 @@ const only = (patterns, message) => ({
   'no-restricted-imports': ['error', { patterns: [{ regex: patterns, message }] }],
 });
 
+/** Engines that Earshot is measured beside have no types until `npm run bench:peers` has installed them. */
+const peers = existsSync(`${import.meta.dirname}/bench/peers/node_modules`) ? [] : ['bench/peers/engines'];
+
 export default tseslint.config(
-  { ignores: ['node_modules', '.cache', 'coverage'] },
+  { ignores: ['node_modules', '.cache', 'coverage', ...peers] },
   eslint.configs.recommended,
   ...tseslint.configs.recommendedTypeChecked,
   {

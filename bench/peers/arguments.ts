@@ -1,0 +1,49 @@
+import { parseArgs } from 'node:util';
+import { CONTENDERS, type Contender } from './contenders.ts';
+import { SCENARIOS, type Scenario } from './scenarios.ts';
+
+export interface BenchOptions {
+  readonly rounds: number;
+  readonly contenders: readonly Contender[];
+  readonly scenarios: readonly Scenario[];
+  /** Whether each contender is also killed once. */
+  readonly kill: boolean;
+  /** How long what a killed process left behind may take, in seconds, before it counts as stuck. */
+  readonly drainSeconds: number;
+}
+
+/** @throws Error naming what is not known, with what is. */
+export function readArguments(given: readonly string[]): BenchOptions {
+  const { values } = parseArgs({
+    args: [...given],
+    options: {
+      rounds: { type: 'string', default: '5' },
+      contenders: { type: 'string', default: CONTENDERS.map(({ name }) => name).join(',') },
+      scenarios: { type: 'string', default: [...SCENARIOS.map(({ name }) => name), 'kill'].join(',') },
+      'drain-seconds': { type: 'string', default: '120' },
+    },
+  });
+  const scenarios = values.scenarios.split(',');
+  const withoutKill = scenarios.filter((name) => name !== 'kill');
+  return {
+    rounds: numberOf('--rounds', values.rounds),
+    contenders: named('--contenders', CONTENDERS, values.contenders.split(',')),
+    scenarios: named('--scenarios', SCENARIOS, withoutKill),
+    kill: withoutKill.length < scenarios.length,
+    drainSeconds: numberOf('--drain-seconds', values['drain-seconds']),
+  };
+}
+
+function named<T extends { readonly name: string }>(flag: string, all: readonly T[], names: readonly string[]): T[] {
+  return names.map((name) => {
+    const found = all.find((each) => each.name === name);
+    if (found !== undefined) return found;
+    throw new Error(`${flag}: ${name} is unknown; known are ${all.map((each) => each.name).join(', ')}`);
+  });
+}
+
+function numberOf(flag: string, text: string): number {
+  const value = Number(text);
+  if (Number.isInteger(value) && value > 0) return value;
+  throw new Error(`${flag} must be a whole number from 1`);
+}

@@ -1,0 +1,31 @@
+/** Something that takes chat messages over HTTP and makes them reachable, in one process of API and workers. */
+export interface Contender {
+  readonly name: string;
+  readonly title: string;
+  /** What the process runs, under the project. */
+  readonly entry: string;
+  readonly args?: readonly string[];
+  /** Whether it needs a Temporal server, which then is its own and counted with it. */
+  readonly temporal: boolean;
+  /** Earshot's own tables, or their copies. */
+  readonly tables: 'earshot' | 'copies';
+}
+
+const ENGINES = 'bench/peers/engines';
+
+/** All that can be measured, in the order of the first round. */
+export const CONTENDERS: readonly Contender[] = [
+  { name: 'earshot', title: 'Earshot', entry: 'workers/all.ts', temporal: true, tables: 'earshot' },
+  { name: 'dbos', title: 'DBOS, in process', entry: `${ENGINES}/dbos.ts`, temporal: false, tables: 'copies' },
+  {
+    name: 'dbos-queue',
+    title: 'DBOS, queue',
+    entry: `${ENGINES}/dbos.ts`,
+    args: ['queue'],
+    temporal: false,
+    tables: 'copies',
+  },
+  { name: 'pg-boss', title: 'pg-boss', entry: `${ENGINES}/pg-boss.ts`, temporal: false, tables: 'copies' },
+  { name: 'graphile', title: 'Graphile Worker', entry: `${ENGINES}/graphile.ts`, temporal: false, tables: 'copies' },
+  { name: 'none', title: 'no engine', entry: 'bench/peers/service/none.ts', temporal: false, tables: 'copies' },
+];

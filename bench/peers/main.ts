@@ -1,0 +1,32 @@
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { linesTo } from '../../src/stack/progress.ts';
+import { CACHE } from '../../src/stack/tools.ts';
+import { readArguments } from './arguments.ts';
+import { installPeers, peerVersions } from './install.ts';
+import { machine } from './machine.ts';
+import { report } from './report.ts';
+import { runRounds } from './rounds.ts';
+import { openWorld } from './world.ts';
+
+// `npm run bench:peers [-- --rounds 5 --contenders earshot,dbos,none --scenarios lone,burst-50,burst-500,kill]`: Earshot
+// beside other engines and beside none, on this machine, over one Postgres and one stub of the models. Compare the
+// ratios. docs/performance.md says what each does and does not do.
+
+const options = readArguments(process.argv.slice(2));
+const progress = linesTo((line) => console.log(line));
+await installPeers(progress);
+const world = await openWorld(progress);
+try {
+  const outcome = await runRounds(options, world, progress);
+  const about = { ...machine(), versions: await peerVersions(), command: process.argv.slice(2).join(' ') };
+  console.log(report(options, outcome, about));
+  const folder = join(CACHE, 'bench-peers-results');
+  await mkdir(folder, { recursive: true });
+  const file = join(folder, `${about.date.replaceAll(':', '-')}.json`);
+  await writeFile(file, JSON.stringify({ about, ...outcome }));
+  console.log(`\nAll figures: ${file}`);
+  if (outcome.failures.length > 0) process.exitCode = 1;
+} finally {
+  await world.stop();
+}
