@@ -55,17 +55,17 @@ const screenshot = async (screenshotId: string) =>
 
 it('records a conversation of one message, of a batch, and after a failure', async () => {
   const lone = await earshot.message({ conversationId: 'lone' });
-  await keep('conversation/lone', lone.body.workflowId);
+  await keep('conversation/in-one-task', lone.body.workflowId);
   const held = Promise.withResolvers<void>();
   models.hold = held.promise;
   const batch = await earshot.message({ conversationId: 'batch' });
   await until('the first is being embedded', () => models.calls.length > 1);
   for (let count = 0; count < 5; count++) await earshot.message({ conversationId: 'batch' });
   held.resolve();
-  await keep('conversation/batch', batch.body.workflowId);
+  await keep('conversation/in-one-task-batch', batch.body.workflowId);
   models.fail('embeddings', { kind: 'status', status: 503 });
   const retried = await earshot.message({ conversationId: 'retried', text: 'words of their own' });
-  await keep('conversation/retried', retried.body.workflowId);
+  await keep('conversation/deferred', retried.body.workflowId);
 });
 
 it('records a call in pieces, in segments, with a failure and with a missing segment', async () => {

@@ -38,14 +38,14 @@ describe('a chat message', () => {
     expect(ingestMs! + streamMs! + transformMs! + indexMs!).toBe(totalMs);
   });
 
-  it('costs at most 12 history events when it comes alone', async () => {
+  it('costs at most 6 history events when it comes alone', async () => {
     const { body } = await earshot.message({ conversationId: 'events' });
     await earshot.settled(body.interactionId, 'reachable');
     await until(
       'the run has closed',
       async () => (await earshot.temporal.getHandle(body.workflowId).describe()).status.name === 'COMPLETED',
     );
-    expect((await historyOf(body.workflowId)).length).toBeLessThanOrEqual(12);
+    expect((await historyOf(body.workflowId)).length).toBeLessThanOrEqual(6);
   });
 
   it('shares a batch with those that arrive meanwhile: at most 4 events a message in a burst', async () => {

@@ -1,0 +1,181 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { Coalescer, type CoalesceLimits } from '../src/coalescer.ts';
+import { EarshotError } from '../src/domain/errors.ts';
+import { joinedEmbedding } from '../src/joined-embedding.ts';
+
+const LIMITS: CoalesceLimits = { size: 4, waitMs: 0, inParallel: 1 };
+
+/** Doubles numbers; fails for whole batches that hold a poisonous one. */
+function doubling(limits: Partial<CoalesceLimits> = {}, poison?: number) {
+  const batches: number[][] = [];
+  const held: PromiseWithResolvers<void>[] = [];
+  const signals: AbortSignal[] = [];
+  const coalescer = new Coalescer<number, number>({
+    limits: () => ({ ...LIMITS, ...limits }),
+    mayBeOneOf: (error) => error instanceof RangeError,
+    run: async (requests, signal) => {
+      batches.push([...requests]);
+      signals.push(signal);
+      const hold = Promise.withResolvers<void>();
+      held.push(hold);
+      await hold.promise;
+      if (poison !== undefined && requests.includes(poison)) throw new RangeError('poison');
+      return requests.map((request) => request * 2);
+    },
+  });
+  const turn = () => new Promise((resolve) => setImmediate(resolve));
+  /** Lets batches end until none is left. */
+  const drain = async () => {
+    for (let idle = 0; idle < 3; idle = held.length === 0 ? idle + 1 : 0) {
+      held.splice(0).forEach(({ resolve }) => resolve());
+      await turn();
+    }
+  };
+  return { coalescer, batches, signals, drain, turn };
+}
+
+describe('requests that are made at the same time', () => {
+  it('are one batch as far as it may hold them, and each has its own answer', async () => {
+    const { coalescer, batches, drain } = doubling();
+    const answers = Promise.all([1, 2, 3, 4, 5, 6].map((request) => coalescer.ask(request)));
+    await drain();
+    expect(await answers).toEqual([2, 4, 6, 8, 10, 12]);
+    expect(batches).toEqual([
+      [1, 2, 3, 4],
+      [5, 6],
+    ]);
+  });
+
+  it('go at once when alone, and those that come meanwhile are the next batch', async () => {
+    const { coalescer, batches, drain, turn } = doubling();
+    const first = coalescer.ask(1);
+    await turn();
+    expect(batches).toEqual([[1]]);
+    const rest = [coalescer.ask(2), coalescer.ask(3)];
+    await turn();
+    expect(batches).toHaveLength(1);
+    await drain();
+    expect(await Promise.all([first, ...rest])).toEqual([2, 4, 6]);
+    expect(batches).toEqual([[1], [2, 3]]);
+  });
+
+  it('wait for company only as long as they may, and not when the batch is full', async () => {
+    const { coalescer, batches, drain, turn } = doubling({ waitMs: 3_600_000 });
+    const answers = [coalescer.ask(1), coalescer.ask(2), coalescer.ask(3)];
+    await turn();
+    expect(batches).toEqual([]);
+    answers.push(coalescer.ask(4));
+    await drain();
+    expect(await Promise.all(answers)).toEqual([2, 4, 6, 8]);
+    const soon = doubling({ waitMs: 1 });
+    const lone = soon.coalescer.ask(1);
+    while (soon.batches.length === 0) await soon.turn();
+    await soon.drain();
+    expect(await lone).toBe(2);
+  });
+
+  it('fail alone when one of them is at fault, and together when the other side is', async () => {
+    const { coalescer, drain } = doubling({}, 2);
+    const answers = Promise.allSettled([1, 2, 3].map((request) => coalescer.ask(request)));
+    await drain();
+    expect((await answers).map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+    let runs = 0;
+    const down = new Coalescer<number, number>({
+      limits: () => LIMITS,
+      mayBeOneOf: () => false,
+      run: () => Promise.reject(new Error(`down ${++runs}`)),
+    });
+    const failed = await Promise.allSettled([1, 2, 3].map((request) => down.ask(request)));
+    expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
+    expect(runs).toBe(1);
+  });
+
+  it('leave when their caller does; the batch ends when nobody is left', async () => {
+    const { coalescer, batches, signals, drain, turn } = doubling();
+    const [staying, leaving] = [new AbortController(), new AbortController()];
+    const left = coalescer.ask(1, leaving.signal);
+    const stayed = coalescer.ask(2, staying.signal);
+    await turn();
+    const queued = coalescer.ask(3, leaving.signal);
+    leaving.abort(new Error('left'));
+    await expect(left).rejects.toThrow('left');
+    await expect(queued).rejects.toThrow('left');
+    expect(signals[0]?.aborted).toBe(false);
+    await drain();
+    expect(await stayed).toBe(4);
+    expect(batches).toEqual([[1, 2]]);
+    const alone = doubling();
+    const gone = alone.coalescer.ask(1, AbortSignal.any([leaving.signal]));
+    await expect(gone).rejects.toThrow('left');
+    const last = new AbortController();
+    const asked = alone.coalescer.ask(2, last.signal);
+    await alone.turn();
+    last.abort(new Error('nobody'));
+    await expect(asked).rejects.toThrow('nobody');
+    expect(alone.signals[0]?.aborted).toBe(true);
+    await alone.drain();
+  });
+
+  it('are all answered, whatever their sizes and limits', async () => {
+    const sizes = fc.array(fc.integer({ min: 1, max: 9 }), { maxLength: 30 });
+    await fc.assert(
+      fc.asyncProperty(
+        sizes,
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 3 }),
+        async (asked, size, inParallel) => {
+          const batches: number[][] = [];
+          const coalescer = new Coalescer<number, number>({
+            limits: () => ({ size, waitMs: 0, inParallel }),
+            sizeOf: (request) => request,
+            mayBeOneOf: () => true,
+            run: (requests) => (batches.push([...requests]), Promise.resolve(requests)),
+          });
+          expect(await Promise.all(asked.map((request) => coalescer.ask(request)))).toEqual(asked);
+          expect(batches.flat()).toEqual(asked);
+          for (const batch of batches) {
+            expect(batch.length === 1 || batch.reduce((sum, each) => sum + each, 0) <= size).toBe(true);
+          }
+        },
+      ),
+    );
+  });
+});
+
+describe('texts of callers that ask an embedding model at the same time', () => {
+  const embedding = (maxTexts: number, maxTokens: number, bad: (texts: readonly string[]) => string | undefined) => {
+    const requests: (readonly string[])[] = [];
+    const model = joinedEmbedding(
+      {
+        model: 'm',
+        dimensions: 1,
+        embed: (texts) => {
+          requests.push(texts);
+          const code = bad(texts) as 'model_rejected' | undefined;
+          if (code !== undefined) return Promise.reject(new EarshotError(code, 'refused'));
+          return Promise.resolve(texts.map((text) => [text.length]));
+        },
+      },
+      () => ({ maxTexts, maxTokens, waitMs: 0, inFlight: 1 }),
+      () => undefined,
+    );
+    const { signal } = new AbortController();
+    return { requests, embed: (...texts: string[]) => model.embed(texts, signal) };
+  };
+
+  it('go in one request of so many texts and tokens', async () => {
+    const { requests, embed } = embedding(3, 1_000, () => undefined);
+    expect(await Promise.all([embed('a', 'bb'), embed('ccc'), embed('dddd')])).toEqual([[[1], [2]], [[3]], [[4]]]);
+    expect(requests).toEqual([['a', 'bb', 'ccc'], ['dddd']]);
+    const short = embedding(100, 2, () => undefined);
+    await Promise.all([short.embed('12345678'), short.embed('1234')]);
+    expect(short.requests).toEqual([['12345678'], ['1234']]);
+  });
+
+  it.each(['model_rejected', 'model_answer_invalid'])('fail alone when one is the cause of %s', async (code) => {
+    const { embed } = embedding(10, 1_000, (texts) => (texts.includes('poison') ? code : undefined));
+    const answers = await Promise.allSettled([embed('fine'), embed('poison'), embed('well')]);
+    expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+});
