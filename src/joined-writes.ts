@@ -70,7 +70,7 @@ export class JoinedWrites {
   }
 
   #open(tenant: string, version: number): Statements {
-    const { app, reader } = this.#deps.database.forTenant(tenant);
+    const { app, reader } = this.#deps.database.forTenant(tenant).live;
     return {
       take: new Coalescer({ ...this.#common('take'), run: (requests) => takeMessages(app, tenant, requests, version) }),
       store: new Coalescer({

@@ -22,6 +22,7 @@ import { openDependencies, type Dependencies } from './dependencies.ts';
 import { keepSchedules } from './schedule-keeper.ts';
 import { startSweep } from './sweep.ts';
 import { createWorker } from './worker.ts';
+import { keepStatistics } from './young-statistics.ts';
 
 export interface ProcessParts {
   readonly api: boolean;
@@ -61,6 +62,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   const running = Promise.all(workers.map((worker) => worker.run()));
   const sweep = parts.queues.includes('intake') ? startSweep(deps, ring) : undefined;
   const schedules = parts.queues.includes('batch') ? keepSchedules(deps) : undefined;
+  const statistics = parts.queues.includes('batch') ? keepStatistics(deps) : undefined;
   const api = parts.api ? await startApi(config, apiDependencies(config, deps, ring, connection)) : undefined;
   deps.log.info({ pid: process.pid, queues: parts.queues, port: api?.port }, 'earshot is up');
   // A worker that ends by itself has failed: the process ends with it, for a supervisor to start it again.
@@ -69,6 +71,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   await api?.stop();
   await sweep?.stop();
   await schedules?.stop();
+  await statistics?.stop();
   workers.forEach((worker) => worker.shutdown());
   await running;
   await connection.close();

@@ -55,7 +55,7 @@ export async function acceptRecord(deps: ApiDependencies, record: CapturedRecord
     const interaction = await sealRecord(deps, record, identity);
     const text =
       record.payload.channel === 'chat' ? messageText(interaction.interactionId, record.payload.text) : undefined;
-    const db = deps.database.forTenant(record.tenant).app;
+    const db = deps.database.forTenant(record.tenant).live.app;
     const { outcome, bodyHash, ring, heldBack } = await acceptInteraction(db, interaction, text);
     if (outcome === 'stale_key') {
       deps.keyRing.forget(record.tenant, identity.customerKey);

@@ -24,6 +24,11 @@ export interface TenantDatabase {
   /** Reads the rows of the tenant; every write is refused by the database itself. */
   readonly reader: Queryable;
   /**
+   * The rights of `app` and of `reader` for the statements on a record's way to its vector: each is planned once,
+   * whatever its values. Left to itself Postgres plans a statement over a list anew each time when lists are short.
+   */
+  readonly live: { readonly app: Queryable; readonly reader: Queryable };
+  /**
    * Several statements as one transaction (READ COMMITTED), with the rights of `app`. For where a later statement must
    * see what was committed while an earlier one waited for a lock; else one statement is the better transaction.
    */
@@ -54,7 +59,7 @@ const TENANT = /^[a-z0-9][a-z0-9_-]{0,62}$/;
 export function openDatabase(options: DatabaseOptions): Database {
   const pools = new Map<string, pg.Pool>();
   const poolOf = (role: string, tenant: string | undefined, extra: string[]): pg.Pool => {
-    const key = `${role}/${tenant ?? ''}`;
+    const key = [role, tenant ?? '', ...extra].join('/');
     const existing = pools.get(key);
     if (existing !== undefined) return existing;
     const created = openPool(options, [`role=${role}`, `earshot.tenant=${tenant ?? ''}`, ...extra]);
@@ -72,6 +77,10 @@ export function openDatabase(options: DatabaseOptions): Database {
         tenant,
         app: pool('earshot_app', tenant, []),
         reader: pool('earshot_reader', tenant, READER_SETTINGS),
+        live: {
+          app: pool('earshot_app', tenant, PLANNED_ONCE),
+          reader: pool('earshot_reader', tenant, [...READER_SETTINGS, ...PLANNED_ONCE]),
+        },
         transaction: (work) => inTransaction(poolOf('earshot_app', tenant, []), options.onRoundTrip, work),
       };
     },
@@ -87,6 +96,8 @@ export function openDatabase(options: DatabaseOptions): Database {
  * read back by the readiness check, because pgvector takes an unknown value as "off" with only a warning.
  */
 const READER_SETTINGS = ['default_transaction_read_only=on', 'hnsw.iterative_scan=strict_order', 'hnsw.ef_search=100'];
+
+const PLANNED_ONCE = ['plan_cache_mode=force_generic_plan'];
 
 /** Answers when the database does, and search is as iterative as it was asked to be. */
 async function checkSettings(reader: Queryable): Promise<void> {

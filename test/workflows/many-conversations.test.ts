@@ -8,8 +8,7 @@ let earshot: TestEarshot;
 
 beforeAll(async () => {
   models = await startFakeModels();
-  // The deadline is short enough to be waited for and long enough for what is not held.
-  const dials = { 'chat.at_once_deadline_ms': 3_000, 'embedding.requests_in_flight': 1 };
+  const dials = { 'chat.at_once_deadline_ms': 30_000, 'embedding.requests_in_flight': 1 };
   earshot = await prepareEarshot({ models, dials });
   await earshot.start();
 });
@@ -110,6 +109,10 @@ describe('a lone message', () => {
   });
 
   it('is left to an activity when the model does not answer in time, as are those after it for a while', async () => {
+    await earshot.application?.stop();
+    await earshot.database.query(`update dial set value = 200 where name = 'chat.at_once_deadline_ms'`);
+    await earshot.database.query(`insert into dial (name, value) values ('chat.defer_after_failure_ms', 600000)`);
+    await earshot.start();
     const { arrived, release } = holdRoute(models, 'embeddings');
     const { body } = await earshot.message({ conversationId: 'slow', customerId: 'slow' });
     await arrived();

@@ -1,4 +1,4 @@
-import { SECOND, MINUTE, type DialDefinition } from './definition.ts';
+import { SECOND, MINUTE, HOUR, type DialDefinition } from './definition.ts';
 
 /** How what many workflows ask at the same time is joined, and when a chat needs no step of its own. */
 export const BATCHING_DIALS = {
@@ -69,5 +69,13 @@ export const BATCHING_DIALS = {
     max: 10 * MINUTE,
     reason:
       'After the model failed within a task, conversations go by an activity for so long: none waits for it in vain.',
+  },
+  'database.statistics_interval_ms': {
+    defaultValue: 2 * SECOND,
+    min: 0,
+    max: HOUR,
+    reason:
+      'How often tables that have doubled are shown to the planner; 0 leaves it to autovacuum, which looks once a minute: ' +
+      'the first thousands of records of a new database would be found by reading all of them.',
   },
 } as const satisfies Record<string, DialDefinition>;
