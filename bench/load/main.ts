@@ -1,0 +1,51 @@
+import { rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { linesTo } from '../../src/stack/progress.ts';
+import { stopParts } from '../../src/stack/stack.ts';
+import { CACHE } from '../../src/stack/tools.ts';
+import { readOptions, USAGE, type LoadOptions } from './options.ts';
+import { isClean } from './report/report.ts';
+import { tableOf } from './report/table.ts';
+import { runLoad, runName } from './run.ts';
+import { statusLine } from './status-line.ts';
+import { givenTarget, startTarget } from './target.ts';
+
+// `npm run load -- --profile monday --speed 60`: the seeds' day against a whole Earshot, and what became of each record
+// (docs/load.md). Ends with 1 when a promise was broken.
+
+const options = wanted();
+const run = runName();
+const folder = join(CACHE, 'load', run);
+const stackFolder = join(folder, 'stack');
+const target =
+  options.target === undefined
+    ? await startTarget(
+        stackFolder,
+        options,
+        linesTo((line) => console.log(line)),
+      )
+    : givenTarget(options.target);
+const status = statusLine(process.stdout);
+try {
+  const report = await runLoad(run, folder, options, target, (phase, sample) => status.tell(phase, sample));
+  status.end();
+  console.log(`${tableOf(report)}\n${join(folder, 'report.html')}`);
+  if (!isClean(report)) process.exitCode = 1;
+} finally {
+  status.end();
+  await target.stop();
+  if (options.target === undefined) await stopParts(stackFolder);
+  if (!options.keep) await rm(stackFolder, { recursive: true, force: true });
+}
+
+function wanted(): LoadOptions {
+  try {
+    const read = readOptions(process.argv.slice(2));
+    if (read !== 'help') return read;
+    console.log(USAGE);
+    process.exit(0);
+  } catch (error) {
+    console.error(`${error instanceof Error ? error.message : String(error)}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}
