@@ -11,9 +11,19 @@ import { statusLine } from './status-line.ts';
 import { givenTarget, startTarget } from './target.ts';
 
 // `npm run load -- --profile monday --speed 60`: the seeds' day against a whole Earshot, and what became of each record
-// (docs/load.md). Ends with 1 when a promise was broken.
+// (docs/load.md). Ends with 1 when a promise was broken. Ctrl-C ends the sending and audits what was sent; a second one
+// ends the run.
 
 const options = wanted();
+const sending = new AbortController();
+const interrupted = Promise.withResolvers<never>();
+interrupted.promise.catch(() => undefined);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    if (sending.signal.aborted) interrupted.reject(new Error('The run was interrupted.'));
+    sending.abort();
+  });
+}
 const run = runName();
 const folder = join(CACHE, 'load', run);
 const stackFolder = join(folder, 'stack');
@@ -27,16 +37,22 @@ const target =
     : givenTarget(options.target);
 const status = statusLine(process.stdout);
 try {
-  const report = await runLoad(run, folder, options, target, (phase, sample) => status.tell(phase, sample));
+  const running = runLoad(run, folder, options, target, sending.signal, (phase, sample) => status.tell(phase, sample));
+  const report = await Promise.race([running, interrupted.promise]);
   status.end();
   console.log(`${tableOf(report)}\n${join(folder, 'report.html')}`);
   if (!isClean(report)) process.exitCode = 1;
-} finally {
+} catch (error) {
   status.end();
+  console.error(error instanceof Error ? error.message : String(error));
+  process.exitCode = 1;
+} finally {
   await target.stop();
   if (options.target === undefined) await stopParts(stackFolder);
   if (!options.keep) await rm(stackFolder, { recursive: true, force: true });
 }
+// A run that was interrupted still waits for answers that nobody needs.
+process.exit();
 
 function wanted(): LoadOptions {
   try {

@@ -36,6 +36,7 @@ export function runName(): string {
  * Sends the load to an Earshot, waits until it is quiet, audits every acknowledged record, and writes `witness.jsonl`,
  * `report.json` and `report.html` into the folder.
  *
+ * @param stop ends the sending early; what was sent is still waited for, audited and reported.
  * @param tell told of each sample while it runs, and of what it waits for.
  */
 export async function runLoad(
@@ -43,6 +44,7 @@ export async function runLoad(
   folder: string,
   options: LoadOptions,
   target: Target,
+  stop: AbortSignal,
   tell: (phase: string, sample: Sample) => void,
 ): Promise<LoadReport> {
   await mkdir(folder, { recursive: true });
@@ -73,6 +75,7 @@ export async function runLoad(
         channels: channelsOf(messages, uploads),
         witness,
         patienceMs: options.patienceMs,
+        stop,
         request: (arrival) => requestOf(arrival, settings),
       },
       sent,

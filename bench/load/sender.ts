@@ -36,6 +36,8 @@ export interface SenderSettings {
   readonly witness: Witness;
   /** How long a sender goes on trying, from when an arrival was due. */
   readonly patienceMs: number;
+  /** Ends the sending early; what is under way is still answered. */
+  readonly stop: AbortSignal;
   request(arrival: ScheduledArrival): ChannelRequest;
 }
 
@@ -60,7 +62,8 @@ export async function sendAll(
   const underWay: Promise<Delivered | undefined>[] = [];
   for (const arrival of schedule) {
     const wait = settings.startedAt + arrival.dueMs - Date.now();
-    if (wait > 0) await delay(wait);
+    if (wait > 0) await pause(wait, settings.stop);
+    if (settings.stop.aborted) break;
     sent.due += 1;
     sent.inFlight += 1;
     underWay.push(see(arrival, settings, sent).finally(() => (sent.inFlight -= 1)));
@@ -84,12 +87,17 @@ async function see(arrival: ScheduledArrival, settings: SenderSettings, sent: Se
     }
     const wait = waitOf(kind, answer, sent);
     if (wait === undefined) return undefined;
-    if (Date.now() + wait > dueAt + patienceMs) {
+    if (settings.stop.aborted || Date.now() + wait > dueAt + patienceMs) {
       sent.givenUp += 1;
       return undefined;
     }
-    await delay(wait);
+    await pause(wait, settings.stop);
   }
+}
+
+/** A wait that the end of the sending cuts short. */
+async function pause(ms: number, stop: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal: stop }).catch(() => undefined);
 }
 
 /** Counts what was not accepted; undefined when it is of no use to try again. */

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type pg from 'pg';
 import type { Modality } from '../../src/domain/interaction.ts';
 import type { Channel } from './channel.ts';
+import { OWN_VIEW_PATH, ownViewOf, type OwnView } from './own-view.ts';
 import { usesOf, type ProcessUse } from './processes.ts';
 import type { Sent } from './sender.ts';
 
@@ -16,8 +17,8 @@ export interface Sample {
   /** Records accepted and not yet reachable, and the age of the oldest of them. */
   readonly waiting: Readonly<Partial<Record<Modality, number>>>;
   readonly oldestMs: number;
-  /** Tasks that wait in queues, as Earshot's own `GET /v1/backlog` tells; undefined where it has none. */
-  readonly backlog: unknown;
+  /** What Earshot said of itself; undefined where it did not. */
+  readonly own: OwnView | undefined;
   readonly processes: Readonly<Record<string, ProcessUse>>;
 }
 
@@ -77,19 +78,16 @@ export function watch(settings: WatchSettings): Watch {
   const { startedAt, everyMs, sent, channel, processes } = settings;
   const samples: Sample[] = [];
   const stopping = new AbortController();
-  let hasBacklog = true;
-  const backlogNow = async () => {
-    if (!hasBacklog) return undefined;
-    const { status, body } = await channel.get('/v1/backlog');
-    hasBacklog = status !== 404;
-    return status === 200 ? body : undefined;
+  const ownView = async () => {
+    const { status, body } = await channel.get(OWN_VIEW_PATH);
+    return status === 200 ? ownViewOf(body) : undefined;
   };
   const look = async () => {
-    const [waiting, backlog, uses] = await Promise.all([settings.lookAtWaiting(), backlogNow(), usesOf(processes)]);
+    const [waiting, own, uses] = await Promise.all([settings.lookAtWaiting(), ownView(), usesOf(processes)]);
     const refused = [...sent.refused.values()].reduce((sum, count) => sum + count, 0);
     const { due, accepted, inFlight } = sent;
     const counts = { atMs: Date.now() - startedAt, due, accepted, refused, inFlight };
-    samples.push({ ...counts, ...waiting, backlog, processes: uses });
+    samples.push({ ...counts, ...waiting, own, processes: uses });
     settings.tell(samples.at(-1)!);
   };
   const looking = (async () => {

@@ -41,7 +41,7 @@ beforeAll(async () => {
     stop: () => Promise.resolve(),
   };
   const options = readOptions(FLAGS.split(' ')) as LoadOptions;
-  report = await runLoad('test', folder, options, target, () => undefined);
+  report = await runLoad('test', folder, options, target, new AbortController().signal, () => undefined);
   const lines = await readFile(join(folder, 'witness.jsonl'), 'utf8');
   acknowledged = lines
     .trim()

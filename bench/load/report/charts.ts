@@ -18,7 +18,7 @@ const seconds = (ms: number) => (ms < 1000 ? `${ms} ms` : `${ms / 1000} s`);
  * The first graph that an expert asks for: how old what becomes reachable is, over how much comes in. Where arrivals and
  * what is made reachable part, lag follows, and the alarm on the backlog comes before the one on the lag.
  */
-export function lagOverArrival({ modality, course, parting, budgetMs }: ModalityReport): string {
+export function lagOverArrival({ modality, course, parting, forecastAt, budgetMs }: ModalityReport): string {
   const lags = [...course.lagP50, ...course.lagP99].flatMap((lag) => (lag === undefined || lag <= 0 ? [] : lag));
   const of = (values: readonly (number | undefined)[]) => values.map((y, at) => ({ x: at + 1, y }));
   const arrival = smooth(course.accepted);
@@ -31,6 +31,7 @@ export function lagOverArrival({ modality, course, parting, budgetMs }: Modality
   const marks = [
     { at: parting.partedAt, text: 'arrivals and pace part' },
     { at: parting.backlogAlarmAt, text: 'backlog alarm' },
+    { at: forecastAt, text: 'Earshot foretells a breach' },
     { at: parting.lagAlarmAt, text: 'lag alarm' },
   ].flatMap(({ at, text: words }) => (at === undefined ? [] : [{ at, text: words }]));
   return svgOf({
@@ -68,6 +69,35 @@ export function backlog({ modalities }: LoadReport): string {
     },
     series,
     marks: [],
+    limits: [],
+  });
+}
+
+const QUEUE_STYLES = [
+  { colour: COLOURS.blue },
+  { colour: COLOURS.red, dash: '7 3' },
+  { colour: COLOURS.green, dash: '2 3' },
+  { colour: COLOURS.orange, dash: '10 3 2 3' },
+  { colour: COLOURS.grey, dash: '4 4' },
+] as const;
+
+/** Tasks that wait in Temporal's queues, as Earshot told while it ran; undefined where it told none. */
+export function queues({ samples, steps }: LoadReport): string | undefined {
+  const names = new Set(samples.flatMap(({ own }) => Object.keys(own?.queues ?? {})));
+  const most = (name: string) => maximum(samples.map(({ own }) => own?.queues[name] ?? 0));
+  const longest = [...names].sort((one, other) => most(other) - most(one)).slice(0, QUEUE_STYLES.length);
+  if (longest.length === 0) return undefined;
+  const series = longest.map((name, place): Series => {
+    const points = samples.map(({ atMs, own }) => ({ x: Math.max(0, atMs / 1000), y: own?.queues[name] }));
+    return { name, axis: 'left', ...QUEUE_STYLES[place]!, points };
+  });
+  return svgOf({
+    title: 'Task queues: tasks that wait',
+    note: 'The longest five, as Earshot told in GET /v1/backlog; marked are its steps against the pressure.',
+    seconds: maximum(samples.map(({ atMs }) => atMs / 1000)),
+    left: { label: 'tasks', scale: linear(maximum(longest.map(most))), tick: short },
+    series,
+    marks: steps.map(({ at, step }) => ({ at, text: step })),
     limits: [],
   });
 }

@@ -1,5 +1,5 @@
 import { escaped } from './chart.ts';
-import { backlog, lagOverArrival, memory, stages } from './charts.ts';
+import { backlog, lagOverArrival, memory, queues, stages } from './charts.ts';
 import { isClean, type LoadReport } from './report.ts';
 import { tableOf } from './table.ts';
 
@@ -9,6 +9,7 @@ export function htmlOf(report: LoadReport): string {
   const charts = [
     ...report.modalities.filter(({ records }) => records > 0).map(lagOverArrival),
     backlog(report),
+    queues(report),
     stages(report),
     memory(report),
   ].filter((chart) => chart !== undefined);

@@ -17,6 +17,7 @@ import {
   type Percentiles,
   type StagePercentiles,
 } from '../figures.ts';
+import { forecastAt, stepsOf } from '../own-view.ts';
 import { KINDS, type Kind } from '../profile.ts';
 import { timesAverage, type ScheduledArrival, type ScheduleOptions } from '../schedule.ts';
 import type { Delivered, Sent } from '../sender.ts';
@@ -54,6 +55,8 @@ export interface LoadReport {
   /** Whether all was reachable before the run was ended. */
   readonly quiet: boolean;
   readonly modalities: readonly ModalityReport[];
+  /** Steps that Earshot took against the pressure. */
+  readonly steps: readonly { readonly at: number; readonly step: string }[];
   readonly processes: readonly ProcessReport[];
   readonly models: StubStats | undefined;
   readonly samples: readonly Sample[];
@@ -69,6 +72,8 @@ export interface ModalityReport {
   readonly freshness: StagePercentiles;
   readonly capacity: Capacity;
   readonly parting: Parting;
+  /** The second at which Earshot foretold a breach; undefined where it did not, or tells no forecast. */
+  readonly forecastAt: number | undefined;
   readonly course: Course;
 }
 
@@ -108,6 +113,7 @@ export function reportOf(measured: Measured): LoadReport {
     audit,
     quiet,
     modalities: MODALITIES.map((modality) => modalityOf(modality, records, measured)),
+    steps: stepsOf(samples),
     processes: processesOf(samples),
     models,
     samples,
@@ -176,6 +182,7 @@ function modalityOf(modality: Modality, all: readonly AuditedRecord[], measured:
     freshness,
     capacity: capacityOf(records, course, parting),
     parting,
+    forecastAt: forecastAt(measured.samples, modality),
     course,
   };
 }

@@ -63,9 +63,9 @@ function freshness({ modalities }: LoadReport): string {
   return `${plain(['p50/p95/p99', 'records', ...stages, 'budget', 'p99 within'], rows)}\nMilliseconds, or seconds where it says s. Late ones are left out.`;
 }
 
-function capacity({ modalities }: LoadReport): string {
+function capacity({ modalities, steps }: LoadReport): string {
   const at = (second: number | undefined) => (second === undefined ? '–' : `${second} s`);
-  const rows = modalities.map(({ modality, capacity: own, parting }) => [
+  const rows = modalities.map(({ modality, capacity: own, parting, forecastAt }) => [
     modality,
     own.peakArrival.toFixed(2),
     own.peakPace.toFixed(2),
@@ -75,10 +75,13 @@ function capacity({ modalities }: LoadReport): string {
     own.drainSeconds === undefined ? 'not drained' : `${own.drainSeconds.toFixed(1)} s`,
     at(parting.partedAt),
     at(parting.backlogAlarmAt),
+    at(forecastAt),
     at(parting.lagAlarmAt),
   ]);
   const head = ['', 'peak arrival/s', 'peak pace/s', 'needed ×', 'peak waiting', 'peak lag', 'drain'];
-  return plain([...head, 'parting', 'backlog alarm', 'lag alarm'], rows);
+  const taken = steps.map(({ at: second, step }) => `${step} at ${second} s`).join(', ');
+  const table = plain([...head, 'parting', 'backlog alarm', 'forecast', 'lag alarm'], rows);
+  return taken === '' ? table : `${table}\nSteps against the pressure: ${taken}.`;
 }
 
 function processes({ processes: all }: LoadReport): string {
