@@ -82,6 +82,11 @@ export async function audit(acknowledged: readonly AcknowledgedId[], look: Look,
   };
 }
 
+/** Whether all that was acknowledged is there, once. What waits, failed or is held back is told apart. */
+export function keepsPromises({ lost, doubled, merged, split }: Omit<Audit, 'records'>): boolean {
+  return [lost, doubled, merged, split].every((ids) => ids.length === 0);
+}
+
 function fateOf({ state, texts, textsWithoutVector }: FoundRecord): Fate {
   if (state === 'accepted' || state === 'processing') return 'waiting';
   if (state !== 'reachable') return state;

@@ -3,18 +3,22 @@ import { join } from 'node:path';
 import { linesTo } from '../../src/stack/progress.ts';
 import { stopParts } from '../../src/stack/stack.ts';
 import { CACHE } from '../../src/stack/tools.ts';
+import { audit, keepsPromises } from './audit.ts';
+import { openEyes } from './eyes.ts';
 import { readOptions, USAGE, type LoadOptions } from './options.ts';
 import { isClean } from './report/report.ts';
-import { tableOf } from './report/table.ts';
+import { fatesOf, tableOf } from './report/table.ts';
 import { runLoad, runName } from './run.ts';
 import { statusLine } from './status-line.ts';
 import { givenTarget, startTarget } from './target.ts';
+import { readWitness } from './witness.ts';
 
 // `npm run load -- --profile monday --speed 60`: the seeds' day against a whole Earshot, and what became of each record
 // (docs/load.md). Ends with 1 when a promise was broken. Ctrl-C ends the sending and audits what was sent; a second one
 // ends the run.
 
 const options = wanted();
+if (options.audit !== undefined) await auditAgain(options.audit, options.target!);
 const sending = new AbortController();
 const interrupted = Promise.withResolvers<never>();
 interrupted.promise.catch(() => undefined);
@@ -53,6 +57,14 @@ try {
 }
 // A run that was interrupted still waits for answers that nobody needs.
 process.exit();
+
+async function auditAgain(witness: string, given: NonNullable<LoadOptions['target']>): Promise<never> {
+  const eyes = openEyes(given);
+  const seen = await audit(await readWitness(witness), eyes.look, await eyes.lateAfterMs());
+  await eyes.close();
+  console.log(fatesOf(seen));
+  process.exit(keepsPromises(seen) ? 0 : 1);
+}
 
 function wanted(): LoadOptions {
   try {

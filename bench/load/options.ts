@@ -20,6 +20,8 @@ export interface LoadOptions {
   readonly screen: { readonly width: number; readonly height: number };
   /** Dials to move in an Earshot that is started for the run. */
   readonly dials: Readonly<Record<string, number>>;
+  /** The witness of an earlier run, which is audited again; nothing is sent then. */
+  readonly audit: string | undefined;
   /** Leaves the data of the run's own stack on the disk. */
   readonly keep: boolean;
 }
@@ -52,6 +54,7 @@ const FLAGS = {
   'sample-rate': { type: 'string', default: '8000' },
   screen: { type: 'string', default: '640x400' },
   dial: { type: 'string', multiple: true, default: [] as string[] },
+  audit: { type: 'string' },
   keep: { type: 'boolean', default: false },
   help: { type: 'boolean', default: false },
 } as const;
@@ -76,6 +79,7 @@ where it goes
   --stub name=value          of the stub, such as speechRealTimeFactor=8 (${Object.keys(STUB_DEFAULTS).join(', ')})
   --dial name=value          moved before the run
   --url U --key K            an Earshot that runs; --database D lets the audit look into its tables
+  --audit witness.jsonl      sends nothing, and looks for what an earlier run was promised there
   --sockets 64 --upload-sockets 16
 
 how it ends
@@ -89,6 +93,7 @@ export function readOptions(args: readonly string[]): LoadOptions | 'help' {
   if (values.help) return 'help';
   const models = values.models;
   if (models !== 'stub' && models !== 'real') throw new Error('--models must be stub or real');
+  if (values.audit !== undefined && values.url === undefined) throw new Error('--audit needs --url and --key');
   const [width, height] = values.screen.split('x').map(Number);
   if (!(width! >= 16 && height! >= 16)) throw new Error('--screen must be like 640x400');
   return {
@@ -102,6 +107,7 @@ export function readOptions(args: readonly string[]): LoadOptions | 'help' {
     sampleRate: number(values, 'sample-rate', 100),
     screen: { width: width!, height: height! },
     dials: pairs('dial', values.dial),
+    audit: values.audit,
     keep: values.keep,
   };
 }

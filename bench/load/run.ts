@@ -1,12 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import pg from 'pg';
-import { DIALS } from '../../src/domain/dials.ts';
-import { audit, type Look } from './audit.ts';
-import { openChannel, type Channel } from './channel.ts';
-import { lookByApi } from './look-by-api.ts';
-import { lookBySql } from './look-by-sql.ts';
+import { audit } from './audit.ts';
+import { openChannel } from './channel.ts';
+import { openEyes } from './eyes.ts';
 import type { LoadOptions } from './options.ts';
 import { htmlOf } from './report/html.ts';
 import { reportOf, type LoadReport } from './report/report.ts';
@@ -15,16 +12,11 @@ import { scheduleOf } from './schedule.ts';
 import { channelsOf, nothingSent, sendAll } from './sender.ts';
 import { openSoundBooth } from './sound.ts';
 import type { Target } from './target.ts';
-import { untilQuiet, waitingByApi, waitingBySql, watch, type LookAtWaiting, type Sample } from './watch.ts';
+import { untilQuiet, watch, type Sample } from './watch.ts';
 import { openWitness } from './witness.ts';
 
-const TENANT = 'default';
-/** A count of what waits is cheap by its index; by the API it comes with percentiles of a day. */
-const LOOK_BY_SQL_MS = 1_000;
-const LOOK_BY_API_MS = 5_000;
 /** Sending starts when all is prepared. */
 const LEAD_MS = 500;
-const QUESTION_SOCKETS = 8;
 
 /** A name for a run: when it began, and what tells it from another of the same second. */
 export function runName(): string {
@@ -91,7 +83,7 @@ export async function runLoad(
       options: options.schedule,
       sent,
       delivered,
-      audit: await audit(delivered, eyes.look, await lateAfterMs(eyes.channel)),
+      audit: await audit(delivered, eyes.look, await eyes.lateAfterMs()),
       quiet,
       samples: watching.samples,
       models: await target.modelStats(),
@@ -106,40 +98,4 @@ export async function runLoad(
     uploads.close();
     await eyes.close();
   }
-}
-
-interface Eyes {
-  readonly channel: Channel;
-  readonly everyMs: number;
-  readonly waiting: LookAtWaiting;
-  readonly look: Look;
-  close(): Promise<void>;
-}
-
-/** What the run sees through: the database where it is given, else the API. */
-function openEyes({ url, apiKey, databaseUrl }: Target): Eyes {
-  const channel = openChannel(url, apiKey, QUESTION_SOCKETS);
-  if (databaseUrl === undefined) {
-    const close = () => Promise.resolve(channel.close());
-    return { channel, everyMs: LOOK_BY_API_MS, waiting: waitingByApi(channel), look: lookByApi(channel), close };
-  }
-  const database = new pg.Pool({ connectionString: databaseUrl, max: 2, options: `-c earshot.tenant=${TENANT}` });
-  // A connection that the server closes while nobody uses it is opened anew.
-  database.on('error', () => undefined);
-  return {
-    channel,
-    everyMs: LOOK_BY_SQL_MS,
-    waiting: waitingBySql(database, TENANT),
-    look: lookBySql(database, TENANT),
-    close: async () => {
-      channel.close();
-      await database.end();
-    },
-  };
-}
-
-async function lateAfterMs(channel: Channel): Promise<number> {
-  const { status, body } = await channel.get('/v1/dials');
-  const dials = (status === 200 ? body['dials'] : []) as { name: string; value: number }[];
-  return dials.find(({ name }) => name === 'late.after_ms')?.value ?? DIALS['late.after_ms'].defaultValue;
 }

@@ -1,4 +1,5 @@
 import { createWriteStream } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { finished } from 'node:stream/promises';
 import type { Kind } from './profile.ts';
 
@@ -26,4 +27,10 @@ export function openWitness(path: string): Witness {
       await finished(file);
     },
   };
+}
+
+/** What a witness noted; a last line that was cut short, because the sender died, was no promise that it had heard of. */
+export async function readWitness(path: string): Promise<Acknowledged[]> {
+  const lines = (await readFile(path, 'utf8')).split('\n');
+  return lines.slice(0, -1).map((line) => JSON.parse(line) as Acknowledged);
 }

@@ -19,6 +19,8 @@ export interface StubProcess extends StubModels {
 export async function startStubModels(options: Partial<StubOptions> = {}): Promise<StubProcess> {
   const child = spawn(process.execPath, [join(import.meta.dirname, 'main.ts'), ...flagsOf(options)], {
     stdio: ['ignore', 'pipe', 'inherit', 'ipc'],
+    // Ctrl-C in a terminal is for the process that measures: it still has to work off what came in.
+    detached: true,
   });
   const ended = once(child, 'exit');
   const first = once(createInterface(child.stdout!), 'line') as Promise<[string]>;

@@ -10,7 +10,7 @@ import { lookBySql } from '../../bench/load/look-by-sql.ts';
 import { readOptions, type LoadOptions } from '../../bench/load/options.ts';
 import { isClean, type LoadReport } from '../../bench/load/report/report.ts';
 import { runLoad } from '../../bench/load/run.ts';
-import type { Acknowledged } from '../../bench/load/witness.ts';
+import { readWitness, type Acknowledged } from '../../bench/load/witness.ts';
 import { serveStubModels, type StubModels } from '../../bench/stub-models/server.ts';
 import { API_KEY, startEarshot, type TestEarshot } from '../support/earshot.ts';
 
@@ -42,11 +42,7 @@ beforeAll(async () => {
   };
   const options = readOptions(FLAGS.split(' ')) as LoadOptions;
   report = await runLoad('test', folder, options, target, new AbortController().signal, () => undefined);
-  const lines = await readFile(join(folder, 'witness.jsonl'), 'utf8');
-  acknowledged = lines
-    .trim()
-    .split('\n')
-    .map((line) => JSON.parse(line) as Acknowledged);
+  acknowledged = await readWitness(join(folder, 'witness.jsonl'));
 });
 afterAll(async () => {
   await database?.end();

@@ -2,7 +2,7 @@ import { cpus } from 'node:os';
 import { FRESHNESS_BUDGET_MS } from '../../../src/domain/freshness.ts';
 import type { Modality } from '../../../src/domain/interaction.ts';
 import type { StubStats } from '../../stub-models/tally.ts';
-import type { Audit, AuditedRecord } from '../audit.ts';
+import { keepsPromises, type Audit, type AuditedRecord } from '../audit.ts';
 import {
   capacityOf,
   courseOf,
@@ -122,8 +122,7 @@ export function reportOf(measured: Measured): LoadReport {
 
 /** Whether every promise was kept: all that was acknowledged is there once, and nothing was refused for good. */
 export function isClean({ audit, sent, quiet }: LoadReport): boolean {
-  const faults = [audit.lost, audit.doubled, audit.merged, audit.split].some((ids) => ids.length > 0);
-  return !faults && quiet && audit.fates.failed === 0 && Object.keys(sent.rejected).length === 0;
+  return keepsPromises(audit) && quiet && audit.fates.failed === 0 && Object.keys(sent.rejected).length === 0;
 }
 
 function loadOf({ schedule, options }: Measured): LoadReport['load'] {

@@ -1,5 +1,5 @@
 import Table from 'cli-table3';
-import { FATES } from '../audit.ts';
+import { FATES, type Audit } from '../audit.ts';
 import { STAGES, type Percentiles } from '../figures.ts';
 import { KINDS } from '../profile.ts';
 import type { LoadReport } from './report.ts';
@@ -10,8 +10,11 @@ export function tableOf(report: LoadReport): string {
   return [heading(report), fates(report), freshness(report), capacity(report), processes(report)].join('\n');
 }
 
+/** Lines between rows would double the length of the report. */
+const WITHOUT_LINES = { mid: '', 'left-mid': '', 'mid-mid': '', 'right-mid': '' };
+
 function plain(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const table = new Table({ head: [...head], style: { head: [], border: [] } });
+  const table = new Table({ head: [...head], style: { head: [], border: [] }, chars: WITHOUT_LINES });
   table.push(...rows.map((row) => [...row]));
   return table.toString();
 }
@@ -31,24 +34,32 @@ function minutesOf(hour: number): string {
   return String(Math.round((hour % 1) * 60)).padStart(2, '0');
 }
 
+type Rows = readonly (readonly [string, string])[];
+
+/** What became of the records that were acknowledged. */
+export function fatesOf(audit: Omit<Audit, 'records'>, further: Rows = []): string {
+  const rows: Rows = [
+    ['acknowledged', String(audit.acknowledged)],
+    ...FATES.map((fate) => [fate, String(audit.fates[fate])] as const),
+    ['doubled', String(audit.doubled.length)],
+    ['two arrivals, one id', String(audit.merged.length)],
+    ['one arrival, two ids', String(audit.split.length)],
+  ];
+  return plain(['records', ''], [...rows, ...further]);
+}
+
 function fates({ sent, audit, quiet }: LoadReport): string {
   const counts = (record: Readonly<Record<string, number>>) =>
     Object.entries(record)
       .map(([name, count]) => `${name} ${count}`)
       .join(', ') || '0';
-  const rows = [
-    ['acknowledged', String(audit.acknowledged)],
-    ...FATES.map((fate) => [fate, String(audit.fates[fate])]),
-    ['doubled', String(audit.doubled.length)],
-    ['two arrivals, one id', String(audit.merged.length)],
-    ['one arrival, two ids', String(audit.split.length)],
+  return fatesOf(audit, [
     ['refused (429, 503), then sent again', counts(sent.refused)],
     ['rejected for good', counts(sent.rejected)],
     ['not answered, then sent again', String(sent.broken)],
     ['given up', String(sent.givenUp)],
     ['quiet in the end', quiet ? 'yes' : 'no'],
-  ];
-  return plain(['acknowledged records', ''], rows);
+  ]);
 }
 
 function freshness({ modalities }: LoadReport): string {
