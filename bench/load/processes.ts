@@ -1,4 +1,4 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdirSync, readFileSync } from 'node:fs';
 
 /** Linux counts CPU time in hundredths of a second, whatever the kernel's own tick (proc(5), sysconf _SC_CLK_TCK). */
 const TICKS_PER_SECOND = 100;
@@ -17,11 +17,12 @@ interface Stat {
   readonly rssBytes: number;
 }
 
-/** What processes take of the machine, as /proc tells it; nothing where there is no /proc. */
-export async function usesOf(roots: Readonly<Record<string, number>>): Promise<Record<string, ProcessUse>> {
-  const names = await readdir('/proc').catch(() => []);
-  const pids = names.map(Number).filter((pid) => pid > 0);
-  const stats = new Map(await Promise.all(pids.map(async (pid) => [pid, await statOf(pid)] as const)));
+/**
+ * What processes take of the machine, as /proc tells it; nothing where there is no /proc. Its files are in memory: read
+ * without waiting they cost a fifth of the time.
+ */
+export function usesOf(roots: Readonly<Record<string, number>>): Record<string, ProcessUse> {
+  const stats = new Map(pids().map((pid) => [pid, statOf(pid)]));
   const followed = new Set(Object.values(roots));
   const owned = Map.groupBy([...stats.keys()], (pid) => ownerOf(pid, followed, stats));
   const uses: Record<string, ProcessUse> = {};
@@ -46,10 +47,25 @@ function ownerOf(
   return undefined;
 }
 
+function pids(): number[] {
+  try {
+    return readdirSync('/proc')
+      .map(Number)
+      .filter((pid) => pid > 0);
+  } catch {
+    return [];
+  }
+}
+
 /** Fields 4, 14 to 17 and 24 of proc_pid_stat(5); the name in brackets before them may hold anything. */
-async function statOf(pid: number): Promise<Stat | undefined> {
-  const text = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  if (text === undefined) return undefined;
+function statOf(pid: number): Stat | undefined {
+  let text: string;
+  try {
+    text = readFileSync(`/proc/${pid}/stat`, 'utf8');
+  } catch {
+    // It has ended since it was listed.
+    return undefined;
+  }
   const fields = text
     .slice(text.lastIndexOf(')') + 2)
     .split(' ')

@@ -17,7 +17,7 @@ export interface Sample {
   /** Records accepted and not yet reachable, and the age of the oldest of them. */
   readonly waiting: Readonly<Partial<Record<Modality, number>>>;
   readonly oldestMs: number;
-  /** What Earshot said of itself; undefined where it did not. */
+  /** What Earshot said of itself; undefined where it did not, or was not asked. */
   readonly own: OwnView | undefined;
   readonly processes: Readonly<Record<string, ProcessUse>>;
 }
@@ -73,6 +73,9 @@ export interface Watch {
   stop(): Promise<void>;
 }
 
+/** Earshot's own figures are of several seconds, and cost it queries: they are asked for with every fifth sample. */
+const OWN_VIEW_EVERY = 5;
+
 /** Looks at regular times until it is stopped. A look that fails is left out: the system under load may be away. */
 export function watch(settings: WatchSettings): Watch {
   const { startedAt, everyMs, sent, channel, processes } = settings;
@@ -83,11 +86,12 @@ export function watch(settings: WatchSettings): Watch {
     return status === 200 ? ownViewOf(body) : undefined;
   };
   const look = async () => {
-    const [waiting, own, uses] = await Promise.all([settings.lookAtWaiting(), ownView(), usesOf(processes)]);
+    const asksOwn = samples.length % OWN_VIEW_EVERY === 0;
+    const [waiting, own] = await Promise.all([settings.lookAtWaiting(), asksOwn ? ownView() : undefined]);
     const refused = [...sent.refused.values()].reduce((sum, count) => sum + count, 0);
     const { due, accepted, inFlight } = sent;
     const counts = { atMs: Date.now() - startedAt, due, accepted, refused, inFlight };
-    samples.push({ ...counts, ...waiting, own, processes: uses });
+    samples.push({ ...counts, ...waiting, own, processes: usesOf(processes) });
     settings.tell(samples.at(-1)!);
   };
   const looking = (async () => {

@@ -88,7 +88,9 @@ export function queues({ samples, steps }: LoadReport): string | undefined {
   const longest = [...names].sort((one, other) => most(other) - most(one)).slice(0, QUEUE_STYLES.length);
   if (longest.length === 0) return undefined;
   const series = longest.map((name, place): Series => {
-    const points = samples.map(({ atMs, own }) => ({ x: Math.max(0, atMs / 1000), y: own?.queues[name] }));
+    const points = samples.flatMap(({ atMs, own }) => {
+      return own === undefined ? [] : [{ x: Math.max(0, atMs / 1000), y: own.queues[name] ?? 0 }];
+    });
     return { name, axis: 'left', ...QUEUE_STYLES[place]!, points };
   });
   return svgOf({

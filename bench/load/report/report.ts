@@ -22,6 +22,7 @@ import { KINDS, type Kind } from '../profile.ts';
 import { timesAverage, type ScheduledArrival, type ScheduleOptions } from '../schedule.ts';
 import type { Delivered, Sent } from '../sender.ts';
 import type { Sample } from '../watch.ts';
+import { hotCustomersOf, type HotCustomers } from './hot-customers.ts';
 
 /** All that was measured of a run. Times in milliseconds where the name says nothing else. */
 export interface LoadReport {
@@ -55,6 +56,7 @@ export interface LoadReport {
   /** Whether all was reachable before the run was ended. */
   readonly quiet: boolean;
   readonly modalities: readonly ModalityReport[];
+  readonly hotCustomers: readonly HotCustomers[];
   /** Steps that Earshot took against the pressure. */
   readonly steps: readonly { readonly at: number; readonly step: string }[];
   readonly processes: readonly ProcessReport[];
@@ -113,6 +115,7 @@ export function reportOf(measured: Measured): LoadReport {
     audit,
     quiet,
     modalities: MODALITIES.map((modality) => modalityOf(modality, records, measured)),
+    hotCustomers: hotCustomersOf(records, measured.schedule, measured.delivered),
     steps: stepsOf(samples),
     processes: processesOf(samples),
     models,

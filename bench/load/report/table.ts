@@ -7,7 +7,9 @@ import { stageTitle, told } from './wording.ts';
 
 /** The report for a terminal. */
 export function tableOf(report: LoadReport): string {
-  return [heading(report), fates(report), freshness(report), capacity(report), processes(report)].join('\n');
+  return [heading(report), fates(report), freshness(report), capacity(report), hot(report), processes(report)].join(
+    '\n',
+  );
 }
 
 /** Lines between rows would double the length of the report. */
@@ -93,6 +95,13 @@ function capacity({ modalities, steps }: LoadReport): string {
   const taken = steps.map(({ at: second, step }) => `${step} at ${second} s`).join(', ');
   const table = plain([...head, 'parting', 'backlog alarm', 'forecast', 'lag alarm'], rows);
   return taken === '' ? table : `${table}\nSteps against the pressure: ${taken}.`;
+}
+
+function hot({ hotCustomers }: LoadReport): string {
+  const rows = hotCustomers.map(({ modality, customers, share, own, others }) => {
+    return [modality, String(customers), `${(share * 100).toFixed(0)} %`, triple(own), triple(others)];
+  });
+  return plain(['total p50/p95/p99', 'hot customers', 'of records', 'theirs', 'all others'], rows);
 }
 
 function processes({ processes: all }: LoadReport): string {
