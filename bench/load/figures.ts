@@ -122,17 +122,22 @@ export interface Capacity {
   readonly peakLagMs: number | undefined;
   /** From the last acceptance to the last that became reachable, in seconds; undefined while some still wait. */
   readonly drainSeconds: number | undefined;
-  /** As a multiple of what there was, to keep up with the peak: its arrivals to the highest pace. 1 where none rang. */
+  /** Per second, from the parting until nothing waited; undefined where nothing parted. */
+  readonly backloggedPace: number | undefined;
+  /** As a multiple of what there was, to keep up with the peak: its arrivals to that pace. 1 where nothing parted. */
   readonly neededCapacity: number;
 }
 
-export function capacityOf(records: readonly AuditedRecord[], course: Course, { backlogAlarmAt }: Parting): Capacity {
+export function capacityOf(records: readonly AuditedRecord[], course: Course, { partedAt }: Parting): Capacity {
   const counted = records.filter(({ fate }) => fate === 'reachable' || fate === 'waiting');
   const latest = (times: readonly (Date | null)[]) => most(times.map((time) => time?.getTime() ?? 0)) ?? 0;
   const waits = counted.some(({ fate }) => fate === 'waiting');
   const none = counted.length === 0;
   const peakArrival = most(smooth(course.accepted)) ?? 0;
   const peakPace = most(smooth(course.reached)) ?? 0;
+  const busy =
+    partedAt === undefined ? [] : course.reached.filter((_, at) => at >= partedAt && course.waiting[at]! > 0);
+  const backlogged = busy.length === 0 ? undefined : busy.reduce((sum, count) => sum + count, 0) / busy.length;
   const lags = counted.filter(({ late }) => !late).flatMap(({ stages }) => stages.totalMs ?? []);
   const drainMs = latest(counted.map((each) => each.reachableAt)) - latest(counted.map((each) => each.acceptedAt));
   return {
@@ -141,7 +146,8 @@ export function capacityOf(records: readonly AuditedRecord[], course: Course, { 
     peakWaiting: most(course.waiting) ?? 0,
     peakLagMs: most(lags),
     drainSeconds: none || waits ? undefined : Math.max(0, drainMs / 1000),
-    neededCapacity: backlogAlarmAt === undefined ? 1 : Math.max(1, peakArrival / peakPace),
+    backloggedPace: backlogged,
+    neededCapacity: backlogged === undefined || backlogged === 0 ? 1 : Math.max(1, peakArrival / backlogged),
   };
 }
 

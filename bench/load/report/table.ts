@@ -82,7 +82,8 @@ function capacity({ modalities, steps }: LoadReport): string {
     modality,
     own.peakArrival.toFixed(2),
     own.peakPace.toFixed(2),
-    own.neededCapacity === 1 ? 'kept up' : own.neededCapacity.toFixed(2),
+    own.backloggedPace === undefined ? '–' : own.backloggedPace.toFixed(2),
+    own.backloggedPace === undefined ? 'kept up' : own.neededCapacity.toFixed(2),
     String(own.peakWaiting),
     own.peakLagMs === undefined ? '–' : told(own.peakLagMs),
     own.drainSeconds === undefined ? 'not drained' : `${own.drainSeconds.toFixed(1)} s`,
@@ -91,7 +92,16 @@ function capacity({ modalities, steps }: LoadReport): string {
     at(forecastAt),
     at(parting.lagAlarmAt),
   ]);
-  const head = ['', 'peak arrival/s', 'peak pace/s', 'needed ×', 'peak waiting', 'peak lag', 'drain'];
+  const head = [
+    '',
+    'peak arrival/s',
+    'peak pace/s',
+    'pace when behind',
+    'needed ×',
+    'peak waiting',
+    'peak lag',
+    'drain',
+  ];
   const taken = steps.map(({ at: second, step }) => `${step} at ${second} s`).join(', ');
   const table = plain([...head, 'parting', 'backlog alarm', 'forecast', 'lag alarm'], rows);
   return taken === '' ? table : `${table}\nSteps against the pressure: ${taken}.`;
