@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
+import { promisify } from 'node:util';
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { audit, type FoundRecord } from '../../bench/load/audit.ts';
@@ -12,6 +14,7 @@ import { isClean, type LoadReport } from '../../bench/load/report/report.ts';
 import { runLoad } from '../../bench/load/run.ts';
 import { readWitness, type Acknowledged } from '../../bench/load/witness.ts';
 import { serveStubModels, type StubModels } from '../../bench/stub-models/server.ts';
+import { PROJECT } from '../../src/stack/tools.ts';
 import { API_KEY, startEarshot, type TestEarshot } from '../support/earshot.ts';
 
 // A few seconds of the surge against a whole Earshot with the stub of the models.
@@ -92,6 +95,32 @@ describe('a load', () => {
   });
 });
 
+/** The command itself, against the Earshot of this file. */
+async function command(...flags: string[]): Promise<{ code: number; out: string }> {
+  const given = ['--url', `http://127.0.0.1:${earshot.env['PORT']}`, '--key', API_KEY];
+  const args = [join(PROJECT, 'bench/load/main.ts'), ...given, ...flags];
+  return promisify(execFile)(process.execPath, args).then(
+    ({ stdout }) => ({ code: 0, out: stdout }),
+    (error: { code: number; stdout: string }) => ({ code: error.code, out: error.stdout }),
+  );
+}
+
+describe('npm run load', () => {
+  it('loads an Earshot that runs through its API alone, and writes its report', async () => {
+    const { code, out } = await command(...FLAGS.replace('--times 4', '--times 1').split(' '), '--seed', '2');
+    const page = out.trim().split('\n').at(-1)!;
+    expect(await readFile(page, 'utf8')).toContain(' 0 lost, 0 doubled');
+    expect(code, out).toBe(0);
+    await rm(dirname(page), { recursive: true, force: true });
+  });
+
+  it('audits the witness of an earlier run', async () => {
+    const { code, out } = await command('--audit', join(folder, 'witness.jsonl'));
+    expect(out).toMatch(/│ lost +│ 0 +│/);
+    expect(code).toBe(0);
+  });
+});
+
 describe('the auditor', () => {
   it('finds a record that is gone, one whose vector is gone, and one that is there twice', async () => {
     const ids = [...new Set(acknowledged.map(({ interactionId }) => interactionId))];
@@ -111,6 +140,10 @@ describe('the auditor', () => {
     expect(seen.lost.toSorted()).toEqual([gone, hollow].toSorted());
     expect(seen.doubled).toEqual([doubled]);
     expect(seen.fates).toMatchObject({ lost: 2, reachable: ids.length - 2 });
+    const witness = join(folder, 'witness.jsonl');
+    const { code, out } = await command('--audit', witness, '--database', earshot.env['DATABASE_URL']!);
+    expect(out).toMatch(/│ lost +│ 2 +│/);
+    expect(code).toBe(1);
   });
 
   it('finds two arrivals under one id, and one arrival under two', async () => {
