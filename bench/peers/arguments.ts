@@ -1,13 +1,13 @@
 import { parseArgs } from 'node:util';
 import { CONTENDERS, type Contender } from './contenders.ts';
-import { SCENARIOS, type Scenario } from './scenarios.ts';
+import { KILL, SCENARIOS, type Scenario } from './scenarios.ts';
 
 export interface BenchOptions {
   readonly rounds: number;
   readonly contenders: readonly Contender[];
   readonly scenarios: readonly Scenario[];
-  /** Whether each contender is also killed once. */
-  readonly kill: boolean;
+  /** Each contender is killed once when so many messages of a burst are acknowledged; none is left alone. */
+  readonly killAfter: readonly number[];
   /** How long what a killed process left behind may take, in seconds, before it counts as stuck. */
   readonly drainSeconds: number;
 }
@@ -29,7 +29,7 @@ export function readArguments(given: readonly string[]): BenchOptions {
     rounds: numberOf('--rounds', values.rounds),
     contenders: named('--contenders', CONTENDERS, values.contenders.split(',')),
     scenarios: named('--scenarios', SCENARIOS, withoutKill),
-    kill: withoutKill.length < scenarios.length,
+    killAfter: withoutKill.length < scenarios.length ? KILL.after : [],
     drainSeconds: numberOf('--drain-seconds', values['drain-seconds']),
   };
 }

@@ -8,61 +8,72 @@ import { KILL } from './scenarios.ts';
 import { sendAll } from './sending.ts';
 
 export interface KillOutcome {
-  /** Acknowledged when the process was killed. */
+  /** Messages that were acknowledged when the process was killed. */
   readonly acknowledgedBefore: number;
   readonly acknowledged: number;
   readonly lost: number;
   readonly doubled: number;
   readonly unasked: number;
-  /** From the kill until the restarted process took requests. */
+  /** From the kill until the process that was started at once took requests. */
   readonly readyAfterMs: number;
-  /** From then until every acknowledged message was reachable; null when some were not in the time given. */
-  readonly drainedAfterMs: number | null;
+  /** From then until what had been acknowledged before the kill was reachable; null when it was not in the time given. */
+  readonly recoveredAfterMs: number | null;
 }
-
-/** Acknowledgements after which the process is killed: some messages are then done, some under way, some not sent. */
-const KILL_AFTER = 400;
 
 /** What would be done twice shows after this. */
 const SETTLE_MS = 3_000;
 
 /**
- * Kills the process of API and workers once in the middle of a burst, starts it again at once, and holds the rows
- * against what the client was acknowledged. The client repeats what it got no answer to, as a channel does.
+ * Kills the process of API and workers once in the middle of a burst, when so many messages are acknowledged, starts it
+ * again at once, and holds the rows against what the client was acknowledged. The client repeats what it got no answer
+ * to, as a channel does.
  */
-export async function killInMidRun(subject: Subject, run: string, drainMs: number): Promise<KillOutcome> {
+export async function killInMidRun(
+  subject: Subject,
+  { run, killAfter, drainMs }: { readonly run: string; readonly killAfter: number; readonly drainMs: number },
+): Promise<KillOutcome> {
   const { running, promised, database } = subject;
   const messages = chatMessages(run, KILL.messages, KILL.conversations);
   const client = new ChannelClient(running.url, running.apiKey, KILL.concurrency);
-  let acknowledged = 0;
-  let crash: Promise<{ at: number; readyAt: number; acknowledgedBefore: number }> | undefined;
+  const acknowledged: string[] = [];
+  let crash: Promise<Crash> | undefined;
   await sendAll(client, messages, KILL.concurrency, (message) => {
     promised.note(message);
-    acknowledged += 1;
-    if (acknowledged === KILL_AFTER) crash = killAndRestart(subject, () => acknowledged);
+    acknowledged.push(promised.recordOf(message));
+    if (acknowledged.length === killAfter) crash = killAndRestart(subject, acknowledged, drainMs);
   });
-  const { at, readyAt, acknowledgedBefore } = await crash!;
-  const records = messages.map((message) => promised.recordOf(message));
-  const stuck = await untilReachable(database.pool, records, drainMs);
-  const drainedAt = performance.now();
+  const { acknowledgedBefore, readyAfterMs, recoveredAfterMs } = await crash!;
+  await untilReachable(database.pool, acknowledged, drainMs);
   await delay(SETTLE_MS);
   client.close();
-  const found = audit(promised.records, await storedRows(database.pool));
+  const { lost, doubled, unasked } = audit(promised.records, await storedRows(database.pool));
   return {
     acknowledgedBefore,
-    acknowledged,
-    lost: found.lost.length,
-    doubled: found.doubled.length,
-    unasked: found.unasked.length,
-    readyAfterMs: readyAt - at,
-    drainedAfterMs: stuck.length > 0 ? null : drainedAt - readyAt,
+    acknowledged: acknowledged.length,
+    lost: lost.length,
+    doubled: doubled.length,
+    unasked: unasked.length,
+    readyAfterMs,
+    recoveredAfterMs,
   };
 }
 
-async function killAndRestart({ running }: Subject, acknowledged: () => number) {
+type Crash = Pick<KillOutcome, 'acknowledgedBefore' | 'readyAfterMs' | 'recoveredAfterMs'>;
+
+async function killAndRestart(
+  { running, database }: Subject,
+  acknowledged: readonly string[],
+  drainMs: number,
+): Promise<Crash> {
   const at = performance.now();
   await running.kill();
-  const acknowledgedBefore = acknowledged();
+  const before = [...acknowledged];
   await running.restart();
-  return { at, readyAt: performance.now(), acknowledgedBefore };
+  const readyAt = performance.now();
+  const stuck = await untilReachable(database.pool, before, drainMs);
+  return {
+    acknowledgedBefore: before.length,
+    readyAfterMs: readyAt - at,
+    recoveredAfterMs: stuck.length > 0 ? null : performance.now() - readyAt,
+  };
 }

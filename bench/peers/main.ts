@@ -17,6 +17,9 @@ const options = readArguments(process.argv.slice(2));
 const progress = linesTo((line) => console.log(line));
 await installPeers(progress);
 const world = await openWorld(progress);
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.once(signal, () => void world.stop().finally(() => process.exit(1)));
+}
 try {
   const outcome = await runRounds(options, world, progress);
   const about = { ...machine(), versions: await peerVersions(), command: process.argv.slice(2).join(' ') };

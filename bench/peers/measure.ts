@@ -1,13 +1,13 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { audit, isClean, storedRows } from './audit.ts';
 import { ChannelClient } from './client.ts';
-import { readProcesses, secondsOf } from './cpu.ts';
+import { byPart, cpuOfParts, type ByPart } from './cpu-of-parts.ts';
 import type { ContenderDatabase } from './database.ts';
 import { chatMessages } from './messages.ts';
-import { postgresCounters } from './postgres-counters.ts';
+import { postgresCounters, type PostgresCounters } from './postgres-counters.ts';
 import type { Promised } from './promised.ts';
 import { untilReachable } from './reachable.ts';
-import { PARTS, type Part, type RunningContender } from './running.ts';
+import type { RunningContender } from './running.ts';
 import type { Scenario } from './scenarios.ts';
 import { sendAll } from './sending.ts';
 import type { World } from './world.ts';
@@ -28,7 +28,7 @@ export interface Measurement {
   readonly reachableMs: readonly number[];
   /** Requests that had to be repeated. */
   readonly repeats: number;
-  readonly cpuSeconds: Readonly<Record<Part, number>>;
+  readonly cpuSeconds: ByPart;
   readonly writingTransactions: number;
   readonly walBytes: number;
   readonly modelRequests: number;
@@ -74,9 +74,7 @@ export async function measure(scenario: Scenario, subject: Subject, run: string)
     answerMs,
     reachableMs,
     repeats,
-    cpuSeconds: Object.fromEntries(
-      PARTS.map((part) => [part, after.cpuSeconds[part] - before.cpuSeconds[part]]),
-    ) as Record<Part, number>,
+    cpuSeconds: byPart((part) => after.cpuSeconds[part] - before.cpuSeconds[part]),
     writingTransactions: after.writingTransactions - before.writingTransactions,
     walBytes: after.walBytes - before.walBytes,
     modelRequests: after.modelRequests - before.modelRequests,
@@ -91,16 +89,13 @@ async function check({ database, promised }: Subject): Promise<void> {
   throw new Error(`${lost.length} lost, ${doubled.length} doubled, ${unasked.length} that nobody sent`);
 }
 
-async function counters({ running, database, world }: Subject): Promise<{
-  readonly cpuSeconds: Record<Part, number>;
-  readonly writingTransactions: number;
-  readonly walBytes: number;
+interface Counters extends PostgresCounters {
+  readonly cpuSeconds: ByPart;
   readonly modelRequests: number;
-}> {
+}
+
+async function counters({ running, database, world }: Subject): Promise<Counters> {
   const { embeddings } = await world.models.stats();
   const postgres = await postgresCounters(database.pool);
-  const processes = await readProcesses();
-  const roots = running.roots();
-  const cpuSeconds = Object.fromEntries(PARTS.map((part) => [part, secondsOf(roots[part], processes)]));
-  return { ...postgres, modelRequests: embeddings.requests, cpuSeconds: cpuSeconds as Record<Part, number> };
+  return { ...postgres, modelRequests: embeddings.requests, cpuSeconds: await cpuOfParts(running) };
 }

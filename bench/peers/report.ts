@@ -3,7 +3,7 @@ import { percentile } from '../scenario.ts';
 import type { BenchOptions } from './arguments.ts';
 import type { Contender } from './contenders.ts';
 import type { Machine } from './machine.ts';
-import type { Outcome, Result } from './rounds.ts';
+import type { Idle, Kill, Outcome, Result } from './rounds.ts';
 import { PARTS } from './running.ts';
 import { ratiosByRound, spreadOf } from './statistics.ts';
 
@@ -20,7 +20,11 @@ export function report(options: BenchOptions, outcome: Outcome, about: Machine):
       return `\n${title}\n${table}\n${costs(options.contenders, results)}`;
     }),
   ];
-  if (options.kill) parts.push(`\nkill -9 of API and workers in the middle of a burst\n${kills(options, outcome)}`);
+  if (outcome.idle.length > 0) parts.push(`\nStanding still, in cores\n${idle(options.contenders, outcome.idle)}`);
+  if (outcome.kills.length > 0) {
+    const times = options.killAfter.length;
+    parts.push(`\nkill -9 of API and workers in the middle of a burst, ${times} times\n${kills(options, outcome)}`);
+  }
   if (outcome.failures.length > 0) parts.push(`\nNot counted:\n${outcome.failures.join('\n')}`);
   return parts.join('\n');
 }
@@ -94,23 +98,33 @@ function costs(contenders: readonly Contender[], results: readonly Result[]): st
   );
 }
 
-function kills({ contenders, drainSeconds }: BenchOptions, { kills: outcomes }: Outcome): string {
+function idle(contenders: readonly Contender[], all: readonly Idle[]): string {
   return tableOf(
-    ['', 'acknowledged before / in all', 'lost', 'doubled', 'ready after', 'drained after that'],
-    contenders.flatMap(({ name, title }) => {
-      const kill = outcomes[name];
-      if (kill === undefined) return [];
-      const drained =
-        kill.drainedAfterMs === null ? `not in ${drainSeconds} s` : `${figure(kill.drainedAfterMs / 1000)} s`;
+    ['', ...PARTS],
+    contenders.map(({ name, title }) => {
+      const own = all.filter(({ contender }) => contender === name);
+      return [title, ...PARTS.map((part) => spreadOf(own.map(({ cores }) => cores[part])).median.toFixed(3))];
+    }),
+  );
+}
+
+function kills({ contenders, drainSeconds }: BenchOptions, { kills: all }: Outcome): string {
+  const head = ['', 'acknowledged before', 'in all', 'lost', 'doubled', 'ready after', 'recovered after that'];
+  return tableOf(
+    head,
+    contenders.map(({ name, title }) => {
+      const own = all.filter(({ contender }) => contender === name);
+      const sum = (value: (kill: Kill) => number) => String(own.reduce((total, kill) => total + value(kill), 0));
+      const recovered = own.flatMap(({ recoveredAfterMs: ms }) => (ms === null ? [] : [ms / 1000]));
+      const stuck = own.length - recovered.length;
       return [
-        [
-          title,
-          `${kill.acknowledgedBefore} / ${kill.acknowledged}`,
-          String(kill.lost),
-          String(kill.doubled + kill.unasked),
-          `${figure(kill.readyAfterMs / 1000)} s`,
-          drained,
-        ],
+        title,
+        sum(({ acknowledgedBefore }) => acknowledgedBefore),
+        sum(({ acknowledged }) => acknowledged),
+        sum(({ lost }) => lost),
+        sum(({ doubled, unasked }) => doubled + unasked),
+        `${spread(own.map(({ readyAfterMs }) => readyAfterMs / 1000))} s`,
+        `${spread(recovered)} s${stuck === 0 ? '' : `, ${stuck} times not in ${drainSeconds} s`}`,
       ];
     }),
   );

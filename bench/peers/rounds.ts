@@ -1,7 +1,9 @@
 import type { Progress } from '../../src/stack/progress.ts';
 import type { BenchOptions } from './arguments.ts';
 import type { Contender } from './contenders.ts';
+import type { ByPart } from './cpu-of-parts.ts';
 import { createDatabase, type ContenderDatabase } from './database.ts';
+import { idleCores } from './idle.ts';
 import { killInMidRun, type KillOutcome } from './kill.ts';
 import { measure, type Measurement, type Subject } from './measure.ts';
 import { Promised } from './promised.ts';
@@ -10,17 +12,29 @@ import { WARM_UP } from './scenarios.ts';
 import { alternating } from './statistics.ts';
 import type { World } from './world.ts';
 
-/** One scenario of one contender in one round. */
-export interface Result extends Measurement {
+interface Of {
   readonly contender: string;
-  readonly scenario: string;
   readonly round: number;
 }
 
+/** One scenario of one contender in one round. */
+export interface Result extends Measurement, Of {
+  readonly scenario: string;
+}
+
+/** What a contender takes while nothing is asked of it, in cores. */
+export interface Idle extends Of {
+  readonly cores: ByPart;
+}
+
+/** A contender that was killed in mid-run. */
+export interface Kill extends KillOutcome, Of {}
+
 export interface Outcome {
   readonly results: readonly Result[];
-  readonly kills: Readonly<Record<string, KillOutcome>>;
-  /** Rounds that do not count, with the reason. */
+  readonly idle: readonly Idle[];
+  readonly kills: readonly Kill[];
+  /** Rounds that do not count, or not from some scenario on, with the reason. */
   readonly failures: readonly string[];
 }
 
@@ -30,61 +44,56 @@ interface Place {
   readonly promised: Promised;
 }
 
-/** Runs the rounds: one contender at a time, each started anew and warmed up in each round. */
+/** One contender at a time, each started anew and warmed up in each round. */
 export async function runRounds(options: BenchOptions, world: World, progress: Progress): Promise<Outcome> {
+  const { contenders, scenarios, rounds, killAfter, drainSeconds } = options;
   const places = new Map<string, Place>();
   const results: Result[] = [];
-  const kills: Record<string, KillOutcome> = {};
+  const idle: Idle[] = [];
+  const kills: Kill[] = [];
   const failures: string[] = [];
+  const turn = (title: string, contender: Contender, work: (subject: Subject) => Promise<void>) =>
+    progress
+      .step(`${title}, ${contender.title}`, () => whileRunning(contender, places.get(contender.name)!, world, work))
+      .catch((error: unknown) => void failures.push(`${title}, ${contender.title}: ${String(error)}`));
   try {
-    for (const contender of options.contenders) places.set(contender.name, await openPlace(contender, world));
-    for (const [index, order] of alternating(options.contenders, options.rounds).entries()) {
-      const round = index + 1;
+    for (const contender of contenders) places.set(contender.name, await openPlace(contender, world));
+    for (const [index, order] of alternating(contenders, scenarios.length === 0 ? 0 : rounds).entries()) {
       for (const contender of order) {
-        const title = `round ${round} of ${options.rounds}, ${contender.title}`;
-        const place = places.get(contender.name)!;
-        await progress
-          .step(title, () =>
-            whileRunning(contender, place, world, async (subject) => {
-              for (const scenario of options.scenarios) {
-                const run = `round-${round}-${scenario.name}`;
-                const measurement = await measure(scenario, subject, run);
-                results.push({ contender: contender.name, scenario: scenario.name, round, ...measurement });
-              }
-            }),
-          )
-          .catch((error: unknown) => failures.push(`${title}: ${String(error)}`));
+        const of = { contender: contender.name, round: index + 1 };
+        await turn(`round ${of.round} of ${rounds}`, contender, async (subject) => {
+          idle.push({ ...of, cores: await idleCores(subject.running) });
+          for (const { name, ...scenario } of scenarios) {
+            const measurement = await measure({ name, ...scenario }, subject, `round-${of.round}-${name}`);
+            results.push({ ...of, scenario: name, ...measurement });
+          }
+        });
       }
     }
-    for (const contender of options.kill ? options.contenders : []) {
-      const title = `kill -9 in mid-run, ${contender.title}`;
-      const place = places.get(contender.name)!;
-      await progress
-        .step(title, () =>
-          whileRunning(contender, place, world, async (subject) => {
-            kills[contender.name] = await killInMidRun(subject, 'kill', options.drainSeconds * 1000);
-          }),
-        )
-        .catch((error: unknown) => failures.push(`${title}: ${String(error)}`));
+    for (const [index, after] of killAfter.entries()) {
+      for (const contender of contenders) {
+        const of = { contender: contender.name, round: index + 1 };
+        await turn(`kill -9 after ${after} messages`, contender, async (subject) => {
+          const kill = { run: `kill-${of.round}`, killAfter: after, drainMs: drainSeconds * 1000 };
+          kills.push({ ...of, ...(await killInMidRun(subject, kill)) });
+        });
+      }
     }
   } finally {
     await Promise.all([...places.values()].map(({ database }) => database.pool.end()));
   }
-  return { results, kills, failures };
+  return { results, idle, kills, failures };
 }
 
-async function openPlace(contender: Contender, world: World): Promise<Place> {
-  const database = await createDatabase(world.postgresUrl, contender.name, contender.tables);
-  // Neither watches itself meanwhile, for the others have nothing of the kind.
-  if (contender.tables === 'earshot') {
-    await database.pool.query(
-      `insert into dial (name, value) values ('canary.interval_ms', 0), ('reconcile.interval_ms', 0)`,
-    );
-  }
+async function openPlace({ name, tables }: Contender, world: World): Promise<Place> {
+  const database = await createDatabase(world.postgresUrl, name, tables);
+  // It does not watch itself meanwhile, for the others have nothing of the kind.
+  const quiet = `insert into dial (name, value) values ('canary.interval_ms', 0), ('reconcile.interval_ms', 0)`;
+  if (tables === 'earshot') await database.pool.query(quiet);
   return { database, promised: new Promised(world.env['EARSHOT_CUSTOMER_SECRET']!) };
 }
 
-let started = 0;
+let turns = 0;
 
 async function whileRunning(
   contender: Contender,
@@ -93,12 +102,14 @@ async function whileRunning(
   work: (subject: Subject) => Promise<void>,
 ): Promise<void> {
   const running = await startContender(contender, database, world);
+  world.running.add(running);
   try {
     const subject = { running, database, promised, world };
-    started += 1;
-    await measure(WARM_UP, subject, `warm-up-${started}`);
+    turns += 1;
+    await measure(WARM_UP, subject, `warm-up-${turns}`);
     await work(subject);
   } finally {
+    world.running.delete(running);
     await running.stop();
   }
 }

@@ -34,11 +34,5 @@ export const SCENARIOS: readonly Scenario[] = [
   },
 ];
 
-/** The run in whose middle a contender is killed. */
-export const KILL: Scenario = {
-  name: 'kill',
-  title: 'kill -9 in the middle of 1,000 messages in 50 conversations',
-  messages: 1_000,
-  conversations: 50,
-  concurrency: 50,
-};
+/** The burst in whose middle a contender is killed, once for each number of acknowledged messages. */
+export const KILL = { messages: 1_000, conversations: 50, concurrency: 50, after: [200, 450, 700] } as const;

@@ -17,6 +17,8 @@ export interface World {
   readonly postgresPid: number;
   readonly temporal: string;
   readonly models: StubProcess;
+  /** What is to be stopped before the rest, should the run be interrupted. */
+  readonly running: Set<{ stop(): Promise<void> }>;
   stop(): Promise<void>;
 }
 
@@ -45,6 +47,7 @@ export async function openWorld(progress: Progress): Promise<World> {
     const postgresUrl = stack.env['DATABASE_URL']!;
     await prepareTemplate(postgresUrl, LOCAL_MODELS.EMBEDDING_MODEL, Number(LOCAL_MODELS.EMBEDDING_DIMENSIONS));
     const record = await readJson<{ identity: ProcessIdentity }>(join(FOLDER, 'postgres.json'));
+    const running: World['running'] = new Set();
     return {
       folder: FOLDER,
       env: stack.env,
@@ -52,7 +55,9 @@ export async function openWorld(progress: Progress): Promise<World> {
       postgresPid: record!.identity.pid,
       temporal,
       models,
+      running,
       stop: async () => {
+        await Promise.all([...running].map((each) => each.stop()));
         await stack.release();
         await models.stop();
       },

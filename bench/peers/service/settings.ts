@@ -14,6 +14,6 @@ const schema = z.object({
 /** What an engine reads of the settings that Earshot is given. */
 export type Settings = z.output<typeof schema>;
 
-export function readSettings(): Settings {
-  return schema.parse(process.env);
+export function readSettings(env: NodeJS.ProcessEnv = process.env): Settings {
+  return schema.parse(env);
 }
