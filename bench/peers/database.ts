@@ -31,7 +31,7 @@ export async function prepareTemplate(server: string, model: string, dimensions:
 }
 
 /**
- * The same columns, checks and indexes as Earshot's, the HNSW index included, read from the catalogue so that they stay
+ * The same columns, checks and indexes as Earshot's, read from the catalogue so that they stay
  * the same. Without foreign keys, triggers and row-level security: their rows would have no owner there.
  */
 async function copyTargets(client: pg.Client): Promise<void> {
