@@ -20,6 +20,7 @@ export function readArguments(given: readonly string[]): BenchOptions {
       rounds: { type: 'string', default: '5' },
       contenders: { type: 'string', default: CONTENDERS.map(({ name }) => name).join(',') },
       scenarios: { type: 'string', default: [...SCENARIOS.map(({ name }) => name), 'kill'].join(',') },
+      'kill-after': { type: 'string', default: KILL.after.join(',') },
       'drain-seconds': { type: 'string', default: '120' },
     },
   });
@@ -29,7 +30,7 @@ export function readArguments(given: readonly string[]): BenchOptions {
     rounds: numberOf('--rounds', values.rounds),
     contenders: named('--contenders', CONTENDERS, values.contenders.split(',')),
     scenarios: named('--scenarios', SCENARIOS, withoutKill),
-    killAfter: withoutKill.length < scenarios.length ? KILL.after : [],
+    killAfter: withoutKill.length < scenarios.length ? momentsOf(values['kill-after']) : [],
     drainSeconds: numberOf('--drain-seconds', values['drain-seconds']),
   };
 }
@@ -40,6 +41,12 @@ function named<T extends { readonly name: string }>(flag: string, all: readonly 
     if (found !== undefined) return found;
     throw new Error(`${flag}: ${name} is unknown; known are ${all.map((each) => each.name).join(', ')}`);
   });
+}
+
+function momentsOf(text: string): number[] {
+  const moments = text.split(',').map((each) => numberOf('--kill-after', each));
+  if (moments.every((moment) => moment < KILL.messages)) return moments;
+  throw new Error(`--kill-after: a burst has ${KILL.messages} messages`);
 }
 
 function numberOf(flag: string, text: string): number {

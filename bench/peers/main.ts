@@ -5,9 +5,10 @@ import { CACHE } from '../../src/stack/tools.ts';
 import { readArguments } from './arguments.ts';
 import { installPeers, peerVersions } from './install.ts';
 import { machine } from './machine.ts';
-import { report } from './report.ts';
+import { reportTables } from './report.ts';
 import { runRounds } from './rounds.ts';
 import { openWorld } from './world.ts';
+import { forDocs, forTerminal } from './written.ts';
 
 // `npm run bench:peers [-- --rounds 5 --contenders earshot,dbos,none --scenarios lone,burst-50,burst-500,kill]`: Earshot
 // beside other engines and beside none, on this machine, over one Postgres and one stub of the models. Compare the
@@ -21,15 +22,17 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void world.stop().finally(() => process.exit(1)));
 }
 try {
-  const outcome = await runRounds(options, world, progress);
-  const about = { ...machine(), versions: await peerVersions(), command: process.argv.slice(2).join(' ') };
-  console.log(report(options, outcome, about));
+  const { failures, ...figures } = await runRounds(options, world, progress);
+  const about = { ...machine(), versions: await peerVersions(), arguments: process.argv.slice(2) };
+  const tables = reportTables(options, { failures, ...figures });
+  console.log(`\n${forTerminal(about, tables, failures)}`);
   const folder = join(CACHE, 'bench-peers-results');
   await mkdir(folder, { recursive: true });
-  const file = join(folder, `${about.date.replaceAll(':', '-')}.json`);
-  await writeFile(file, JSON.stringify({ about, ...outcome }));
-  console.log(`\nAll figures: ${file}`);
-  if (outcome.failures.length > 0) process.exitCode = 1;
+  const file = join(folder, about.date.replaceAll(':', '-'));
+  await writeFile(`${file}.json`, JSON.stringify({ about, failures, ...figures }));
+  await writeFile(`${file}.md`, forDocs(about, tables, failures));
+  console.log(`\nAll figures: ${file}.json; the tables for docs/performance.md: ${file}.md`);
+  if (failures.length > 0) process.exitCode = 1;
 } finally {
   await world.stop();
 }

@@ -1,8 +1,6 @@
-import Table from 'cli-table3';
 import { percentile } from '../scenario.ts';
 import type { BenchOptions } from './arguments.ts';
 import type { Contender } from './contenders.ts';
-import type { Machine } from './machine.ts';
 import type { Idle, Kill, Outcome, Result } from './rounds.ts';
 import { PARTS } from './running.ts';
 import { ratiosByRound, spreadOf } from './statistics.ts';
@@ -10,38 +8,47 @@ import { ratiosByRound, spreadOf } from './statistics.ts';
 /** What everybody is compared with. */
 const OURS = 'earshot';
 
-/** The tables of a run: speed and ratios, cost, and what kill -9 did. */
-export function report(options: BenchOptions, outcome: Outcome, about: Machine): string {
-  const parts = [
-    `${about.cores} cores, ${about.processor}, ${about.memoryGiB} GiB, Node ${about.node}, ${about.date}, load ${about.load.toFixed(1)}`,
-    ...options.scenarios.map(({ name, title, concurrency }) => {
-      const results = outcome.results.filter(({ scenario }) => scenario === name);
-      const table = concurrency === 1 ? latencies(options.contenders, results) : speeds(options.contenders, results);
-      return `\n${title}\n${table}\n${costs(options.contenders, results)}`;
-    }),
-  ];
-  if (outcome.idle.length > 0) parts.push(`\nStanding still, in cores\n${idle(options.contenders, outcome.idle)}`);
-  if (outcome.kills.length > 0) {
-    const times = options.killAfter.length;
-    parts.push(`\nkill -9 of API and workers in the middle of a burst, ${times} times\n${kills(options, outcome)}`);
-  }
-  if (outcome.failures.length > 0) parts.push(`\nNot counted:\n${outcome.failures.join('\n')}`);
-  return parts.join('\n');
+/** One table of the report, whatever it is written to. */
+export interface ReportTable {
+  readonly title: string;
+  readonly head: readonly string[];
+  readonly rows: readonly (readonly string[])[];
 }
 
-function latencies(contenders: readonly Contender[], results: readonly Result[]): string {
+/** The tables of a run: speed, ratios and cost of each scenario, what standing still costs, and what kill -9 did. */
+export function reportTables(options: BenchOptions, { results, idle, kills }: Outcome): ReportTable[] {
+  const { contenders, scenarios, drainSeconds } = options;
+  const tables = scenarios.flatMap(({ name, title, concurrency }) => {
+    const own = results.filter(({ scenario }) => scenario === name);
+    const speed = concurrency === 1 ? latencies(contenders, own) : speeds(contenders, own);
+    return [
+      { title, ...speed },
+      { title: `${title}: what it costs`, ...costs(contenders, own) },
+    ];
+  });
+  if (idle.length > 0) tables.push({ title: 'standing still, in cores', ...standing(contenders, idle) });
+  if (kills.length > 0) {
+    const title = 'kill -9 of API and workers in the middle of a burst';
+    tables.push({ title, ...killed(contenders, kills, drainSeconds) });
+  }
+  return tables;
+}
+
+type Body = Omit<ReportTable, 'title'>;
+
+function latencies(contenders: readonly Contender[], results: readonly Result[]): Body {
   const p50 = (result: Result) => percentile(result.reachableMs, 0.5);
   const p99 = (result: Result) => percentile(result.reachableMs, 0.99);
-  return tableOf(
-    [
+  return {
+    head: [
       '',
       'answer p50 / p99, ms',
       'reachable p50, ms',
       'reachable p99, ms',
       'Earshot’s p50 to it',
-      'Earshot’s p99 to it',
+      'Earshot’s p99',
     ],
-    contenders.map(({ name, title }) => [
+    rows: contenders.map(({ name, title }) => [
       title,
       pooled(of(results, name), ({ answerMs }) => answerMs),
       spread(of(results, name).map(p50)),
@@ -49,32 +56,31 @@ function latencies(contenders: readonly Contender[], results: readonly Result[])
       ratio(results, name, p50),
       ratio(results, name, p99),
     ]),
-  );
+  };
 }
 
-function speeds(contenders: readonly Contender[], results: readonly Result[]): string {
+function speeds(contenders: readonly Contender[], results: readonly Result[]): Body {
   const speed = ({ messagesPerSecond }: Result) => messagesPerSecond;
-  return tableOf(
-    ['', 'messages/s', 'Earshot’s to it', 'answer p50 / p99, ms', 'repeated'],
-    contenders.map(({ name, title }) => [
+  return {
+    head: ['', 'messages/s', 'Earshot’s to it', 'answer p50 / p99, ms', 'repeated'],
+    rows: contenders.map(({ name, title }) => [
       title,
       spread(of(results, name).map(speed)),
       ratio(results, name, speed),
       pooled(of(results, name), ({ answerMs }) => answerMs),
       String(of(results, name).reduce((sum, { repeats }) => sum + repeats, 0)),
     ]),
-  );
+  };
 }
 
-function costs(contenders: readonly Contender[], results: readonly Result[]): string {
-  const perThousand = (result: Result, value: number) => (value / result.messages) * 1000;
-  const cpu = (result: Result) =>
-    perThousand(
-      result,
-      PARTS.reduce((sum, part) => sum + result.cpuSeconds[part], 0),
-    );
-  return tableOf(
-    [
+function costs(contenders: readonly Contender[], results: readonly Result[]): Body {
+  const perThousand = ({ messages }: Result, value: number) => (value / messages) * 1000;
+  const cpu = (result: Result) => {
+    const seconds = PARTS.reduce((sum, part) => sum + result.cpuSeconds[part], 0);
+    return perThousand(result, seconds);
+  };
+  return {
+    head: [
       'CPU s per 1,000 messages',
       'all',
       ...PARTS,
@@ -83,51 +89,61 @@ function costs(contenders: readonly Contender[], results: readonly Result[]): st
       'WAL KB/msg',
       'model requests/msg',
     ],
-    contenders.map(({ name, title }) => {
+    rows: contenders.map(({ name, title }) => {
       const own = of(results, name);
+      const middle = (value: (result: Result) => number) => figure(spreadOf(own.map(value)).median);
       return [
         title,
         spread(own.map(cpu)),
-        ...PARTS.map((part) => figure(spreadOf(own.map((each) => perThousand(each, each.cpuSeconds[part]))).median)),
+        ...PARTS.map((part) => middle((result) => perThousand(result, result.cpuSeconds[part]))),
         ratio(results, name, cpu),
-        figure(spreadOf(own.map(({ writingTransactions, messages }) => writingTransactions / messages)).median),
-        figure(spreadOf(own.map(({ walBytes, messages }) => walBytes / 1024 / messages)).median),
-        figure(spreadOf(own.map(({ modelRequests, messages }) => modelRequests / messages)).median),
+        middle(({ writingTransactions, messages }) => writingTransactions / messages),
+        middle(({ walBytes, messages }) => walBytes / 1024 / messages),
+        middle(({ modelRequests, messages }) => modelRequests / messages),
       ];
     }),
-  );
+  };
 }
 
-function idle(contenders: readonly Contender[], all: readonly Idle[]): string {
-  return tableOf(
-    ['', ...PARTS],
-    contenders.map(({ name, title }) => {
+function standing(contenders: readonly Contender[], all: readonly Idle[]): Body {
+  return {
+    head: ['', ...PARTS],
+    rows: contenders.map(({ name, title }) => {
       const own = all.filter(({ contender }) => contender === name);
       return [title, ...PARTS.map((part) => spreadOf(own.map(({ cores }) => cores[part])).median.toFixed(3))];
     }),
-  );
+  };
 }
 
-function kills({ contenders, drainSeconds }: BenchOptions, { kills: all }: Outcome): string {
-  const head = ['', 'acknowledged before', 'in all', 'lost', 'doubled', 'ready after', 'recovered after that'];
-  return tableOf(
-    head,
-    contenders.map(({ name, title }) => {
+function killed(contenders: readonly Contender[], all: readonly Kill[], drainSeconds: number): Body {
+  return {
+    head: [
+      '',
+      'kills',
+      'acknowledged before',
+      'in all',
+      'lost',
+      'doubled',
+      'ready after, s',
+      'recovered then after, s',
+    ],
+    rows: contenders.map(({ name, title }) => {
       const own = all.filter(({ contender }) => contender === name);
       const sum = (value: (kill: Kill) => number) => String(own.reduce((total, kill) => total + value(kill), 0));
       const recovered = own.flatMap(({ recoveredAfterMs: ms }) => (ms === null ? [] : [ms / 1000]));
       const stuck = own.length - recovered.length;
       return [
         title,
+        String(own.length),
         sum(({ acknowledgedBefore }) => acknowledgedBefore),
         sum(({ acknowledged }) => acknowledged),
         sum(({ lost }) => lost),
         sum(({ doubled, unasked }) => doubled + unasked),
-        `${spread(own.map(({ readyAfterMs }) => readyAfterMs / 1000))} s`,
-        `${spread(recovered)} s${stuck === 0 ? '' : `, ${stuck} times not in ${drainSeconds} s`}`,
+        spread(own.map(({ readyAfterMs }) => readyAfterMs / 1000)),
+        `${spread(recovered)}${stuck === 0 ? '' : `; ${stuck} not in ${drainSeconds} s`}`,
       ];
     }),
-  );
+  };
 }
 
 function of(results: readonly Result[], name: string): Result[] {
@@ -137,8 +153,7 @@ function of(results: readonly Result[], name: string): Result[] {
 /** Earshot's value by the other's, within each round. */
 function ratio(results: readonly Result[], name: string, value: (result: Result) => number): string {
   const byRound = (contender: string) => new Map(of(results, contender).map((each) => [each.round, value(each)]));
-  const ratios = name === OURS ? [] : ratiosByRound(byRound(OURS), byRound(name));
-  return ratios.length === 0 ? '–' : spread(ratios);
+  return spread(name === OURS ? [] : ratiosByRound(byRound(OURS), byRound(name)));
 }
 
 function pooled(results: readonly Result[], values: (result: Result) => readonly number[]): string {
@@ -146,20 +161,16 @@ function pooled(results: readonly Result[], values: (result: Result) => readonly
   return `${figure(percentile(all, 0.5))} / ${figure(percentile(all, 0.99))}`;
 }
 
+/** The middle of the rounds, and their range where there are several. */
 function spread(values: readonly number[]): string {
   const { median, least, greatest } = spreadOf(values);
   if (values.length < 2) return figure(median);
-  return `${figure(median)} (${figure(least)} to ${figure(greatest)})`;
+  return `${figure(median)} (${figure(least)}–${figure(greatest)})`;
 }
 
 /** Three digits, as far as they mean something. */
 function figure(value: number): string {
   if (!Number.isFinite(value)) return '–';
-  return value >= 100 ? Math.round(value).toString() : value.toPrecision(3);
-}
-
-function tableOf(head: string[], rows: string[][]): string {
-  const table = new Table({ head, style: { head: [], border: [] } });
-  table.push(...rows);
-  return table.toString();
+  if (value === 0) return '0';
+  return value >= 100 ? Math.round(value).toLocaleString('en') : value.toPrecision(3);
 }

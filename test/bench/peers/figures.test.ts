@@ -5,6 +5,7 @@ import { readArguments } from '../../../bench/peers/arguments.ts';
 import { audit, isClean } from '../../../bench/peers/audit.ts';
 import { parseStat, readProcesses, secondsOf } from '../../../bench/peers/cpu.ts';
 import { chatMessages } from '../../../bench/peers/messages.ts';
+import { reportTables } from '../../../bench/peers/report.ts';
 import { alternating, ratiosByRound, spreadOf } from '../../../bench/peers/statistics.ts';
 
 describe('what is published of a comparison', () => {
@@ -17,6 +18,23 @@ describe('what is published of a comparison', () => {
     const ours = new Map([[1, 10], [2, 40], [3, 9]]); // prettier-ignore
     const theirs = new Map([[1, 5], [2, 10]]); // prettier-ignore
     expect(ratiosByRound(ours, theirs)).toEqual([2, 4]);
+  });
+
+  it('tells of each contender the middle round and by how much Earshot differs in the same round', () => {
+    const options = readArguments(['--contenders', 'earshot,none', '--scenarios', 'burst-50']);
+    const cpuSeconds = { application: 1, temporal: 0, postgres: 1 };
+    const result = (contender: string, round: number, messagesPerSecond: number) => ({
+      ...{ contender, round, messagesPerSecond, scenario: 'burst-50', answerMs: [1], reachableMs: [], repeats: 0 },
+      ...{ cpuSeconds, writingTransactions: 2_000, walBytes: 1_024_000, modelRequests: 500, messages: 1_000 },
+    });
+    const speeds = { earshot: [100, 50, 90], none: [200, 200, 100] };
+    const results = Object.entries(speeds).flatMap(([name, each]) => each.map((speed, i) => result(name, i, speed)));
+    const [speed, cost] = reportTables(options, { results, idle: [], kills: [], failures: [] });
+    expect(speed!.rows.map((row) => row.slice(0, 3))).toEqual([
+      ['Earshot', '90.0 (50.0–100)', '–'],
+      ['no engine', '200 (100–200)', '0.500 (0.250–0.900)'],
+    ]);
+    expect(cost!.rows[0]!.slice(1)).toEqual(['2.00 (2.00–2.00)', '1.00', '0', '1.00', '–', '2.00', '1.00', '0.500']);
   });
 
   it('turns the order round after each round', () => {
