@@ -11,6 +11,7 @@ import type { JoinedWrites } from '../src/joined-writes.ts';
 import type { Lineage } from '../src/lineage/emitter.ts';
 import type { Logger } from '../src/observe/log.ts';
 import type { Metrics } from '../src/observe/metrics.ts';
+import type { PressureSource } from '../src/pressure-reader.ts';
 import type { KeyRing } from '../src/raw-store/key-ring.ts';
 import type { RawStore } from '../src/raw-store/raw-store.ts';
 
@@ -20,6 +21,7 @@ export interface ActivityDependencies {
   readonly keyRing: KeyRing;
   readonly rawStore: RawStore;
   readonly dials: DialReader;
+  readonly pressure: PressureSource;
   readonly speech: SpeechModel;
   readonly vision: VisionModel;
   readonly recognisers: Recognisers;

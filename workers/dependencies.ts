@@ -26,6 +26,7 @@ import { observeQuality } from '../src/observe/quality-gauges.ts';
 import { observeMemory } from '../src/observe/memory-gauges.ts';
 import { openLog, type Logger } from '../src/observe/log.ts';
 import { openMetrics } from '../src/observe/metrics.ts';
+import { PressureReader } from '../src/pressure-reader.ts';
 import { KeyRing, type KeyTable } from '../src/raw-store/key-ring.ts';
 import { openRawStore } from '../src/raw-store/raw-store.ts';
 import type { Database } from '../src/db/pools.ts';
@@ -48,6 +49,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
   await rawStore.check(AbortSignal.timeout(10_000));
   const endpoint = openModelEndpoint({ baseUrl: config.OPENAI_BASE_URL, apiKey: config.OPENAI_API_KEY });
   const dials = await DialReader.open(database);
+  const pressure = await PressureReader.open(database, dials);
   const indexVersions = await IndexVersionReader.open(database);
   warnOfOtherModel(log, config, indexVersions);
   observeErasures(metrics.registry, database, dials);
@@ -61,6 +63,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     database,
     rawStore,
     dials,
+    pressure,
     indexVersions,
     codeVersion: config.EARSHOT_CODE_VERSION,
     languages: config.EARSHOT_LANGUAGES,
@@ -101,6 +104,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     close: async () => {
       await lineage.close();
       dials.close();
+      pressure.close();
       indexVersions.close();
       await database.close();
     },

@@ -9,6 +9,7 @@ import type { IndexVersions } from '../index-version-reader.ts';
 import type { Lineage } from '../lineage/emitter.ts';
 import type { Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
+import type { PressureSource } from '../pressure-reader.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
 import type { RawStore } from '../raw-store/raw-store.ts';
 import type { Ring } from '../temporal/ring.ts';
@@ -20,6 +21,7 @@ export interface ApiDependencies {
   readonly keyRing: KeyRing;
   readonly rawStore: RawStore;
   readonly dials: DialReader;
+  readonly pressure: PressureSource;
   readonly embeddings: EmbeddingModels;
   readonly speech: SpeechModel;
   readonly vision: VisionModel;

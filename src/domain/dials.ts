@@ -2,6 +2,7 @@ import { BATCHING_DIALS } from './dials/batching.ts';
 import { DERIVATION_DIALS } from './dials/derivation.ts';
 import { ERASURE_DIALS } from './dials/erasure.ts';
 import { INTAKE_DIALS } from './dials/intake.ts';
+import { PRESSURE_DIALS } from './dials/pressure.ts';
 import { QUALITY_DIALS } from './dials/quality.ts';
 import { RETRIEVAL_DIALS } from './dials/retrieval.ts';
 import { WATCH_DIALS } from './dials/watch.ts';
@@ -15,6 +16,7 @@ export const DIALS = {
   ...ERASURE_DIALS,
   ...DERIVATION_DIALS,
   ...WATCH_DIALS,
+  ...PRESSURE_DIALS,
 } as const;
 
 export type DialName = keyof typeof DIALS;

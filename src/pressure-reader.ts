@@ -1,0 +1,55 @@
+import { findPressure } from './db/pressure.ts';
+import type { Database } from './db/pools.ts';
+import type { DialReader } from './dial-reader.ts';
+import { deeper, PRESSURE_STEPS, type PressureStep } from './domain/pressure.ts';
+
+/** How old the step may be that is acted on. */
+const REFRESH_MS = 500;
+
+/** Which step Earshot takes against too much to do, for whoever acts on it. */
+export interface PressureSource {
+  step(): PressureStep;
+}
+
+/**
+ * Reads the step from memory, refreshed from the database in the background. One that nobody has decided on for a while
+ * counts as `none`: refusing records needs a standing reason, and a sampler that is gone gives none. The dial
+ * `pressure.at_least_step` holds whatever the sampler says.
+ */
+export class PressureReader implements PressureSource {
+  readonly #database: Database;
+  readonly #dials: Pick<DialReader, 'get'>;
+  #step: PressureStep = 'none';
+  /** By the process's own clock, so that an outage of the database ages it too. */
+  #decidedAt = -Infinity;
+  #timer: NodeJS.Timeout | undefined;
+
+  private constructor(database: Database, dials: Pick<DialReader, 'get'>) {
+    this.#database = database;
+    this.#dials = dials;
+  }
+
+  static async open(database: Database, dials: Pick<DialReader, 'get'>): Promise<PressureReader> {
+    const reader = new PressureReader(database, dials);
+    await reader.refresh();
+    reader.#timer = setInterval(() => void reader.refresh().catch(() => undefined), REFRESH_MS);
+    reader.#timer.unref();
+    return reader;
+  }
+
+  step(): PressureStep {
+    const fresh = performance.now() - this.#decidedAt < this.#dials.get('pressure.stale_after_ms');
+    const forced = PRESSURE_STEPS[Math.floor(this.#dials.get('pressure.at_least_step'))]!;
+    return deeper(fresh ? this.#step : 'none', forced);
+  }
+
+  async refresh(): Promise<void> {
+    const { step, decided_ms_ago: agoMs } = await findPressure(this.#database.deployment);
+    this.#step = step;
+    this.#decidedAt = agoMs === null ? -Infinity : performance.now() - agoMs;
+  }
+
+  close(): void {
+    clearInterval(this.#timer);
+  }
+}
