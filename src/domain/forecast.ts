@@ -1,0 +1,141 @@
+import { growthOf, medianOf, risesSurely, valueNow } from './trend.ts';
+
+/** What waited at a moment, and what came and went since the moment before. */
+export interface BacklogPoint {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  /** Records that were not reachable yet, less those that are stuck. */
+  readonly waiting: number;
+  /** Records that were accepted, and records that left the backlog, within `sinceMs`; null where that is not known. */
+  readonly arrived: number | null;
+  readonly completed: number | null;
+  readonly sinceMs: number | null;
+}
+
+/** What is known of those that wait now. */
+export interface Waiting {
+  /** Of the oldest that is not stuck; null when nothing waits. */
+  readonly oldestMs: number | null;
+  /** How many are older than their budget and not stuck. */
+  readonly overdue: number;
+}
+
+export interface ForecastRules {
+  readonly budgetMs: number;
+  /** What trends and rates are seen over, in budgets. */
+  readonly windowBudgets: number;
+  /** Points, at least, that a window has. */
+  readonly minPoints: number;
+  /** Fewer records than this that wait are no backlog. */
+  readonly minWaiting: number;
+  /** How sure a rise must be: z of the Mann-Kendall test. */
+  readonly surenessZ: number;
+}
+
+export interface Forecast {
+  readonly arrivedPerSecond: number | null;
+  readonly completedPerSecond: number | null;
+  /** Records per second; below 0 the backlog shrinks, 0 when there is no trend. */
+  readonly growthPerSecond: number;
+  /** How long a record that arrives now will take; null where nothing was completed, so that nothing is known. */
+  readonly expectedLagMs: number | null;
+  /** Until a record that arrives then would take longer than its budget: 0 when it does now, null when none will. */
+  readonly minutesToBreach: number | null;
+}
+
+/** How far back points are of use, in milliseconds. */
+export function windowOf(rules: ForecastRules, intervalMs: number): number {
+  return Math.max(rules.budgetMs * rules.windowBudgets, rules.minPoints * intervalMs);
+}
+
+/**
+ * Foretells from the backlog, which grows before anything is late, when records will be later than their budget.
+ *
+ * A record that arrives now waits for those ahead of it: by Little's law (J. D. C. Little, "A Proof for the Queuing
+ * Formula L = λW", Operations Research 9, 1961) its lag is the backlog over the rate of completion. A growing backlog of
+ * w, growing by g and completed by μ a second, is at a budget b when w + g·t = μ·b. g is a robust slope, without which
+ * nothing is foretold: see src/domain/trend.ts. Where nothing is completed at all, the oldest record tells how long it
+ * takes at least.
+ *
+ * @param points of one window, oldest first; the last is now.
+ */
+export function forecast(points: readonly BacklogPoint[], now: Waiting, rules: ForecastRules): Forecast {
+  const series = points.map(({ at, waiting }) => ({ at: at / 1_000, value: waiting }));
+  const growth = points.length < rules.minPoints ? 0 : growthOf(series);
+  const level = points.length === 0 ? 0 : growth === 0 ? medianOf(recent(series)) : valueNow(recent(series));
+  const completed = completionRate(points);
+  const expectedLagMs = level === 0 ? 0 : completed === null || completed === 0 ? null : (level / completed) * 1_000;
+  return {
+    arrivedPerSecond: rateOf(points, ({ arrived }) => arrived),
+    completedPerSecond: completed,
+    growthPerSecond: growth,
+    expectedLagMs,
+    minutesToBreach: minutesToBreach(
+      { level, completed, expectedLagMs, growth: growth > 0 && risesSurely(series, rules.surenessZ) ? growth : 0 },
+      now,
+      rules,
+    ),
+  };
+}
+
+interface Seen {
+  readonly level: number;
+  readonly completed: number | null;
+  readonly expectedLagMs: number | null;
+  /** Above 0 where it surely grows. */
+  readonly growth: number;
+}
+
+function minutesToBreach(seen: Seen, { oldestMs, overdue }: Waiting, rules: ForecastRules): number | null {
+  const { budgetMs, minWaiting } = rules;
+  if (overdue >= minWaiting) return 0;
+  if (seen.level < minWaiting) return null;
+  if (seen.expectedLagMs !== null && seen.expectedLagMs >= budgetMs) return 0;
+  if (seen.growth === 0) return null;
+  if (seen.completed === null || seen.completed === 0) return Math.max(0, budgetMs - (oldestMs ?? 0)) / 60_000;
+  const room = (seen.completed * budgetMs) / 1_000 - seen.level;
+  return room / seen.growth / 60;
+}
+
+/** The second half of a window: what counts as now. */
+function recent<T>(points: readonly T[]): readonly T[] {
+  return points.slice(Math.floor(points.length / 2));
+}
+
+function rateOf(points: readonly BacklogPoint[], count: (point: BacklogPoint) => number | null): number | null {
+  let [sum, seconds] = [0, 0];
+  for (const point of points) {
+    const counted = count(point);
+    if (counted === null || point.sinceMs === null) continue;
+    sum += counted;
+    seconds += point.sinceMs / 1_000;
+  }
+  return seconds === 0 ? null : sum / seconds;
+}
+
+/**
+ * Records completed per second, each stretch of time weighed by what waited when it began: a queue that is nearly empty
+ * completes only what arrives, and says nothing of what could be done.
+ */
+function completionRate(points: readonly BacklogPoint[]): number | null {
+  let [sum, seconds] = [0, 0];
+  points.forEach((point, index) => {
+    const waited = points[index - 1]?.waiting ?? 0;
+    if (point.completed === null || point.sinceMs === null) return;
+    sum += point.completed * waited;
+    seconds += (point.sinceMs / 1_000) * waited;
+  });
+  return seconds === 0 ? rateOf(points, ({ completed }) => completed) : sum / seconds;
+}
+
+/** In how many seconds a backlog that shrinks is gone; null when it does not shrink. */
+export function drainSeconds(waiting: number, growthPerSecond: number): number | null {
+  if (waiting === 0) return 0;
+  return growthPerSecond < 0 ? waiting / -growthPerSecond : null;
+}
+
+/** How many times what is done now would have to be done for all that arrives; null where nothing is known. */
+export function capacityNeeded(arrivedPerSecond: number | null, completedPerSecond: number | null): number | null {
+  if (arrivedPerSecond === null || completedPerSecond === null || completedPerSecond === 0) return null;
+  return arrivedPerSecond / completedPerSecond;
+}
