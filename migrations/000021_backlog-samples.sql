@@ -6,11 +6,14 @@ create table queue_sample (
   sampled_at timestamptz not null,
   queue text not null,
   kind text not null check (kind in ('workflow', 'activity')),
+  -- Of tasks with this priority key alone; 0: of all.
+  priority_key smallint not null default 0,
   backlog bigint not null,
   oldest_ms double precision not null,
+  -- Averages of the last 30 s.
   added_per_second double precision not null,
   dispatched_per_second double precision not null,
-  primary key (sampled_at, queue, kind)
+  primary key (sampled_at, queue, kind, priority_key)
 );
 
 -- Records that are not reachable yet, from their rows.
@@ -19,27 +22,28 @@ create table backlog_sample (
   sampled_at timestamptz not null,
   modality text not null check (modality in ('chat', 'audio', 'screenshot')),
   waiting integer not null,
-  -- Of these: nobody has taken them; being recognised; text is there, not yet reachable. The rest of `waiting` is none.
+  -- Of these: nobody has taken them; they are being recognised; their text is there and they are not reachable yet.
   accepted integer not null,
   recognising integer not null,
   indexing integer not null,
-  -- Of these: older than their budget; and so much older that they are no load but stuck.
-  overdue integer not null,
+  -- Of these: so old that they are stuck and no load; of the others, older than their budget.
   stuck integer not null,
+  overdue integer not null,
   oldest_ms double precision,
-  -- Since the sample before, and how long ago that was; null in the first sample and after a gap.
+  -- Accepted, and gone from the backlog, since the sample before; null in the first one and after a gap.
   arrived integer,
   completed integer,
   since_ms double precision,
-  -- What typically passes from acceptance to each stage's end, of records that became reachable lately.
+  -- Medians of records that became reachable lately, from acceptance; null when none did.
   typical_pick_up_ms double precision,
   typical_text_ms double precision,
   typical_total_ms double precision,
-  -- The forecast.
-  expected_lag_ms double precision,
-  growth_per_second double precision,
-  completed_per_second double precision,
+  -- The forecast (src/domain/forecast.ts).
   budget_ms double precision not null,
+  arrived_per_second double precision,
+  completed_per_second double precision,
+  growth_per_second double precision not null,
+  expected_lag_ms double precision,
   minutes_to_breach double precision,
   primary key (tenant, sampled_at, modality)
 );

@@ -21,6 +21,7 @@ import { joinedEmbedding, type JoinLimits } from '../src/joined-embedding.ts';
 import { openModelEndpoint } from '../src/models/openai-client.ts';
 import { openAiSpeech } from '../src/models/speech.ts';
 import { openAiVision } from '../src/models/vision.ts';
+import { observeBacklog } from '../src/observe/backlog-gauges.ts';
 import { observeErasures } from '../src/observe/erasure-gauges.ts';
 import { observeQuality } from '../src/observe/quality-gauges.ts';
 import { observeMemory } from '../src/observe/memory-gauges.ts';
@@ -52,6 +53,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
   const pressure = await PressureReader.open(database, dials);
   const indexVersions = await IndexVersionReader.open(database);
   warnOfOtherModel(log, config, indexVersions);
+  observeBacklog(metrics.registry, database, dials, pressure);
   observeErasures(metrics.registry, database, dials);
   observeQuality(metrics.registry, database);
   const lineage = openLineage(config, { database, dials, metrics, log });

@@ -19,6 +19,7 @@ import { ensureSearchAttributes } from '../src/temporal/search-attributes.ts';
 import { ensureSchedules } from '../src/temporal/schedules.ts';
 import { ringVia, type Ring } from '../src/temporal/ring.ts';
 import { openDependencies, type Dependencies } from './dependencies.ts';
+import { startSampler } from './sampler.ts';
 import { keepSchedules } from './schedule-keeper.ts';
 import { startSweep } from './sweep.ts';
 import { createWorker } from './worker.ts';
@@ -63,6 +64,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   const sweep = parts.queues.includes('intake') ? startSweep(deps, ring) : undefined;
   const schedules = parts.queues.includes('batch') ? keepSchedules(deps) : undefined;
   const statistics = parts.queues.includes('batch') ? keepStatistics(deps) : undefined;
+  const sampler = parts.queues.includes('batch') ? startSampler(deps) : undefined;
   const api = parts.api ? await startApi(config, apiDependencies(config, deps, ring, connection)) : undefined;
   deps.log.info({ pid: process.pid, queues: parts.queues, port: api?.port }, 'earshot is up');
   // A worker that ends by itself has failed: the process ends with it, for a supervisor to start it again.
@@ -72,6 +74,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   await sweep?.stop();
   await schedules?.stop();
   await statistics?.stop();
+  await sampler?.stop();
   workers.forEach((worker) => worker.shutdown());
   await running;
   await connection.close();

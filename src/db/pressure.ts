@@ -9,6 +9,7 @@ export interface PressureRow {
   readonly cause_modality: Modality | null;
   readonly cause_minutes: number | null;
   readonly calm_since: Date | null;
+  readonly decided_at: Date | null;
   /** Since it was last decided on; null when it never was. */
   readonly decided_ms_ago: number | null;
 }
@@ -20,6 +21,7 @@ export async function findPressure(db: Queryable): Promise<PressureRow> {
     text: `
       select
         step, since, cause_tenant, cause_modality, cause_minutes, calm_since,
+        nullif(decided_at, '-infinity') as decided_at,
         case when decided_at > '-infinity' then extract(epoch from now() - decided_at)::double precision * 1000 end
           as decided_ms_ago
       from pressure`,

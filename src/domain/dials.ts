@@ -1,6 +1,7 @@
 import { BATCHING_DIALS } from './dials/batching.ts';
 import { DERIVATION_DIALS } from './dials/derivation.ts';
 import { ERASURE_DIALS } from './dials/erasure.ts';
+import { FRESHNESS_DIALS } from './dials/freshness.ts';
 import { INTAKE_DIALS } from './dials/intake.ts';
 import { PRESSURE_DIALS } from './dials/pressure.ts';
 import { QUALITY_DIALS } from './dials/quality.ts';
@@ -17,6 +18,7 @@ export const DIALS = {
   ...DERIVATION_DIALS,
   ...WATCH_DIALS,
   ...PRESSURE_DIALS,
+  ...FRESHNESS_DIALS,
 } as const;
 
 export type DialName = keyof typeof DIALS;

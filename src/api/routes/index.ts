@@ -1,4 +1,5 @@
 import type { RouteSpec } from '../route.ts';
+import { getBacklog, getBacklogProgress } from './backlog.ts';
 import { postCall, postCallEnd, postSegment } from './calls.ts';
 import { endChat, postMessage } from './chats.ts';
 import { getExport } from './customers.ts';
@@ -61,6 +62,8 @@ export const ROUTES: readonly RouteSpec[] = [
   getInteraction,
   getLineage,
   getFreshness,
+  getBacklog,
+  getBacklogProgress,
   getDials,
   putDial,
   getIndexVersions,

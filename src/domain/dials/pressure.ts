@@ -64,4 +64,56 @@ export const PRESSURE_DIALS = {
       'A step that nobody has decided on for so long counts as none: refusing needs a standing reason. Shorter gives ' +
       'way when a busy sampler is late.',
   },
+  'backlog.sample_interval_ms': {
+    defaultValue: 2 * SECOND,
+    min: 0,
+    max: 10 * MINUTE,
+    reason:
+      'How often the backlog is measured; 0 never, and then nothing is foretold. A forecast needs a few samples within ' +
+      'the shortest budget; each reads all that waits.',
+  },
+  'backlog.keep_hours': {
+    defaultValue: 48,
+    min: 0.01,
+    max: 24 * 365,
+    reason: 'How long samples are kept: a Monday is compared with the days before. A day of them takes about 60 MB.',
+  },
+  'backlog.prune_rows': {
+    defaultValue: 1_000,
+    min: 1,
+    max: 100_000,
+    reason: 'Samples that are deleted at a time when they are too old: more than come in with one sample.',
+  },
+  'backlog.stuck_after_budgets': {
+    defaultValue: 10,
+    min: 1,
+    max: 10_000,
+    reason:
+      'A record that has waited for so many budgets is stuck, which is a fault and no load: it counts in no forecast. ' +
+      'Fewer lets a long overload fall out of sight.',
+  },
+  'forecast.window_budgets': {
+    defaultValue: 1,
+    min: 0.1,
+    max: 100,
+    reason: 'What growth and rates are seen over, in budgets. Longer is surer and later.',
+  },
+  'forecast.min_points': {
+    defaultValue: 8,
+    min: 4,
+    max: 1_000,
+    reason: 'Samples that a forecast needs. Fewer take chance for growth.',
+  },
+  'forecast.min_waiting': {
+    defaultValue: 3,
+    min: 1,
+    max: 1_000_000,
+    reason: 'Fewer records that wait are no backlog: a single slow one must not stop reprocessing.',
+  },
+  'forecast.sureness_z': {
+    defaultValue: 1.645,
+    min: 0,
+    max: 6,
+    reason: 'z of the Mann-Kendall test that growth must pass: at 1.645 chance passes once in 20 times.',
+  },
 } as const satisfies Record<string, DialDefinition>;

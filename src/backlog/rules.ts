@@ -1,0 +1,30 @@
+import type { DialReader } from '../dial-reader.ts';
+import type { ForecastRules } from '../domain/forecast.ts';
+import type { PressureRules } from '../domain/pressure.ts';
+
+type Dials = Pick<DialReader, 'get'>;
+
+export function forecastRules(dials: Dials, budgetMs: number): ForecastRules {
+  return {
+    budgetMs,
+    windowBudgets: dials.get('forecast.window_budgets'),
+    minPoints: dials.get('forecast.min_points'),
+    minWaiting: dials.get('forecast.min_waiting'),
+    surenessZ: dials.get('forecast.sureness_z'),
+  };
+}
+
+export function pressureRules(dials: Dials): PressureRules {
+  return {
+    enterMinutes: {
+      slow_reprocessing: dials.get('pressure.slow_reprocessing_within_minutes'),
+      grow_batches: dials.get('pressure.grow_batches_within_minutes'),
+      drop_captions: dials.get('pressure.drop_captions_within_minutes'),
+      refuse_bulk: dials.get('pressure.refuse_bulk_within_minutes'),
+      refuse_live: dials.get('pressure.refuse_live_within_minutes'),
+    },
+    leaveTimes: dials.get('pressure.leave_at_times'),
+    leaveAfterMs: dials.get('pressure.leave_after_ms'),
+    riseAfterMs: dials.get('pressure.rise_after_ms'),
+  };
+}

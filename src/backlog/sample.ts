@@ -1,0 +1,153 @@
+import type { Client } from '@temporalio/client';
+import {
+  keepBacklogSamples,
+  keepQueueSamples,
+  measureBacklog,
+  pruneBacklogSamples,
+  pruneQueueSamples,
+  recentSamples,
+  type BacklogPointRow,
+  type BacklogSample,
+  type MeasuredRow,
+} from '../db/backlog.ts';
+import type { Database } from '../db/pools.ts';
+import { claimSample, decidePressure, findPressure, type PressureRow } from '../db/pressure.ts';
+import { listTenants } from '../db/subjects.ts';
+import type { DialReader } from '../dial-reader.ts';
+import { forecast, windowOf, type BacklogPoint, type ForecastRules } from '../domain/forecast.ts';
+import { MODALITIES, type Modality } from '../domain/interaction.ts';
+import { nextPressure, type Pressure, type PressureCause } from '../domain/pressure.ts';
+import { freshnessBudgets } from '../freshness-budgets.ts';
+import { errorForLog, type Logger } from '../observe/log.ts';
+import { taskQueueStats } from '../temporal/task-queue-stats.ts';
+import { forecastRules, pressureRules } from './rules.ts';
+
+export interface SampleDependencies {
+  readonly database: Database;
+  readonly dials: Pick<DialReader, 'get'>;
+  readonly temporal: Client;
+  readonly log: Logger;
+}
+
+/** After a gap of more than so many intervals what came and went since the last sample says nothing of now. */
+const GAP_INTERVALS = 5;
+
+/**
+ * Measures everything once, unless another process has: task queues, the rows of each tenant that wait, what they
+ * foretell, and the step that follows from it. Answers whether it did.
+ */
+export async function sampleOnce(deps: SampleDependencies): Promise<boolean> {
+  const { database, dials, log } = deps;
+  const sampledAt = await claimSample(database.deployment, dials.get('backlog.sample_interval_ms'));
+  if (sampledAt === undefined) return false;
+  // Temporal may be away: the rows are the truth, and are measured without it.
+  const queues = sampleQueues(deps, sampledAt).catch((error: unknown) =>
+    log.warn(errorForLog(error), 'task queues were not measured'),
+  );
+  const causes: PressureCause[] = [];
+  for (const tenant of await listTenants(database.deployment)) {
+    for (const { modality, minutes_to_breach: minutes } of await sampleTenant(deps, tenant)) {
+      if (minutes !== null) causes.push({ tenant, modality, minutes });
+    }
+  }
+  await decide(deps, causes.toSorted((one, other) => one.minutes - other.minutes)[0] ?? null);
+  await queues;
+  return true;
+}
+
+async function sampleQueues({ database, dials, temporal }: SampleDependencies, sampledAt: Date): Promise<void> {
+  const stats = await taskQueueStats(temporal);
+  const samples = stats.map((each) => ({
+    sampled_at: sampledAt,
+    queue: each.queue,
+    kind: each.kind,
+    priority_key: each.priorityKey,
+    backlog: each.backlog,
+    oldest_ms: each.oldestMs,
+    added_per_second: each.addedPerSecond,
+    dispatched_per_second: each.dispatchedPerSecond,
+  }));
+  await keepQueueSamples(database.deployment, samples);
+  await pruneQueueSamples(database.deployment, dials.get('backlog.keep_hours'), dials.get('backlog.prune_rows'));
+}
+
+async function sampleTenant({ database, dials }: SampleDependencies, tenant: string): Promise<BacklogSample[]> {
+  const { app } = database.forTenant(tenant);
+  const budgets = freshnessBudgets(dials);
+  const intervalMs = dials.get('backlog.sample_interval_ms');
+  const windows = Object.fromEntries(
+    MODALITIES.map((modality) => [modality, windowOf(forecastRules(dials, budgets[modality]), intervalMs)]),
+  ) as Record<Modality, number>;
+  const before = await recentSamples(app, tenant, windows);
+  const last = before.at(-1)?.sampled_at ?? new Date();
+  const measured = await measureBacklog(app, tenant, budgets, dials.get('backlog.stuck_after_budgets'), last);
+  const samples = measured.map((row) =>
+    foretell(
+      before.filter(({ modality }) => modality === row.modality),
+      row,
+      forecastRules(dials, budgets[row.modality]),
+      intervalMs,
+    ),
+  );
+  await keepBacklogSamples(app, tenant, samples);
+  await pruneBacklogSamples(app, tenant, dials.get('backlog.keep_hours'), dials.get('backlog.prune_rows'));
+  return samples;
+}
+
+/** A sample of one modality, with what it and those before it foretell. */
+function foretell(
+  before: readonly BacklogPointRow[],
+  measured: MeasuredRow,
+  rules: ForecastRules,
+  intervalMs: number,
+): BacklogSample {
+  const { measured_at: sampledAt, oldest_moving_ms: oldestMs, arrived, ...counts } = measured;
+  const last = before.at(-1);
+  const elapsedMs = last === undefined ? null : sampledAt.getTime() - last.sampled_at.getTime();
+  const known = elapsedMs !== null && elapsedMs > 0 && elapsedMs < GAP_INTERVALS * intervalMs;
+  // What was there and what came, less what is left, is what went: no index of what is done with has to be kept.
+  const completed = known ? Math.max(0, last!.waiting + arrived - counts.waiting) : null;
+  const since = { arrived: known ? arrived : null, completed, since_ms: known ? elapsedMs : null };
+  const points = [...before.map(pointOf), pointOf({ ...counts, ...since, sampled_at: sampledAt })];
+  const seen = forecast(points, { oldestMs, overdue: counts.overdue }, rules);
+  return {
+    ...counts,
+    ...since,
+    sampled_at: sampledAt,
+    budget_ms: rules.budgetMs,
+    arrived_per_second: seen.arrivedPerSecond,
+    completed_per_second: seen.completedPerSecond,
+    growth_per_second: seen.growthPerSecond,
+    expected_lag_ms: seen.expectedLagMs,
+    minutes_to_breach: seen.minutesToBreach,
+  };
+}
+
+function pointOf(row: BacklogPointRow): BacklogPoint {
+  return {
+    at: row.sampled_at.getTime(),
+    waiting: row.waiting - row.stuck,
+    arrived: row.arrived,
+    completed: row.completed,
+    sinceMs: row.since_ms,
+  };
+}
+
+async function decide({ database, dials, log }: SampleDependencies, cause: PressureCause | null): Promise<void> {
+  const before = pressureOf(await findPressure(database.deployment));
+  const after = nextPressure(before, cause, pressureRules(dials), Date.now());
+  await decidePressure(database.deployment, before, after);
+  if (after.step === before.step) return;
+  const { tenant, modality, minutes } = after.cause ?? {};
+  log.warn({ step: after.step, tenant, modality, minutes }, 'the step against too much to do changed');
+}
+
+export function pressureOf(row: PressureRow): Pressure {
+  const { step, since, cause_tenant: tenant, cause_modality: modality, cause_minutes: minutes } = row;
+  return {
+    step,
+    since: since.getTime(),
+    cause: tenant === null || modality === null || minutes === null ? null : { tenant, modality, minutes },
+    calmSince: row.calm_since?.getTime() ?? null,
+  };
+}
