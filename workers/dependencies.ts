@@ -8,6 +8,7 @@ import { ownerOf } from '../src/db/owner.ts';
 import { openDatabase } from '../src/db/pools.ts';
 import { findDataKey, ensureSubject, keepDataKey } from '../src/db/subjects.ts';
 import { DialReader } from '../src/dial-reader.ts';
+import { ExpectationReader, type ExpectationSource } from '../src/expectations.ts';
 import { IndexVersionReader, type IndexVersions } from '../src/index-version-reader.ts';
 import { certificateSigner } from '../src/erasure/certificate.ts';
 import { datasetNames } from '../src/lineage/datasets.ts';
@@ -34,6 +35,7 @@ import type { Database } from '../src/db/pools.ts';
 
 export interface Dependencies extends ActivityDependencies {
   readonly canaryKeys: CanaryKeys;
+  readonly expectations: ExpectationSource;
   close(): Promise<void>;
 }
 
@@ -51,6 +53,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
   const endpoint = openModelEndpoint({ baseUrl: config.OPENAI_BASE_URL, apiKey: config.OPENAI_API_KEY });
   const dials = await DialReader.open(database);
   const pressure = await PressureReader.open(database, dials);
+  const expectations = await ExpectationReader.open(database, dials);
   const indexVersions = await IndexVersionReader.open(database);
   warnOfOtherModel(log, config, indexVersions);
   observeBacklog(metrics.registry, database, dials, pressure);
@@ -66,6 +69,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     rawStore,
     dials,
     pressure,
+    expectations,
     indexVersions,
     codeVersion: config.EARSHOT_CODE_VERSION,
     languages: config.EARSHOT_LANGUAGES,
@@ -107,6 +111,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
       await lineage.close();
       dials.close();
       pressure.close();
+      expectations.close();
       indexVersions.close();
       await database.close();
     },

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import type { CanaryKeys } from '../canary/canary-key.ts';
 import type { Database } from '../db/pools.ts';
 import type { DialReader } from '../dial-reader.ts';
+import type { ExpectationSource } from '../expectations.ts';
 import type { KeyedIds } from '../domain/ids.ts';
 import type { CertificateSigner } from '../erasure/certificate.ts';
 import type { EmbeddingModels, Recognisers, SpeechModel, VisionModel } from '../models/ports.ts';
@@ -22,6 +23,8 @@ export interface ApiDependencies {
   readonly rawStore: RawStore;
   readonly dials: DialReader;
   readonly pressure: PressureSource;
+  /** How long records take now. */
+  readonly expectations: ExpectationSource;
   readonly embeddings: EmbeddingModels;
   readonly speech: SpeechModel;
   readonly vision: VisionModel;

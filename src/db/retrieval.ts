@@ -227,6 +227,8 @@ export interface PendingRow {
   readonly text_reachable_at: Date | null;
   readonly pieces_done: number;
   readonly pieces_total: number;
+  /** Since it was accepted; absent in an answer about the past, of which nothing is foretold. */
+  readonly age_ms?: number;
 }
 
 export async function listPending(reader: Queryable, tenant: string, customerKey: string): Promise<PendingRow[]> {
@@ -236,7 +238,8 @@ export async function listPending(reader: Queryable, tenant: string, customerKey
       select
         f.interaction_id, f.modality, f.captured_at, f.state, f.text_reachable_at, f.pieces_total,
         (select count(*)::integer from artifact a where a.tenant = f.tenant and a.interaction_id = f.interaction_id)
-          as pieces_done
+          as pieces_done,
+        extract(epoch from now() - f.accepted_at)::double precision * 1000 as age_ms
       from freshness f
       join subject s on s.tenant = $1 and s.customer_key = f.customer_key
       where f.tenant = $1 and f.customer_key = $2 and f.state in ('accepted', 'processing')

@@ -1,18 +1,20 @@
 import { randomUUID } from 'node:crypto';
 import type { IndexVersionRow } from '../db/index-versions.ts';
 import type { Database, TenantDatabase } from '../db/pools.ts';
-import { retrieveCandidates, type PendingRow } from '../db/retrieval.ts';
+import { retrieveCandidates } from '../db/retrieval.ts';
 import type { DialReader } from '../dial-reader.ts';
 import { RESERVED_KEYS } from '../domain/canary.ts';
 import { EarshotError, invalidField } from '../domain/errors.ts';
 import type { Modality } from '../domain/interaction.ts';
 import { fuse } from '../domain/rank-fusion.ts';
+import type { ExpectationSource } from '../expectations.ts';
 import type { EmbeddingModels } from '../models/ports.ts';
 import { errorForLog, type Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
 import { describeHit, type Hit } from './hit.ts';
 import { describePast, surroundings, versionFor, type AsOf } from './moment.ts';
+import { pendingOf, type Pending } from './pending.ts';
 import { recordAnswer } from './record-answer.ts';
 
 export type RetrievalMode = 'hybrid' | 'vector' | 'text';
@@ -48,19 +50,10 @@ export interface Answer {
   readonly tookMs: number;
 }
 
-/** A record of this customer that the answer cannot know yet. */
-export interface Pending {
-  readonly interactionId: string;
-  readonly modality: Modality;
-  readonly capturedAt: Date;
-  readonly stage: 'accepted' | 'recognising' | 'indexing';
-  readonly progress: { readonly done: number; readonly total: number };
-  readonly etaSeconds: number | null;
-}
-
 export interface RetrievalDependencies {
   readonly database: Database;
   readonly dials: DialReader;
+  readonly expectations: ExpectationSource;
   readonly embeddings: EmbeddingModels;
   readonly keyRing: KeyRing;
   readonly metrics: Metrics;
@@ -92,7 +85,7 @@ export async function retrieve(deps: RetrievalDependencies, question: Question):
     results,
     newestEventTime: newest,
     history: newest === null && pending.length === 0 ? 'none' : 'some',
-    pending: pending.map(pendingOf),
+    pending: pending.map((row) => pendingOf(row, deps.expectations.of(tenant, row.modality))),
     degraded,
     asOf: asOf === null || erased === null ? null : describePast(asOf, answering, erased),
     retrievalId: randomUUID(),
@@ -207,16 +200,4 @@ async function rankedHits(
     best.map(({ row, score }) => describeHit(deps.keyRing, tenant, version, row, score, lateAfterMs)),
   );
   return hits.filter((hit) => hit !== undefined);
-}
-
-function pendingOf(row: PendingRow): Pending {
-  const recognised = row.text_reachable_at !== null;
-  return {
-    interactionId: row.interaction_id,
-    modality: row.modality,
-    capturedAt: row.captured_at,
-    stage: recognised ? 'indexing' : row.state === 'accepted' ? 'accepted' : 'recognising',
-    progress: { done: Math.min(row.pieces_done, row.pieces_total), total: row.pieces_total },
-    etaSeconds: null,
-  };
 }

@@ -50,6 +50,7 @@ export interface Retrieval {
     modality: string;
     stage: string;
     progress: { done: number; total: number };
+    etaSeconds: number | null;
   }[];
   readonly degraded: string[];
   readonly newestEventTime: string | null;
