@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { measureBacklog } from '../../src/db/backlog.ts';
 import { coverage } from '../../src/db/coverage.ts';
 import { exposedAnswers, exposedViews, type ExposureSearch } from '../../src/db/exposures.ts';
 import { drawVectors } from '../../src/db/index-health.ts';
@@ -130,6 +131,12 @@ describe('of tables with ten million rows, none is read as a whole', () => {
     ['what comes back into service', (db) => returnArtifact(db, record, id, 'active', null)],
   ])('by a reconciliation: %s', async (_name, send) => {
     expect(await readAsWhole(send)).toEqual([]);
+  });
+
+  it('by a sample of the backlog', async () => {
+    const budgets = { chat: 10_000, screenshot: 20_000, audio: 180_000 };
+    const since = new Date(Date.now() - 2_000);
+    expect(await readAsWhole((db) => measureBacklog(db, 'default', budgets, 10, since))).toEqual([]);
   });
 
   const search = (of: Partial<ExposureSearch>): ExposureSearch => ({

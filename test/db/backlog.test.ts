@@ -1,0 +1,143 @@
+import type { Client } from '@temporalio/client';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { sampleOnce } from '../../src/backlog/sample.ts';
+import { latestBacklog } from '../../src/db/backlog-history.ts';
+import { claimSample } from '../../src/db/pressure.ts';
+import { openDatabase, type Database } from '../../src/db/pools.ts';
+import { DIALS, type DialName } from '../../src/domain/dials.ts';
+import { openLog } from '../../src/observe/log.ts';
+import { PressureReader } from '../../src/pressure-reader.ts';
+import { createDatabase, type TestDatabase } from '../support/database.ts';
+import { fillWithRecords } from '../support/many-records.ts';
+
+let owner: TestDatabase;
+let database: Database;
+const moved: Partial<Record<DialName, number>> = {};
+const dials = { get: (name: DialName) => moved[name] ?? DIALS[name].defaultValue };
+
+/** Temporal is away. */
+const temporal = { connection: { withDeadline: () => Promise.reject(new Error('away')) }, options: {} };
+const sample = async () => {
+  // Whatever the interval, it is time.
+  await owner.query(`update pressure set sampled_at = '-infinity'`);
+  const deps = { database, dials, temporal: temporal as unknown as Client, log: openLog('silent') };
+  expect(await sampleOnce(deps)).toBe(true);
+};
+
+beforeAll(async () => {
+  owner = await createDatabase();
+  database = openDatabase({ url: owner.url });
+  await fillWithRecords(owner, 1);
+  await owner.query(`insert into tenant (tenant) values ('acme')`);
+});
+afterAll(async () => {
+  await database?.close();
+  await owner?.drop();
+});
+beforeEach(async () => {
+  for (const name of Object.keys(moved)) delete moved[name as DialName];
+  await owner.query(
+    `update freshness set state = 'reachable', reachable_at = now(), accepted_at = now() - interval '1 day'`,
+  );
+  await owner.query('delete from backlog_sample');
+  await owner.query(`update pressure set step = 'none', decided_at = '-infinity', calm_since = null`);
+});
+
+/** Has so many records wait, in a state, since so many seconds ago. */
+const wait = (count: number, state: string, secondsAgo: number, withText = false) =>
+  owner.query(
+    `update freshness set
+       state = $2, accepted_at = now() - $3 * interval '1 s', reachable_at = null,
+       text_reachable_at = case when $4 then now() end
+     where interaction_id in (select interaction_id from freshness where state = 'reachable' limit $1)`,
+    [count, state, secondsAgo, withText],
+  );
+const chats = async (tenant = 'default') =>
+  (await latestBacklog(database.forTenant(tenant).reader, tenant, 60_000)).find(({ modality }) => modality === 'chat');
+
+describe('a sample', () => {
+  it('is taken by one of any number of processes', async () => {
+    const claims = () => Promise.all(Array.from({ length: 10 }, () => claimSample(database.deployment, 60_000)));
+    await owner.query(`update pressure set sampled_at = now() - interval '61 s'`);
+    expect((await claims()).filter((at) => at !== undefined)).toHaveLength(1);
+    expect((await claims()).filter((at) => at !== undefined)).toEqual([]);
+  });
+
+  it('tells what waits by what it waits for, and who is late or stuck, also while Temporal is away', async () => {
+    await wait(5, 'accepted', 1);
+    await wait(3, 'processing', 2);
+    await wait(2, 'processing', 3, true);
+    await wait(4, 'accepted', 20);
+    await wait(1, 'processing', 3_600);
+    await sample();
+    expect(await chats()).toMatchObject({
+      waiting: 15,
+      accepted: 9,
+      recognising: 4,
+      indexing: 2,
+      overdue: 4,
+      stuck: 1,
+      // Neither is known of a first sample.
+      arrived: null,
+      completed: null,
+      // Four are past their budget.
+      minutes_to_breach: 0,
+    });
+    expect((await chats())!.oldest_ms).toBeGreaterThanOrEqual(3_600_000);
+    expect(await chats('acme')).toMatchObject({ waiting: 0, minutes_to_breach: null });
+  });
+
+  it('tells what came and went since the one before', async () => {
+    moved['backlog.sample_interval_ms'] = 60_000;
+    await wait(10, 'accepted', 30);
+    await sample();
+    await owner.query(
+      `update freshness set state = 'reachable', reachable_at = now()
+       where interaction_id in (select interaction_id from freshness where state = 'accepted' limit 6)`,
+    );
+    await wait(9, 'accepted', 0);
+    await sample();
+    expect(await chats()).toMatchObject({ waiting: 13, arrived: 9, completed: 6 });
+  });
+
+  it('is forgotten in its time, a few rows at once', async () => {
+    await sample();
+    await owner.query(
+      `insert into backlog_sample (tenant, sampled_at, modality, waiting, accepted, recognising, indexing, stuck, overdue,
+         budget_ms, growth_per_second)
+       select 'default', now() - interval '10 days' + n * interval '1 s', 'chat', 0, 0, 0, 0, 0, 0, 1, 0
+       from generate_series(1, 25) n`,
+    );
+    const left = async () =>
+      (await owner.query('select from backlog_sample where sampled_at < now() - interval $$9 days$$')).length;
+    moved['backlog.prune_rows'] = 10;
+    const counts = [];
+    for (let time = 0; time < 3; time++) {
+      await sample();
+      counts.push(await left());
+    }
+    expect(counts).toEqual([15, 5, 0]);
+    expect(await chats()).toBeDefined();
+  });
+
+  it('is of one tenant alone', async () => {
+    await sample();
+    const statement = { name: 'all_samples', text: 'select distinct tenant from backlog_sample', values: [] };
+    expect((await database.forTenant('acme').reader.query(statement)).rows).toEqual([{ tenant: 'acme' }]);
+  });
+});
+
+describe('the step that is read', () => {
+  it('is what was decided last, unless that is old, and at least what the dial says', async () => {
+    await wait(5, 'accepted', 20);
+    await sample();
+    const reader = await PressureReader.open(database, dials);
+    expect(reader.step()).toBe('slow_reprocessing');
+    await owner.query(`update pressure set decided_at = now() - interval '61 s'`);
+    await reader.refresh();
+    expect(reader.step()).toBe('none');
+    moved['pressure.at_least_step'] = 2;
+    expect(reader.step()).toBe('grow_batches');
+    reader.close();
+  });
+});
