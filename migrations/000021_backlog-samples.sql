@@ -22,11 +22,14 @@ create table backlog_sample (
   sampled_at timestamptz not null,
   modality text not null check (modality in ('chat', 'audio', 'screenshot')),
   waiting integer not null,
+  -- Of these: their channel held them for long, so that they have no budget and count in nothing of what follows but
+  -- the three stages.
+  late integer not null,
   -- Of these: nobody has taken them; they are being recognised; their text is there and they are not reachable yet.
   accepted integer not null,
   recognising integer not null,
   indexing integer not null,
-  -- Of these: so old that they are stuck and no load; of the others, older than their budget.
+  -- Of those in time: so old that they are stuck and no load; of the others, older than their budget.
   stuck integer not null,
   overdue integer not null,
   oldest_ms double precision,

@@ -4,6 +4,10 @@ import type { PressureRules } from '../domain/pressure.ts';
 
 type Dials = Pick<DialReader, 'get'>;
 
+export function measuringRules(dials: Dials): { stuckBudgets: number; lateAfterMs: number } {
+  return { stuckBudgets: dials.get('backlog.stuck_after_budgets'), lateAfterMs: dials.get('late.after_ms') };
+}
+
 export function forecastRules(dials: Dials, budgetMs: number): ForecastRules {
   return {
     budgetMs,

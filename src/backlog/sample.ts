@@ -20,7 +20,7 @@ import { nextPressure, type Pressure, type PressureCause } from '../domain/press
 import { freshnessBudgets } from '../freshness-budgets.ts';
 import { errorForLog, type Logger } from '../observe/log.ts';
 import { taskQueueStats } from '../temporal/task-queue-stats.ts';
-import { forecastRules, pressureRules } from './rules.ts';
+import { forecastRules, measuringRules, pressureRules } from './rules.ts';
 
 export interface SampleDependencies {
   readonly database: Database;
@@ -80,7 +80,7 @@ async function sampleTenant({ database, dials }: SampleDependencies, tenant: str
   ) as Record<Modality, number>;
   const before = await recentSamples(app, tenant, windows);
   const last = before.at(-1)?.sampled_at ?? new Date();
-  const measured = await measureBacklog(app, tenant, budgets, dials.get('backlog.stuck_after_budgets'), last);
+  const measured = await measureBacklog(app, tenant, budgets, measuringRules(dials), last);
   const samples = measured.map((row) =>
     foretell(
       before.filter(({ modality }) => modality === row.modality),
@@ -106,7 +106,7 @@ function foretell(
   const elapsedMs = last === undefined ? null : sampledAt.getTime() - last.sampled_at.getTime();
   const known = elapsedMs !== null && elapsedMs > 0 && elapsedMs < GAP_INTERVALS * intervalMs;
   // What was there and what came, less what is left, is what went: no index of what is done with has to be kept.
-  const completed = known ? Math.max(0, last!.waiting + arrived - counts.waiting) : null;
+  const completed = known ? Math.max(0, last!.waiting - last!.late + arrived - (counts.waiting - counts.late)) : null;
   const since = { arrived: known ? arrived : null, completed, since_ms: known ? elapsedMs : null };
   const points = [...before.map(pointOf), pointOf({ ...counts, ...since, sampled_at: sampledAt })];
   const seen = forecast(points, { oldestMs, overdue: counts.overdue }, rules);
@@ -126,7 +126,7 @@ function foretell(
 function pointOf(row: BacklogPointRow): BacklogPoint {
   return {
     at: row.sampled_at.getTime(),
-    waiting: row.waiting - row.stuck,
+    waiting: row.waiting - row.late - row.stuck,
     arrived: row.arrived,
     completed: row.completed,
     sinceMs: row.since_ms,

@@ -6,6 +6,7 @@ export interface BacklogPointRow {
   readonly modality: Modality;
   readonly sampled_at: Date;
   readonly waiting: number;
+  readonly late: number;
   readonly stuck: number;
   readonly arrived: number | null;
   readonly completed: number | null;
@@ -21,7 +22,7 @@ export async function recentSamples(
   const statement = {
     name: 'recent_samples',
     text: `
-      select modality, sampled_at, waiting, stuck, arrived, completed, since_ms
+      select modality, sampled_at, waiting, late, stuck, arrived, completed, since_ms
       from backlog_sample
       where tenant = $1
         and sampled_at > now() - $3::double precision * interval '1 ms'
@@ -37,19 +38,24 @@ export interface MeasuredRow {
   readonly modality: Modality;
   readonly measured_at: Date;
   readonly waiting: number;
+  /** Of these: they came late, and have no budget. */
+  readonly late: number;
   readonly accepted: number;
   readonly recognising: number;
   readonly indexing: number;
   readonly stuck: number;
   readonly overdue: number;
+  /** Of the oldest that did not come late; and that is not stuck either. */
   readonly oldest_ms: number | null;
-  /** Of the oldest that is not stuck. */
   readonly oldest_moving_ms: number | null;
   readonly arrived: number;
   readonly typical_pick_up_ms: number | null;
   readonly typical_text_ms: number | null;
   readonly typical_total_ms: number | null;
 }
+
+/** A record that its channel held for long, history for one, has no budget: the dial `late.after_ms`, as `$5`. */
+const LATE = "accepted_at - captured_at > $5::double precision * interval '1 ms'";
 
 /** Newest records of which the typical times are taken, those that wait among them. */
 const RECENT_RECORDS = 500;
@@ -59,41 +65,46 @@ const RECENT_RECORDS = 500;
  * with are not read, but for the newest few, however many there are.
  *
  * @param budgets milliseconds by modality.
- * @param stuckBudgets after how many budgets a record is stuck.
+ * @param rules after how many budgets a record is stuck, and how long after its capture it came late.
  * @param since what came after this is counted as arrived.
  */
 export async function measureBacklog(
   db: Queryable,
   tenant: string,
   budgets: Readonly<Record<Modality, number>>,
-  stuckBudgets: number,
+  rules: { stuckBudgets: number; lateAfterMs: number },
   since: Date,
 ): Promise<MeasuredRow[]> {
   const statement = {
     name: 'measure_backlog',
     text: `
-      with waits as (
+      with bound as (
         select
-          modality, count(*) as waiting,
+          key as modality, now() - value::double precision * interval '1 ms' as overdue_before,
+          now() - value::double precision * $3::double precision * interval '1 ms' as stuck_before
+        from jsonb_each_text($2::jsonb)
+      ), waits as (
+        select
+          modality, count(*) as waiting, count(*) filter (where late) as late,
           count(*) filter (where state = 'accepted') as accepted,
           count(*) filter (where state = 'processing' and text_reachable_at is null) as recognising,
           count(*) filter (where state = 'processing' and text_reachable_at is not null) as indexing,
-          count(*) filter (where stuck) as stuck,
-          count(*) filter (where not stuck and age_ms > budget_ms) as overdue,
-          max(age_ms) as oldest_ms,
-          max(age_ms) filter (where not stuck) as oldest_moving_ms
+          count(*) filter (where not late and accepted_at < stuck_before) as stuck,
+          count(*) filter (where not late and accepted_at >= stuck_before and accepted_at < overdue_before) as overdue,
+          extract(epoch from now() - min(accepted_at) filter (where not late))::double precision * 1000 as oldest_ms,
+          extract(epoch from now() - min(accepted_at) filter (where not late and accepted_at >= stuck_before))::double precision
+            * 1000 as oldest_moving_ms
         from (
-          select modality, state, text_reachable_at, age_ms, budget_ms, age_ms > budget_ms * $3::double precision as stuck
-          from freshness,
-            lateral (select extract(epoch from now() - accepted_at)::double precision * 1000 as age_ms) as age,
-            lateral (select ($2::jsonb ->> modality)::double precision as budget_ms) as budget
+          select modality, state, accepted_at, text_reachable_at, ${LATE} as late
+          from freshness
           where tenant = $1 and state in ('accepted', 'processing')
         ) as each
+        join bound using (modality)
         group by modality
       ), came as (
         select modality, count(*) as arrived
         from freshness
-        where tenant = $1 and accepted_at > $4::timestamptz
+        where tenant = $1 and accepted_at > $4::timestamptz and not ${LATE}
         group by modality
       ), recent as (
         select
@@ -107,11 +118,11 @@ export async function measureBacklog(
           order by accepted_at desc
           limit ${RECENT_RECORDS}
         ) as newest
-        where state = 'reachable' and released_at is null
+        where state = 'reachable' and released_at is null and not ${LATE}
         group by modality
       )
       select
-        modality, now() as measured_at, coalesce(waiting, 0)::integer as waiting,
+        modality, now() as measured_at, coalesce(waiting, 0)::integer as waiting, coalesce(late, 0)::integer as late,
         coalesce(accepted, 0)::integer as accepted, coalesce(recognising, 0)::integer as recognising,
         coalesce(indexing, 0)::integer as indexing, coalesce(stuck, 0)::integer as stuck,
         coalesce(overdue, 0)::integer as overdue, oldest_ms, oldest_moving_ms, coalesce(arrived, 0)::integer as arrived,
@@ -121,7 +132,13 @@ export async function measureBacklog(
       left join came using (modality)
       left join recent using (modality)`,
   };
-  return run<MeasuredRow>(db, statement, [tenant, JSON.stringify(budgets), stuckBudgets, since]);
+  return run<MeasuredRow>(db, statement, [
+    tenant,
+    JSON.stringify(budgets),
+    rules.stuckBudgets,
+    since,
+    rules.lateAfterMs,
+  ]);
 }
 
 /** One sample of one modality. */

@@ -4,7 +4,7 @@ import { growthOf, medianOf, risesSurely, valueNow } from './trend.ts';
 export interface BacklogPoint {
   /** Milliseconds since the epoch. */
   readonly at: number;
-  /** Records that were not reachable yet, less those that are stuck. */
+  /** Records that were not reachable yet, less those that came late or are stuck. */
   readonly waiting: number;
   /** Records that were accepted, and records that left the backlog, within `sinceMs`; null where that is not known. */
   readonly arrived: number | null;

@@ -88,6 +88,9 @@ function backlogGauges(registry: Registry, read: () => Promise<Sampled>): void {
     ['tenant', 'modality', 'stage'],
   );
   gauge('waiting_overdue_records', 'Of these, past their budget.', ({ overdue }) => [['', overdue]]);
+  gauge('waiting_late_records', 'Of these, held by their channel for long: they have no budget.', ({ late }) => [
+    ['', late],
+  ]);
   gauge('waiting_stuck_records', 'Of these, so old that they count as stuck.', ({ stuck }) => [['', stuck]]);
   gauge('waiting_oldest_seconds', 'Of the oldest.', ({ oldest_ms: ms }) => [['', seconds(ms ?? 0)]]);
   gauge('arrived_per_second', 'Records accepted.', (sample) => [['', sample.arrived_per_second]]);
@@ -95,6 +98,16 @@ function backlogGauges(registry: Registry, read: () => Promise<Sampled>): void {
   gauge('expected_lag_seconds', 'How long a record that comes now will take.', ({ expected_lag_ms: ms }) => [
     ['', seconds(ms)],
   ]);
+  gauge(
+    'typical_seconds',
+    'From acceptance, of records that became reachable lately: medians until taken, until there was text, until reachable.',
+    (sample) => [
+      ['picked_up', seconds(sample.typical_pick_up_ms)],
+      ['text', seconds(sample.typical_text_ms)],
+      ['reachable', seconds(sample.typical_total_ms)],
+    ],
+    ['tenant', 'modality', 'stage'],
+  );
   gauge(
     'minutes_to_breach',
     'Until records will be later than their budget, by the growth of the backlog; 0: they are. Absent when none will be.',

@@ -44,13 +44,14 @@ beforeEach(async () => {
 });
 
 /** Has so many records wait, in a state, since so many seconds ago. */
-const wait = (count: number, state: string, secondsAgo: number, withText = false) =>
+const wait = (count: number, state: string, secondsAgo: number, withText = false, heldFor = '1 s') =>
   owner.query(
     `update freshness set
        state = $2, accepted_at = now() - $3 * interval '1 s', reachable_at = null,
+       captured_at = now() - $3 * interval '1 s' - $5::interval,
        text_reachable_at = case when $4 then now() end
      where interaction_id in (select interaction_id from freshness where state = 'reachable' limit $1)`,
-    [count, state, secondsAgo, withText],
+    [count, state, secondsAgo, withText, heldFor],
   );
 const chats = async (tenant = 'default') =>
   (await latestBacklog(database.forTenant(tenant).reader, tenant, 60_000)).find(({ modality }) => modality === 'chat');
@@ -69,10 +70,13 @@ describe('a sample', () => {
     await wait(2, 'processing', 3, true);
     await wait(4, 'accepted', 20);
     await wait(1, 'processing', 3_600);
+    // History has no budget.
+    await wait(6, 'accepted', 3_700, false, '30 days');
     await sample();
     expect(await chats()).toMatchObject({
-      waiting: 15,
-      accepted: 9,
+      waiting: 21,
+      late: 6,
+      accepted: 15,
       recognising: 4,
       indexing: 2,
       overdue: 4,
@@ -84,6 +88,7 @@ describe('a sample', () => {
       minutes_to_breach: 0,
     });
     expect((await chats())!.oldest_ms).toBeGreaterThanOrEqual(3_600_000);
+    expect((await chats())!.oldest_ms).toBeLessThan(3_690_000);
     expect(await chats('acme')).toMatchObject({ waiting: 0, minutes_to_breach: null });
   });
 
@@ -96,16 +101,17 @@ describe('a sample', () => {
        where interaction_id in (select interaction_id from freshness where state = 'accepted' limit 6)`,
     );
     await wait(9, 'accepted', 0);
+    await wait(20, 'accepted', 0, false, '30 days');
     await sample();
-    expect(await chats()).toMatchObject({ waiting: 13, arrived: 9, completed: 6 });
+    expect(await chats()).toMatchObject({ waiting: 33, late: 20, arrived: 9, completed: 6 });
   });
 
   it('is forgotten in its time, a few rows at once', async () => {
     await sample();
     await owner.query(
-      `insert into backlog_sample (tenant, sampled_at, modality, waiting, accepted, recognising, indexing, stuck, overdue,
+      `insert into backlog_sample (tenant, sampled_at, modality, waiting, late, accepted, recognising, indexing, stuck, overdue,
          budget_ms, growth_per_second)
-       select 'default', now() - interval '10 days' + n * interval '1 s', 'chat', 0, 0, 0, 0, 0, 0, 1, 0
+       select 'default', now() - interval '10 days' + n * interval '1 s', 'chat', 0, 0, 0, 0, 0, 0, 0, 1, 0
        from generate_series(1, 25) n`,
     );
     const left = async () =>

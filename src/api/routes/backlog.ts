@@ -52,6 +52,7 @@ const ofModality = z
     modality,
     waiting: z.int(),
     stages: z.object({ accepted: z.int(), recognising: z.int(), indexing: z.int() }),
+    late: z.int(),
     stuck: z.int(),
     overdue: z.int(),
     oldestMs: z.number().nullable(),
@@ -63,6 +64,11 @@ const ofModality = z
     minutesToBreach: z.number().nullable(),
     drainSeconds: z.number().nullable(),
     capacityNeeded: z.number().nullable(),
+    typical: z.object({
+      pickUpMs: z.number().nullable(),
+      textMs: z.number().nullable(),
+      totalMs: z.number().nullable(),
+    }),
   })
   .openapi('ModalityBacklog');
 
@@ -226,6 +232,7 @@ function describeModality(row: BacklogSample): z.output<typeof ofModality> {
     modality: row.modality,
     waiting: row.waiting,
     stages: { accepted, recognising, indexing },
+    late: row.late,
     stuck: row.stuck,
     overdue: row.overdue,
     oldestMs: row.oldest_ms,
@@ -235,7 +242,8 @@ function describeModality(row: BacklogSample): z.output<typeof ofModality> {
     growthPerSecond: row.growth_per_second,
     expectedLagMs: row.expected_lag_ms,
     minutesToBreach: row.minutes_to_breach,
-    drainSeconds: drainSeconds(row.waiting, row.growth_per_second),
+    drainSeconds: drainSeconds(row.waiting - row.late - row.stuck, row.growth_per_second),
     capacityNeeded: capacityNeeded(row.arrived_per_second, row.completed_per_second),
+    typical: { pickUpMs: row.typical_pick_up_ms, textMs: row.typical_text_ms, totalMs: row.typical_total_ms },
   };
 }
