@@ -15,6 +15,7 @@ export function forecastRules(dials: Dials, budgetMs: number): ForecastRules {
     minPoints: dials.get('forecast.min_points'),
     minWaiting: dials.get('forecast.min_waiting'),
     surenessZ: dials.get('forecast.sureness_z'),
+    horizonMinutes: dials.get('forecast.horizon_minutes'),
   };
 }
 

@@ -14,7 +14,7 @@ import type { Database } from '../db/pools.ts';
 import { claimSample, decidePressure, findPressure, type PressureRow } from '../db/pressure.ts';
 import { listTenants } from '../db/subjects.ts';
 import type { DialReader } from '../dial-reader.ts';
-import { forecast, windowOf, type BacklogPoint, type ForecastRules } from '../domain/forecast.ts';
+import { forecast, inWindow, longestWindowOf, type BacklogPoint, type ForecastRules } from '../domain/forecast.ts';
 import { MODALITIES, type Modality } from '../domain/interaction.ts';
 import { nextPressure, type Pressure, type PressureCause } from '../domain/pressure.ts';
 import { freshnessBudgets } from '../freshness-budgets.ts';
@@ -32,27 +32,46 @@ export interface SampleDependencies {
 /** After a gap of more than so many intervals what came and went since the last sample says nothing of now. */
 const GAP_INTERVALS = 5;
 
-/**
- * Measures everything once, unless another process has: task queues, the rows of each tenant that wait, what they
- * foretell, and the step that follows from it. Answers whether it did.
- */
-export async function sampleOnce(deps: SampleDependencies): Promise<boolean> {
-  const { database, dials, log } = deps;
-  const sampledAt = await claimSample(database.deployment, dials.get('backlog.sample_interval_ms'));
-  if (sampledAt === undefined) return false;
-  // Temporal may be away: the rows are the truth, and are measured without it.
-  const queues = sampleQueues(deps, sampledAt).catch((error: unknown) =>
-    log.warn(errorForLog(error), 'task queues were not measured'),
-  );
-  const causes: PressureCause[] = [];
-  for (const tenant of await listTenants(database.deployment)) {
-    for (const { modality, minutes_to_breach: minutes } of await sampleTenant(deps, tenant)) {
-      if (minutes !== null) causes.push({ tenant, modality, minutes });
-    }
+/** Measures what waits, in one process among any number that do so. */
+export class BacklogSampler {
+  readonly #deps: SampleDependencies;
+  #queues: Promise<void> | undefined;
+
+  constructor(deps: SampleDependencies) {
+    this.#deps = deps;
   }
-  await decide(deps, causes.toSorted((one, other) => one.minutes - other.minutes)[0] ?? null);
-  await queues;
-  return true;
+
+  /**
+   * Measures everything once, unless another process has: task queues, the rows of each tenant that wait, what they
+   * foretell, and the step that follows from it. Answers whether it did.
+   */
+  async sample(): Promise<boolean> {
+    const { database, dials } = this.#deps;
+    const sampledAt = await claimSample(database.deployment, dials.get('backlog.sample_interval_ms'));
+    if (sampledAt === undefined) return false;
+    this.#sampleQueues(sampledAt);
+    const causes: PressureCause[] = [];
+    for (const tenant of await listTenants(database.deployment)) {
+      for (const { modality, minutes_to_breach: minutes } of await sampleTenant(this.#deps, tenant)) {
+        if (minutes !== null) causes.push({ tenant, modality, minutes });
+      }
+    }
+    await decide(this.#deps, causes.toSorted((one, other) => one.minutes - other.minutes)[0] ?? null);
+    return true;
+  }
+
+  /** Waits for what is under way. */
+  async settled(): Promise<void> {
+    await this.#queues;
+  }
+
+  /** Temporal may be slow or away: rows, which are the truth, are measured meanwhile. */
+  #sampleQueues(sampledAt: Date): void {
+    const { log } = this.#deps;
+    this.#queues ??= sampleQueues(this.#deps, sampledAt)
+      .catch((error: unknown) => log.warn(errorForLog(error), 'task queues were not measured'))
+      .finally(() => (this.#queues = undefined));
+  }
 }
 
 async function sampleQueues({ database, dials, temporal }: SampleDependencies, sampledAt: Date): Promise<void> {
@@ -76,7 +95,7 @@ async function sampleTenant({ database, dials }: SampleDependencies, tenant: str
   const budgets = freshnessBudgets(dials);
   const intervalMs = dials.get('backlog.sample_interval_ms');
   const windows = Object.fromEntries(
-    MODALITIES.map((modality) => [modality, windowOf(forecastRules(dials, budgets[modality]), intervalMs)]),
+    MODALITIES.map((modality) => [modality, longestWindowOf(forecastRules(dials, budgets[modality]), intervalMs)]),
   ) as Record<Modality, number>;
   const before = await recentSamples(app, tenant, windows);
   const last = before.at(-1)?.sampled_at ?? new Date();
@@ -109,7 +128,7 @@ function foretell(
   const completed = known ? Math.max(0, last!.waiting - last!.late + arrived - (counts.waiting - counts.late)) : null;
   const since = { arrived: known ? arrived : null, completed, since_ms: known ? elapsedMs : null };
   const points = [...before.map(pointOf), pointOf({ ...counts, ...since, sampled_at: sampledAt })];
-  const seen = forecast(points, { oldestMs, overdue: counts.overdue }, rules);
+  const seen = forecast(inWindow(points, rules, intervalMs), { oldestMs, overdue: counts.overdue }, rules);
   return {
     ...counts,
     ...since,

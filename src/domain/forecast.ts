@@ -30,6 +30,8 @@ export interface ForecastRules {
   readonly minWaiting: number;
   /** How sure a rise must be: z of the Mann-Kendall test. */
   readonly surenessZ: number;
+  /** What is farther away is not foretold. */
+  readonly horizonMinutes: number;
 }
 
 export interface Forecast {
@@ -43,9 +45,28 @@ export interface Forecast {
   readonly minutesToBreach: number | null;
 }
 
-/** How far back points are of use, in milliseconds. */
+/** On a machine that is too busy to look as often as it should, windows grow up to so many times. */
+const LONGEST_WINDOW_TIMES = 3;
+
+/** How far back points are of use, in milliseconds, if they come at their interval. */
 export function windowOf(rules: ForecastRules, intervalMs: number): number {
   return Math.max(rules.budgetMs * rules.windowBudgets, rules.minPoints * intervalMs);
+}
+
+/** How far back points may be of use. */
+export function longestWindowOf(rules: ForecastRules, intervalMs: number): number {
+  return windowOf(rules, intervalMs) * LONGEST_WINDOW_TIMES;
+}
+
+/** The points of a window that ends with the last; the last few where these are fewer than a forecast needs. */
+export function inWindow(
+  points: readonly BacklogPoint[],
+  rules: ForecastRules,
+  intervalMs: number,
+): readonly BacklogPoint[] {
+  const from = (points.at(-1)?.at ?? 0) - windowOf(rules, intervalMs);
+  const first = points.findIndex(({ at }) => at >= from);
+  return points.slice(Math.max(0, Math.min(first, points.length - rules.minPoints)));
 }
 
 /**
@@ -94,7 +115,8 @@ function minutesToBreach(seen: Seen, { oldestMs, overdue }: Waiting, rules: Fore
   if (seen.growth === 0) return null;
   if (seen.completed === null || seen.completed === 0) return Math.max(0, budgetMs - (oldestMs ?? 0)) / 60_000;
   const room = (seen.completed * budgetMs) / 1_000 - seen.level;
-  return room / seen.growth / 60;
+  const minutes = room / seen.growth / 60;
+  return minutes <= rules.horizonMinutes ? minutes : null;
 }
 
 /** The second half of a window: what counts as now. */

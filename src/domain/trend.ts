@@ -7,17 +7,22 @@ export interface Point {
 /** Slopes are medians over all pairs: so many points make few enough pairs, and more say little more. */
 const MAX_POINTS = 60;
 
+/** Fewer points than these show no slope of their own. */
+const LEAST_POINTS = 4;
+
 /**
  * How fast a value changes, per second: the Theil-Sen estimator (Theil 1950; P. K. Sen, JASA 63, 1968), the median of the
- * slopes of all pairs, which up to 29 % of wild values do not move. It is looked at over the whole window and over its
- * second half, and the smaller counts, or 0 where they disagree in sign: a burst is a step, no growth, and one that is
- * being worked off is none whatever came before.
+ * slopes of all pairs, which up to 29 % of wild values do not move. It is looked at over the whole window, its second half
+ * and its last quarter, and the smallest counts, or 0 where they disagree in sign. A burst is a step: as long as it is
+ * younger than 29 % of the window the whole window does not see it, and once it is older than the last quarter that is
+ * all working off.
  */
 export function growthOf(points: readonly Point[]): number {
-  const whole = slopeOf(points);
-  const late = slopeOf(points.slice(Math.floor(points.length / 2)));
-  if (whole * late <= 0) return 0;
-  return Math.abs(whole) < Math.abs(late) ? whole : late;
+  const slopes = [1, 2, 4].map((part) =>
+    slopeOf(points.slice(-Math.max(LEAST_POINTS, Math.ceil(points.length / part)))),
+  );
+  if (slopes.every((slope) => slope > 0)) return Math.min(...slopes);
+  return slopes.every((slope) => slope < 0) ? Math.max(...slopes) : 0;
 }
 
 /** The value of a Theil-Sen line at its end; never below 0. */

@@ -1,6 +1,6 @@
 import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { sampleOnce } from '../../src/backlog/sample.ts';
+import { BacklogSampler } from '../../src/backlog/sample.ts';
 import { latestBacklog } from '../../src/db/backlog-history.ts';
 import { claimSample } from '../../src/db/pressure.ts';
 import { openDatabase, type Database } from '../../src/db/pools.ts';
@@ -21,7 +21,9 @@ const sample = async () => {
   // Whatever the interval, it is time.
   await owner.query(`update pressure set sampled_at = '-infinity'`);
   const deps = { database, dials, temporal: temporal as unknown as Client, log: openLog('silent') };
-  expect(await sampleOnce(deps)).toBe(true);
+  const sampler = new BacklogSampler(deps);
+  expect(await sampler.sample()).toBe(true);
+  await sampler.settled();
 };
 
 beforeAll(async () => {

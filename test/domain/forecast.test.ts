@@ -4,13 +4,20 @@ import {
   capacityNeeded,
   drainSeconds,
   forecast,
-  windowOf,
+  inWindow,
   type BacklogPoint,
   type Forecast,
   type ForecastRules,
 } from '../../src/domain/forecast.ts';
 
-const rules: ForecastRules = { budgetMs: 20_000, windowBudgets: 1, minPoints: 8, minWaiting: 3, surenessZ: 1.645 };
+const rules: ForecastRules = {
+  budgetMs: 20_000,
+  windowBudgets: 1,
+  minPoints: 8,
+  minWaiting: 3,
+  surenessZ: 1.645,
+  horizonMinutes: 60,
+};
 const INTERVAL_MS = 2_000;
 const calm = { oldestMs: 0, overdue: 0 };
 
@@ -35,7 +42,7 @@ function simulate(seconds: number, capacity: number, arrivalsAt: (second: number
       const sinceMs = step === 0 ? null : INTERVAL_MS;
       points.push({ at: second * 1_000, waiting: total, arrived, completed, sinceMs });
       [arrived, completed] = [0, 0];
-      const window = points.filter(({ at }) => at > second * 1_000 - windowOf(of, INTERVAL_MS));
+      const window = inWindow(points, of, INTERVAL_MS);
       const late = waiting.filter(({ from }) => (second - from) * 1_000 > of.budgetMs);
       const oldestMs = waiting.length === 0 ? 0 : (second - waiting[0]!.from) * 1_000;
       const overdue = late.reduce((sum, { records }) => sum + records, 0);
@@ -44,7 +51,7 @@ function simulate(seconds: number, capacity: number, arrivalsAt: (second: number
     const coming = arrivalsAt(second) * STEP;
     if (coming > 0) waiting.push({ from: second, records: coming });
     arrived += coming;
-    for (let room = capacity * STEP; room > 0 && waiting.length > 0; ) {
+    for (let room = capacity * STEP; room > 0 && waiting.length > 0;) {
       const done = Math.min(room, waiting[0]!.records);
       room -= done;
       completed += done;
@@ -70,10 +77,11 @@ const pointsOf = (sizes: readonly number[], perSecond: number): BacklogPoint[] =
 describe('a forecast', () => {
   it('never warns of a backlog that does not grow, however large, while a record gets through within its budget', () => {
     const falling = fc
-      .tuple(fc.integer({ min: 3, max: 5_000 }), fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 1, maxLength: 60 }))
-      .map(([first, falls]) =>
-        falls.reduce((sizes, fall) => [...sizes, Math.max(0, sizes.at(-1)! - fall)], [first]),
-      );
+      .tuple(
+        fc.integer({ min: 3, max: 5_000 }),
+        fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 1, maxLength: 60 }),
+      )
+      .map(([first, falls]) => falls.reduce((sizes, fall) => [...sizes, Math.max(0, sizes.at(-1)! - fall)], [first]));
     fc.assert(
       fc.property(falling, fc.double({ min: 1.01, max: 100, noNaN: true }), (sizes, times) => {
         const perSecond = (sizes[0]! / (rules.budgetMs / 1_000)) * times;
@@ -132,13 +140,12 @@ describe('a forecast', () => {
         fc.integer({ min: 600, max: 640 }),
         (capacity, load, share, tenth) => {
           const burst = capacity * (rules.budgetMs / 1_000) * share * (1 - load);
-          const arrivals = (second: number) =>
-            capacity * load + (Math.round(second * 10) === tenth ? burst / 0.1 : 0);
+          const arrivals = (second: number) => capacity * load + (Math.round(second * 10) === tenth ? burst / 0.1 : 0);
           const looks = simulate(120, capacity, arrivals);
-          expect(looks.filter(warned).map(({ second }) => second)).toEqual([]);
+          expect(looks.filter(warned).map(({ second, seen }) => [second, seen])).toEqual([]);
         },
       ),
-      { numRuns: 100 },
+      { numRuns: 200 },
     );
   });
 
@@ -158,6 +165,17 @@ describe('a forecast', () => {
     const steady = pointsOf([4, 4, 4, 4, 4, 4, 4, 4], 10);
     expect(forecast(steady, { oldestMs: 60_000, overdue: 2 }, rules).minutesToBreach).toBeNull();
     expect(forecast(steady, { oldestMs: 60_000, overdue: 3 }, rules).minutesToBreach).toBe(0);
+  });
+
+  it('is made from a window, and from the last few samples where a busy machine took fewer', () => {
+    const at = (gapMs: number) =>
+      pointsOf(
+        Array.from({ length: 30 }, (_none, index) => index),
+        1,
+      ).map((point, index) => ({ ...point, at: index * gapMs }));
+    expect(inWindow(at(INTERVAL_MS), rules, INTERVAL_MS)).toEqual(at(INTERVAL_MS).slice(-11));
+    expect(inWindow(at(5_000), rules, INTERVAL_MS)).toEqual(at(5_000).slice(-8));
+    expect(inWindow(at(5_000).slice(0, 3), rules, INTERVAL_MS)).toHaveLength(3);
   });
 
   it('says nothing from too few points', () => {

@@ -110,6 +110,12 @@ export const PRESSURE_DIALS = {
     max: 1_000_000,
     reason: 'Fewer records that wait are no backlog: a single slow one must not stop reprocessing.',
   },
+  'forecast.horizon_minutes': {
+    defaultValue: 60,
+    min: 1,
+    max: 7 * 24 * 60,
+    reason: 'A breach that is farther away is not foretold: what grows for seconds says nothing of hours.',
+  },
   'forecast.sureness_z': {
     defaultValue: 1.645,
     min: 0,
