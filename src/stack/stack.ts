@@ -18,7 +18,7 @@ import {
   type ProcessIdentity,
 } from './processes.ts';
 import type { Progress } from './progress.ts';
-import { answersWorkflows, startTemporal } from './temporal.ts';
+import { answersWorkflows, emptyWriteAheadLog, startTemporal } from './temporal.ts';
 import { exists, pythonEnvironment, temporalExecutable } from './tools.ts';
 
 export interface StackOptions {
@@ -177,6 +177,7 @@ export async function stopParts(folder: string): Promise<string[]> {
     if (state === undefined) continue;
     if (await isAlive(state.identity)) stopped.push(name);
     await endProcess(state.identity, signal);
+    if (name === 'temporal') emptyWriteAheadLog(folder);
     await rm(path, { force: true });
   }
   return stopped;

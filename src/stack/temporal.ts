@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { Connection } from '@temporalio/client';
 import { freePort, spawnDetached, type ProcessIdentity } from './processes.ts';
 
@@ -27,7 +29,7 @@ export async function startTemporal(executable: string, folder: string, env: Nod
     '--ip', '127.0.0.1',
     '--port', String(port),
     '--ui-port', String(uiPort),
-    '--db-filename', join(folder, 'temporal.db'),
+    '--db-filename', databaseFile(folder),
     '--sqlite-pragma', 'secure_delete=ON',
     '--sqlite-pragma', 'journal_mode=WAL',
     '--sqlite-pragma', 'synchronous=NORMAL',
@@ -39,6 +41,16 @@ export async function startTemporal(executable: string, folder: string, env: Nod
   ]; // prettier-ignore
   const identity = await spawnDetached({ command: executable, args, env, logFile });
   return { identity, logFile, address: `127.0.0.1:${port}`, ui: `http://127.0.0.1:${uiPort}` };
+}
+
+const databaseFile = (folder: string) => join(folder, 'temporal.db');
+
+/** Writes what a stopped server left in its write-ahead log into its file: the log holds deleted runs in clear. */
+export function emptyWriteAheadLog(folder: string): void {
+  if (!existsSync(databaseFile(folder))) return;
+  const database = new DatabaseSync(databaseFile(folder));
+  database.exec('pragma secure_delete = on; pragma wal_checkpoint(truncate)');
+  database.close();
 }
 
 export async function answersWorkflows(address: string): Promise<boolean> {

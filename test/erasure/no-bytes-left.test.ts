@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
@@ -125,6 +125,7 @@ describe('an erasure', () => {
     await earshot.application?.stop();
     await stack?.release();
     expect(await scan(erased)).toEqual([]);
+    expect(await readdir(FOLDER)).not.toContain('temporal.db-wal');
     emptyTimers();
     expect((await scan(erasedRuns)).filter(({ file }) => file.startsWith('temporal'))).toEqual([]);
     expect(seen((await scan(kept)).map(({ needle }) => needle))).toEqual(seen(kept.map(({ name }) => name)));
