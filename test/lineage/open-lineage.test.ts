@@ -105,7 +105,7 @@ afterAll(async () => {
 
 /** Steps that every record takes, and those of its erasure. */
 const ON_THE_WAY = ['accept', 'transcribePiece', 'readScreenText', 'captionScreen', 'redactSound', 'redactPicture'];
-ON_THE_WAY.push('indexArtifacts', 'indexMessages', 'deleteRows', 'deleteObjects');
+ON_THE_WAY.push('indexArtifacts', 'indexMessagesAtOnce', 'deleteRows', 'deleteObjects');
 
 const ended = (name: string, eventType: string) =>
   until(`${name} ${eventType} is told`, () =>
@@ -226,9 +226,14 @@ describe('OpenLineage events', () => {
     await until('all were sent', async () => (await earshot.database.query(waiting)).length === 0);
     const missed = collector.events
       .slice(before)
-      .filter(({ job }) => job.name === 'accept' || job.name === 'indexMessages')
+      .filter(({ job }) => job.name === 'accept' || job.name === 'indexMessagesAtOnce')
       .map(({ job, eventType }) => `${job.name} ${eventType}`);
-    expect(missed).toEqual(['accept START', 'accept COMPLETE', 'indexMessages START', 'indexMessages COMPLETE']);
+    expect(missed).toEqual([
+      'accept START',
+      'accept COMPLETE',
+      'indexMessagesAtOnce START',
+      'indexMessagesAtOnce COMPLETE',
+    ]);
   });
 
   it('that the collector refuses are counted and do not hold up those after them; of too many the oldest go', async () => {
