@@ -2,14 +2,14 @@ import { z } from 'zod';
 
 const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 
-/** A stretch of time up to now, such as `15m`. */
-export function windowOf(byDefault: string): z.ZodDefault<z.ZodString> {
+/** A stretch of time up to now, such as `90s`, `1h` or `7d`. */
+export function windowAsked(unlessAsked: string): z.ZodDefault<z.ZodString> {
   return z
     .string()
     .regex(/^\d{1,4}[smhd]$/, 'must be a number and s, m, h or d')
-    .default(byDefault);
+    .default(unlessAsked);
 }
 
-export function millisecondsOf(window: string): number {
+export function windowMsOf(window: string): number {
   return Number(window.slice(0, -1)) * UNITS[window.slice(-1)]!;
 }

@@ -52,9 +52,7 @@ export class BacklogSampler {
     this.#sampleQueues(sampledAt);
     const causes: PressureCause[] = [];
     for (const tenant of await listTenants(database.deployment)) {
-      for (const { modality, minutes_to_breach: minutes } of await sampleTenant(this.#deps, tenant)) {
-        if (minutes !== null) causes.push({ tenant, modality, minutes });
-      }
+      causes.push(...(await sampleTenant(this.#deps, tenant)).flatMap((sample) => causeOf(tenant, sample)));
     }
     await decide(this.#deps, causes.toSorted((one, other) => one.minutes - other.minutes)[0] ?? null);
     return true;
@@ -150,6 +148,15 @@ function pointOf(row: BacklogPointRow): BacklogPoint {
     completed: row.completed,
     sinceMs: row.since_ms,
   };
+}
+
+/**
+ * What would have a step taken. Where something waits and nothing at all is completed, models or workers are away: a fault,
+ * which health tells of, and which no refusal would mend. Records that were accepted are safe meanwhile.
+ */
+function causeOf(tenant: string, sample: BacklogSample): PressureCause[] {
+  const { modality, minutes_to_breach: minutes, completed_per_second: completed } = sample;
+  return minutes === null || completed === null || completed === 0 ? [] : [{ tenant, modality, minutes }];
 }
 
 async function decide({ database, dials, log }: SampleDependencies, cause: PressureCause | null): Promise<void> {

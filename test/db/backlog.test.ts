@@ -42,6 +42,7 @@ beforeEach(async () => {
     `update freshness set state = 'reachable', reachable_at = now(), accepted_at = now() - interval '1 day'`,
   );
   await owner.query('delete from backlog_sample');
+  await owner.query('delete from pressure_change');
   await owner.query(`update pressure set step = 'none', decided_at = '-infinity', calm_since = null`);
 });
 
@@ -54,6 +55,13 @@ const wait = (count: number, state: string, secondsAgo: number, withText = false
        text_reachable_at = case when $4 then now() end
      where interaction_id in (select interaction_id from freshness where state = 'reachable' limit $1)`,
     [count, state, secondsAgo, withText, heldFor],
+  );
+/** Has so many of those that wait become reachable. */
+const finish = (count: number) =>
+  owner.query(
+    `update freshness set state = 'reachable', reachable_at = now()
+     where interaction_id in (select interaction_id from freshness where state = 'accepted' limit $1)`,
+    [count],
   );
 const chats = async (tenant = 'default') =>
   (await latestBacklog(database.forTenant(tenant).reader, tenant, 60_000)).find(({ modality }) => modality === 'chat');
@@ -98,10 +106,7 @@ describe('a sample', () => {
     moved['backlog.sample_interval_ms'] = 60_000;
     await wait(10, 'accepted', 30);
     await sample();
-    await owner.query(
-      `update freshness set state = 'reachable', reachable_at = now()
-       where interaction_id in (select interaction_id from freshness where state = 'accepted' limit 6)`,
-    );
+    await finish(6);
     await wait(9, 'accepted', 0);
     await wait(20, 'accepted', 0, false, '30 days');
     await sample();
@@ -135,9 +140,34 @@ describe('a sample', () => {
   });
 });
 
-describe('the step that is read', () => {
-  it('is what was decided last, unless that is old, and at least what the dial says', async () => {
-    await wait(5, 'accepted', 20);
+describe('the step', () => {
+  const decided = async () => (await owner.query<{ step: string }>('select step from pressure'))[0]!.step;
+
+  it('is taken because of load, not because nothing is completed at all', async () => {
+    await wait(9, 'accepted', 20);
+    await sample();
+    await sample();
+    expect([(await chats())!.minutes_to_breach, await decided()]).toEqual([0, 'none']);
+    await finish(2);
+    await sample();
+    expect([(await chats())!.minutes_to_breach, await decided()]).toEqual([0, 'slow_reprocessing']);
+    expect(
+      await owner.query('select from_step, to_step, cause_tenant, cause_modality, cause_minutes from pressure_change'),
+    ).toEqual([
+      {
+        from_step: 'none',
+        to_step: 'slow_reprocessing',
+        cause_tenant: 'default',
+        cause_modality: 'chat',
+        cause_minutes: 0,
+      },
+    ]);
+  });
+
+  it('that is read is what was decided last, unless that is old, and at least what the dial says', async () => {
+    await wait(9, 'accepted', 20);
+    await sample();
+    await finish(2);
     await sample();
     const reader = await PressureReader.open(database, dials);
     expect(reader.step()).toBe('slow_reprocessing');

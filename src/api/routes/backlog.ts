@@ -15,7 +15,7 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { progressEvents, watchProgress } from '../event-stream.ts';
 import { route } from '../route.ts';
 import { modality, time } from '../schemas.ts';
-import { millisecondsOf, windowOf } from '../window.ts';
+import { windowAsked, windowMsOf } from '../window.ts';
 
 const perSecond = z.number().nullable();
 const step = z.enum(PRESSURE_STEPS);
@@ -108,7 +108,7 @@ export const getBacklog = route({
   scope: 'operator',
   summary: 'See what waits, when it will be too much, what is done about it, and how that came',
   query: z.object({
-    window: windowOf('15m'),
+    window: windowAsked('15m'),
     points: z
       .string()
       .regex(/^\d{1,4}$/, 'must be a number up to 2000')
@@ -119,7 +119,7 @@ export const getBacklog = route({
   answer: z.object({ ...now, window: z.string(), history }),
   handle: async ({ deps, caller: { tenant }, query }) => {
     const window = String(query['window']);
-    const windowMs = millisecondsOf(window);
+    const windowMs = windowMsOf(window);
     const points = Number(query['points']);
     // No shorter than what lies between two samples.
     const stretchMs = Math.max(Math.ceil(windowMs / points), deps.dials.get('backlog.sample_interval_ms'), 1);

@@ -9,7 +9,6 @@ import { FRESHNESS_BUDGET_MS, stageTimes as stagesOf } from '../../domain/freshn
 import { latenessOf } from '../../domain/late.ts';
 import { route } from '../route.ts';
 import { modality, stageTimes, state, time, uuid } from '../schemas.ts';
-import { millisecondsOf, windowOf } from '../window.ts';
 
 export const getInteraction = route({
   method: 'get',
@@ -81,6 +80,7 @@ async function erasedInteraction(reader: Queryable, tenant: string, interactionI
   };
 }
 
+const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const percentiles = z.object({ p50: z.number(), p95: z.number(), p99: z.number() }).nullable();
 
 export const getFreshness = route({
@@ -89,7 +89,10 @@ export const getFreshness = route({
   scope: 'operator',
   summary: 'See how fresh the memory is, by modality and stage, against its budget',
   query: z.object({
-    window: windowOf('1h'),
+    window: z
+      .string()
+      .regex(/^\d{1,4}[smhd]$/, 'must be a number and s, m, h or d')
+      .default('1h'),
   }),
   status: 200,
   answer: z.object({
@@ -112,7 +115,7 @@ export const getFreshness = route({
   }),
   handle: async ({ deps, caller: { tenant }, query }) => {
     const window = String(query['window']);
-    const windowMs = millisecondsOf(window);
+    const windowMs = Number(window.slice(0, -1)) * UNITS[window.slice(-1)]!;
     const rows = await freshnessWithin(
       deps.database.forTenant(tenant).reader,
       tenant,
