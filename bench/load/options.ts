@@ -72,10 +72,12 @@ what comes in
   --surge-share 0.28         of the day that comes between 09:00 and 11:00
   --skew 0.8                 of customers: exponent of Zipf's law
   --late 0.02 --duplicates 0.02 --out-of-order 0.02
-  --sample-rate 8000         of recordings, one byte a sample (G.711); --screen 640x400 of pictures
+  --sample-rate 8000         of recordings, one byte a sample (G.711)
+  --screen 640x400           of pictures
 
 where it goes
-  --models stub|real         made-up answers with the latency of real ones, or the local models
+  --models stub|real         made-up answers with the latency of real ones, or the local models, which get spoken
+                             and written words instead of noise
   --stub name=value          of the stub, such as speechRealTimeFactor=8 (${Object.keys(STUB_DEFAULTS).join(', ')})
   --dial name=value          moved before the run
   --url U --key K            an Earshot that runs; --database D lets the audit look into its tables

@@ -1,9 +1,28 @@
 import { crc32, deflateSync } from 'node:zlib';
+import sharp from 'sharp';
 import { randomOf } from '../random.ts';
+import { screenLine } from '../support-talk.ts';
 
 const SIGNATURE = Buffer.from([0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a]);
 const LEAST_COMPRESSION = 1;
 const WINDOWS = 40;
+
+/** Makes the picture of a name: the same whenever it is asked for. */
+export type ScreenMaker = (name: string) => Buffer | Promise<Buffer>;
+
+const LINES = 8;
+
+/** A PNG with lines of text, for models that read: drawing letters takes ten times as long as boxes. */
+export function writtenScreen(name: string, width: number, height: number): Promise<Buffer> {
+  const random = randomOf(name);
+  const step = height / (LINES + 1);
+  const lines = Array.from({ length: LINES }, (_, index) => {
+    return `<text x="${width * 0.04}" y="${step * (index + 1)}">${screenLine(random)}</text>`;
+  });
+  const style = `font-family="sans-serif" font-size="${Math.min(step * 0.6, width / 56)}" fill="#111"`;
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}"><rect width="100%" height="100%" fill="#fff"/><g ${style}>${lines.join('')}</g></svg>`;
+  return sharp(Buffer.from(svg)).png().toBuffer();
+}
 
 /** A PNG in grey with boxes where the name has them, as windows and lines stand on a screen. */
 export function screenPicture(name: string, width: number, height: number): Buffer {

@@ -1,6 +1,6 @@
 import { randomOf } from '../random.ts';
 import { talk } from '../support-talk.ts';
-import { screenPicture } from './picture.ts';
+import type { ScreenMaker } from './picture.ts';
 import type { ScheduledArrival } from './schedule.ts';
 import type { SoundBooth } from './sound.ts';
 
@@ -17,14 +17,14 @@ export interface RequestSettings {
   /** The wall clock at the run's millisecond 0. */
   readonly startedAt: number;
   readonly booth: SoundBooth;
-  readonly screen: { readonly width: number; readonly height: number };
+  readonly screen: ScreenMaker;
 }
 
 const BOUNDARY = 'earshot-load-7d3f1c';
 const FORM = `multipart/form-data; boundary=${BOUNDARY}`;
 
 /** The same arrival gives the same bytes, however often it is asked for. */
-export function requestOf(arrival: ScheduledArrival, settings: RequestSettings): ChannelRequest {
+export async function requestOf(arrival: ScheduledArrival, settings: RequestSettings): Promise<ChannelRequest> {
   const { run, startedAt } = settings;
   const name = `${run}-${arrival.name}`;
   const customerId = `${run}-customer-${arrival.customer}`;
@@ -50,7 +50,7 @@ export function requestOf(arrival: ScheduledArrival, settings: RequestSettings):
       return { path: '/v1/calls', contentType: FORM, body: form('audio', 'audio/wav', sound, metadata) };
     }
     case 'screenshot': {
-      const picture = screenPicture(name, settings.screen.width, settings.screen.height);
+      const picture = await settings.screen(name);
       const metadata = { screenshotId: name, customerId, capturedAt };
       return { path: '/v1/screenshots', contentType: FORM, body: form('image', 'image/png', [picture], metadata) };
     }

@@ -5,12 +5,13 @@ import { audit } from './audit.ts';
 import { openChannel } from './channel.ts';
 import { openEyes } from './eyes.ts';
 import type { LoadOptions } from './options.ts';
+import { screenPicture, writtenScreen } from './picture.ts';
 import { htmlOf } from './report/html.ts';
 import { reportOf, type LoadReport } from './report/report.ts';
 import { requestOf } from './requests.ts';
 import { scheduleOf } from './schedule.ts';
 import { channelsOf, nothingSent, sendAll } from './sender.ts';
-import { openSoundBooth } from './sound.ts';
+import { noise, openSoundBooth, speech } from './sound.ts';
 import type { Target } from './target.ts';
 import { untilQuiet, watch, type Sample } from './watch.ts';
 import { openWitness } from './witness.ts';
@@ -41,7 +42,7 @@ export async function runLoad(
 ): Promise<LoadReport> {
   await mkdir(folder, { recursive: true });
   const schedule = scheduleOf(options.schedule);
-  const booth = openSoundBooth(options.sampleRate, options.schedule.profile.call.longestMs);
+  const materials = await materialsOf(options);
   const witness = openWitness(join(folder, 'witness.jsonl'));
   const messages = openChannel(target.url, target.apiKey, options.sockets.messages);
   const uploads = openChannel(target.url, target.apiKey, options.sockets.uploads);
@@ -59,7 +60,7 @@ export async function runLoad(
     tell: (sample) => tell(phase, sample),
   });
   try {
-    const settings = { run, startedAt, booth, screen: options.screen };
+    const settings = { run, startedAt, ...materials };
     const delivered = await sendAll(
       schedule,
       {
@@ -98,4 +99,14 @@ export async function runLoad(
     uploads.close();
     await eyes.close();
   }
+}
+
+/** Real models get what they can make something of: speech to hear, and letters to read. */
+async function materialsOf({ models, sampleRate, screen: { width, height } }: LoadOptions) {
+  const isReal = models === 'real';
+  const make = isReal ? writtenScreen : screenPicture;
+  return {
+    booth: openSoundBooth(isReal ? await speech() : noise(sampleRate)),
+    screen: (name: string) => make(name, width, height),
+  };
 }

@@ -38,7 +38,7 @@ export interface SenderSettings {
   readonly patienceMs: number;
   /** Ends the sending early; what is under way is still answered. */
   readonly stop: AbortSignal;
-  request(arrival: ScheduledArrival): ChannelRequest;
+  request(arrival: ScheduledArrival): Promise<ChannelRequest>;
 }
 
 const BROKEN_WAIT_MS = 1_000;
@@ -77,7 +77,8 @@ async function see(arrival: ScheduledArrival, settings: SenderSettings, sent: Se
   const { kind, name } = arrival;
   for (;;) {
     // A body is made anew for each try: thousands that wait would else be held in memory.
-    const answer = await channels[kind].post(settings.request(arrival)).catch(() => undefined);
+    const request = await settings.request(arrival);
+    const answer = await channels[kind].post(request).catch(() => undefined);
     if (answer?.status === 202) {
       const interactionId = String(answer.body['interactionId']);
       const now = Date.now();

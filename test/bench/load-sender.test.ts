@@ -51,7 +51,7 @@ async function send(replies: readonly (readonly Reply[])[], patienceMs: number, 
       witness: { note: ({ interactionId }) => void noted.push(interactionId), close: () => Promise.resolve() },
       patienceMs,
       stop: new AbortController().signal,
-      request: ({ name }) => ({ path: `/${name.slice(2)}`, contentType: 'text/plain', body: [] }),
+      request: ({ name }) => Promise.resolve({ path: `/${name.slice(2)}`, contentType: 'text/plain', body: [] }),
     },
     sent,
   );
