@@ -14,6 +14,7 @@ import type { Metrics } from '../src/observe/metrics.ts';
 import type { PressureSource } from '../src/pressure-reader.ts';
 import type { KeyRing } from '../src/raw-store/key-ring.ts';
 import type { RawStore } from '../src/raw-store/raw-store.ts';
+import type { SourceStates } from '../src/sources/source-states.ts';
 
 /** The outside worlds that activities reach; wired in workers/. */
 export interface ActivityDependencies {
@@ -45,4 +46,6 @@ export interface ActivityDependencies {
   readonly certificates: CertificateSigner;
   /** Where Earshot's own public API answers, for canaries. */
   readonly canaries: CanaryAccess;
+  /** How the sources of models stand. */
+  readonly sourceStates: SourceStates;
 }

@@ -14,6 +14,7 @@ import { EarshotError } from '../src/domain/errors.ts';
 import { errorForLog } from '../src/observe/log.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { embedAndStore, only, type RejectedChunk } from './embed-and-store.ts';
+import { parkMessagesWhilePaused } from './park.ts';
 import { settleErased, settleRecords } from './settle.ts';
 import { writeBeside } from './write-beside.ts';
 
@@ -53,7 +54,15 @@ function isWorthPatience(error: unknown): boolean {
 }
 
 /** Makes the next messages of a conversation reachable by vector, and lets it sleep when none is left. */
-export async function indexMessages(
+export function indexMessages(
+  deps: ActivityDependencies,
+  request: IndexMessagesRequest,
+  signal: AbortSignal,
+): Promise<IndexMessagesResult> {
+  return parkMessagesWhilePaused(deps, request, () => indexBatch(deps, request, signal));
+}
+
+async function indexBatch(
   deps: ActivityDependencies,
   { tenant, sessionId, first }: IndexMessagesRequest,
   signal: AbortSignal,

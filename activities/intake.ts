@@ -3,9 +3,12 @@ import { sleepUnlessRung, takeWork } from '../src/db/sessions.ts';
 import type { CallWork, FailureRecord, IntakeActivities, ScreenshotWork } from '../src/domain/activities.ts';
 import { artifactIdOf } from '../src/domain/ids.ts';
 import { isCut } from '../src/domain/audio-split.ts';
+import { sourceOfStep } from '../src/domain/model-source.ts';
+import { parkRecords } from '../src/db/parked-records.ts';
 import type { SessionRef } from '../src/domain/workflows.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { currentRun } from './heartbeat.ts';
+import { parkIfPaused } from './park.ts';
 import { settleErased, settleRecords } from './settle.ts';
 
 /** Short database steps of workflows. */
@@ -15,8 +18,9 @@ export function intakeActivities(deps: ActivityDependencies): IntakeActivities {
     takeCallWork: (session) => takeCallWork(deps, session),
     takeScreenshotWork: async ({ tenant, sessionId }): Promise<ScreenshotWork> => {
       const rows = await takeWork(app(tenant), tenant, sessionId, null);
+      const waiting = rows.flatMap(({ interaction_id }) => interaction_id ?? []);
       return {
-        interactionIds: rows.flatMap(({ interaction_id }) => interaction_id ?? []),
+        interactionIds: (await parkIfPaused(deps, tenant, waiting, 'vision')) ? [] : waiting,
         arrivals: rows[0]?.arrivals ?? 0,
       };
     },
@@ -41,8 +45,9 @@ async function takeCallWork(deps: ActivityDependencies, { tenant, sessionId }: S
         ],
   );
   const [session] = rows;
+  const ids = items.map(({ interactionId }) => interactionId);
   return {
-    items,
+    items: (await parkIfPaused(deps, tenant, ids, 'speech')) ? [] : items,
     arrivals: session?.arrivals ?? 0,
     complete: session === undefined || (session.ended && session.missing_segments === 0),
     missingSegments: session?.ended === true ? session.missing_segments : 0,
@@ -55,6 +60,7 @@ async function recordFailure(deps: ActivityDependencies, failure: FailureRecord)
   const { tenant, interactionId, kind, piece, reason, detail } = failure;
   if (reason === 'erased' || reason === 'data_key_destroyed') return settleErased(deps, tenant, [interactionId]);
   const db = deps.database.forTenant(tenant).app;
+  if (reason === 'model_paused') return parkRecords(db, tenant, [interactionId], sourceOfStep(kind));
   const { codeVersion } = deps;
   const indexVersion = deps.indexVersions.live().index_version;
   const identity = { interactionId, kind: kind === 'index' ? ('transcript' as const) : kind, piece };

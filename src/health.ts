@@ -1,6 +1,7 @@
 import { canaryStates } from './db/canaries.ts';
 import { coverage } from './db/coverage.ts';
 import type { Database } from './db/pools.ts';
+import { listSources } from './db/model-sources.ts';
 import { listViolations } from './db/quality-violations.ts';
 import type { DialReader } from './dial-reader.ts';
 import { judgeHealth, type Health } from './domain/health.ts';
@@ -21,10 +22,11 @@ export async function healthOf(
   tenant: string,
 ): Promise<Health> {
   const { reader } = database.forTenant(tenant);
-  const [canaries, covered, violations] = await Promise.all([
+  const [canaries, covered, violations, sources] = await Promise.all([
     canaryStates(reader, tenant),
     coverage(reader, tenant, indexVersions.live().index_version, dials.get('health.window_ms')),
     listViolations(reader, tenant, true, MAX_VIOLATIONS),
+    listSources(database.deployment),
   ]);
   const interval = dials.get('canary.interval_ms');
   const longest = dials.get('canary.audio_budget_ms') + dials.get('canary.index_budget_ms');
@@ -49,6 +51,9 @@ export async function healthOf(
       severity,
       affected,
     })),
+    pausedSources: sources
+      .filter(({ state }) => state === 'paused')
+      .map(({ source, cause, changed_at: changedAt }) => ({ source, cause, forMs: now - changedAt.getTime() })),
     waitingBudgets: dials.get('health.waiting_budgets'),
   });
 }

@@ -32,10 +32,14 @@ import { PressureReader } from '../src/pressure-reader.ts';
 import { KeyRing, type KeyTable } from '../src/raw-store/key-ring.ts';
 import { openRawStore } from '../src/raw-store/raw-store.ts';
 import type { Database } from '../src/db/pools.ts';
+import { observeSources } from '../src/observe/source-metrics.ts';
+import type { ProbedModels } from '../src/sources/probes.ts';
+import { openSources } from './sources.ts';
 
 export interface Dependencies extends ActivityDependencies {
   readonly canaryKeys: CanaryKeys;
   readonly expectations: ExpectationSource;
+  readonly probedModels: ProbedModels;
   close(): Promise<void>;
 }
 
@@ -57,6 +61,9 @@ export async function openDependencies(config: Config, temporal: Client): Promis
   const indexVersions = await IndexVersionReader.open(database);
   warnOfOtherModel(log, config, indexVersions);
   observeBacklog(metrics.registry, database, dials, pressure);
+  const sources = await openSources(config, endpoint, { database, dials, indexVersions, metrics, log });
+  const { gate, sourceStates, probedModels } = sources;
+  observeSources(metrics.registry, database);
   observeErasures(metrics.registry, database, dials);
   observeQuality(metrics.registry, database);
   const lineage = openLineage(config, { database, dials, metrics, log });
@@ -80,14 +87,16 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     canaryKeys: keysOfCanaries,
     canaries: { url: publicUrlOf(config), keyOf: (tenant) => keysOfCanaries.of(tenant) },
     keyRing: new KeyRing(config.EARSHOT_MASTER_KEY, keyTable(database)),
-    speech: openAiSpeech(endpoint, config.ASR_MODEL),
-    vision: openAiVision(endpoint, config.VISION_MODEL),
+    sourceStates,
+    probedModels,
+    speech: openAiSpeech(endpoint, config.ASR_MODEL, gate),
+    vision: openAiVision(endpoint, config.VISION_MODEL, gate),
     recognisers: {
-      speech: (model) => openAiSpeech(endpoint, model),
-      vision: (model) => openAiVision(endpoint, model),
+      speech: (model) => openAiSpeech(endpoint, model, gate),
+      vision: (model) => openAiVision(endpoint, model, gate),
     },
-    embeddings: openAiEmbeddings(endpoint),
-    liveEmbeddings: openAiEmbeddings(endpoint, (model) =>
+    embeddings: openAiEmbeddings(endpoint, gate),
+    liveEmbeddings: openAiEmbeddings(endpoint, gate, (model) =>
       joinedEmbedding(
         model,
         () => joinLimits(dials),
@@ -109,6 +118,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     }),
     close: async () => {
       await lineage.close();
+      sourceStates.close();
       dials.close();
       pressure.close();
       expectations.close();

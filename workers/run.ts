@@ -21,6 +21,7 @@ import { ringVia, type Ring } from '../src/temporal/ring.ts';
 import { openDependencies, type Dependencies } from './dependencies.ts';
 import { startSampler } from './sampler.ts';
 import { keepSchedules } from './schedule-keeper.ts';
+import { keepSources } from './source-keeper.ts';
 import { startSweep } from './sweep.ts';
 import { createWorker } from './worker.ts';
 import { keepStatistics } from './young-statistics.ts';
@@ -62,6 +63,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   );
   const running = Promise.all(workers.map((worker) => worker.run()));
   const sweep = parts.queues.includes('intake') ? startSweep(deps, ring) : undefined;
+  const sources = parts.queues.includes('intake') ? keepSources(deps) : undefined;
   const schedules = parts.queues.includes('batch') ? keepSchedules(deps) : undefined;
   const statistics = parts.queues.includes('batch') ? keepStatistics(deps) : undefined;
   const sampler = parts.queues.includes('batch') ? startSampler(deps) : undefined;
@@ -72,6 +74,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   deps.log.info({ pid: process.pid }, 'earshot is draining');
   await api?.stop();
   await sweep?.stop();
+  await sources?.stop();
   await schedules?.stop();
   await statistics?.stop();
   await sampler?.stop();

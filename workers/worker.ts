@@ -7,6 +7,7 @@ import {
 import { activitiesFor } from '../activities/index.ts';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
 import { FailureInterceptor } from '../activities/interceptor.ts';
+import { StandingInterceptor } from '../activities/standing-interceptor.ts';
 import { LineageInterceptor } from '../activities/lineage-interceptor.ts';
 import { WORKFLOW_QUEUES, type TaskQueue } from '../src/domain/task-queues.ts';
 import { workflowBundle } from './bundle.ts';
@@ -34,7 +35,12 @@ export async function createWorker(
   deps: ActivityDependencies,
   inner: readonly ActivityInboundCallsInterceptor[],
 ): Promise<Worker> {
-  const interceptors = [new FailureInterceptor(deps.log, deps.metrics), new LineageInterceptor(deps.lineage), ...inner];
+  const interceptors = [
+    new FailureInterceptor(deps.log, deps.metrics),
+    new LineageInterceptor(deps.lineage),
+    new StandingInterceptor(),
+    ...inner,
+  ];
   const options: WorkerOptions = {
     connection,
     namespace,

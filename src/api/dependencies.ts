@@ -13,6 +13,7 @@ import type { Metrics } from '../observe/metrics.ts';
 import type { PressureSource } from '../pressure-reader.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
 import type { RawStore } from '../raw-store/raw-store.ts';
+import type { SourceStates } from '../sources/source-states.ts';
 import type { Ring } from '../temporal/ring.ts';
 import type { UploadBudget } from './upload-budget.ts';
 
@@ -39,6 +40,7 @@ export interface ApiDependencies {
   readonly lineage: Lineage;
   readonly temporal: Client;
   readonly canaryKeys: CanaryKeys;
+  readonly sourceStates: SourceStates;
   /** SPKI in PEM of the key that signs certificates of erasure. */
   readonly certificates: CertificateSigner;
   /** Answers when Temporal does. */

@@ -126,7 +126,7 @@ export async function countUnreachable(
 
 /**
  * Rings for sessions whose records have waited for too long; answers how many records wait. Those that the fence shuts
- * out and canaries are left alone.
+ * out, those that wait for a paused source, and canaries are left alone.
  */
 export async function ringForStuck(db: Queryable, tenant: string, stuckAfterMs: number): Promise<number> {
   const statement = {
@@ -137,7 +137,7 @@ export async function ringForStuck(db: Queryable, tenant: string, stuckAfterMs: 
         from freshness f
         join interaction i on i.tenant = $1 and i.interaction_id = f.interaction_id
         join subject owner on owner.tenant = $1 and owner.customer_key = f.customer_key
-        where f.tenant = $1 and f.state in ('accepted', 'processing')
+        where f.tenant = $1 and f.state in ('accepted', 'processing') and f.waits_for is null
           and f.accepted_at < now() - $2::double precision * interval '1 ms'
           and ${admits('i', 'owner')}
           and ${ofRealCustomers('f.customer_key')}

@@ -10,6 +10,8 @@ export interface InteractionRow {
   readonly state: InteractionState;
   readonly reason: string | null;
   readonly degraded: string[];
+  /** The paused source that it waits for. */
+  readonly waits_for: string | null;
   readonly pieces_total: number;
   readonly captured_at: Date;
   readonly accepted_at: Date;
@@ -45,7 +47,7 @@ export async function findInteraction(
     name: 'find_interaction',
     text: `
       select
-        f.interaction_id, f.modality, s.workflow_id, f.state, f.reason, f.degraded, f.pieces_total, f.captured_at,
+        f.interaction_id, f.modality, s.workflow_id, f.state, f.reason, f.degraded, f.waits_for, f.pieces_total, f.captured_at,
         f.accepted_at, f.picked_up_at, f.text_reachable_at, f.transformed_at, f.indexed_at, f.reachable_at,
         coalesce((
           select jsonb_agg(jsonb_build_object(

@@ -124,7 +124,7 @@ export async function claimOverdueSessions(
 /**
  * Wakes sessions that sleep although a record of theirs waits: a step ended without settling it. The ring is left to
  * the next round; one that was rung for lately is left alone, so that a record which cannot settle costs little. What
- * lies behind the fence of an erasure wakes nobody.
+ * lies behind the fence of an erasure, or waits for a paused source, wakes nobody.
  */
 export async function wakeStuckSessions(db: Queryable, tenant: string, waitedMs: number): Promise<number> {
   const statement = {
@@ -135,7 +135,7 @@ export async function wakeStuckSessions(db: Queryable, tenant: string, waitedMs:
         from freshness f
         join interaction i on i.tenant = $1 and i.interaction_id = f.interaction_id
         join subject owner on owner.tenant = $1 and owner.customer_key = f.customer_key
-        where f.tenant = $1 and f.state in ('accepted', 'processing')
+        where f.tenant = $1 and f.state in ('accepted', 'processing') and f.waits_for is null
           and f.accepted_at < now() - $2::double precision * interval '1 ms'
           and ${admits('i', 'owner')}
       ), woken as (

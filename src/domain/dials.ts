@@ -6,6 +6,7 @@ import { INTAKE_DIALS } from './dials/intake.ts';
 import { PRESSURE_DIALS } from './dials/pressure.ts';
 import { QUALITY_DIALS } from './dials/quality.ts';
 import { RETRIEVAL_DIALS } from './dials/retrieval.ts';
+import { SOURCE_DIALS } from './dials/sources.ts';
 import { WATCH_DIALS } from './dials/watch.ts';
 
 /** Every tuned constant, changeable at run time by `PUT /v1/dials/{name}`; each change is recorded. */
@@ -19,6 +20,7 @@ export const DIALS = {
   ...WATCH_DIALS,
   ...PRESSURE_DIALS,
   ...FRESHNESS_DIALS,
+  ...SOURCE_DIALS,
 } as const;
 
 export type DialName = keyof typeof DIALS;

@@ -28,6 +28,7 @@ export type ErrorCode =
   | 'model_overloaded'
   | 'model_unavailable'
   | 'model_answer_invalid'
+  | 'model_paused'
   | 'database_unavailable'
   | 'not_reachable'
   | 'reindexing'
@@ -69,6 +70,8 @@ export const ERROR_POLICIES: Readonly<Record<ErrorCode, ErrorPolicy>> = {
   model_overloaded: { status: 503, retryable: true, title: 'The model asks to wait' },
   model_unavailable: { status: 503, retryable: true, title: 'The model does not answer' },
   model_answer_invalid: { status: 502, retryable: true, title: 'The model gave an unusable answer' },
+  // Not tried again by itself: the record waits, and is run again when the source is resumed.
+  model_paused: { status: 503, retryable: false, title: 'The source of this model is paused' },
   database_unavailable: { status: 503, retryable: true, title: 'The database does not answer' },
   not_reachable: { status: 503, retryable: true, title: 'What was written cannot be read back' },
   reindexing: { status: 409, retryable: false, title: 'An index version has artifacts of its own' },

@@ -1,5 +1,6 @@
 import { FRESHNESS_BUDGET_MS } from './freshness.ts';
 import type { Modality } from './interaction.ts';
+import type { ModelSource, PauseCause } from './model-source.ts';
 
 /** Whether answers can be relied on: `red` when the memory is stale or has holes, however green the jobs are. */
 export type HealthStatus = 'green' | 'yellow' | 'red';
@@ -43,12 +44,23 @@ export interface HealthFacts {
     readonly severity: 'yellow' | 'red';
     readonly affected: number;
   }[];
+  /** Sources that are paused, and for how long. */
+  readonly pausedSources: readonly {
+    readonly source: ModelSource;
+    readonly cause: PauseCause | null;
+    readonly forMs: number;
+  }[];
   /** Of freshness budgets, past which a waiting record is red. */
   readonly waitingBudgets: number;
 }
 
 export function judgeHealth(facts: HealthFacts): Health {
   const reasons = [...canaryReasons(facts), ...facts.coverage.flatMap((row) => rowReasons(row, facts.waitingBudgets))];
+  for (const { source, cause, forMs } of facts.pausedSources) {
+    // What an operator has paused is known to somebody.
+    const status = cause === 'operator' ? 'yellow' : 'red';
+    reasons.push({ status, code: `source_paused_${source}`, modality: null, value: forMs, limit: 0 });
+  }
   for (const { check, code, severity, affected } of facts.violations) {
     // What canaries saw is told by the canaries themselves.
     if (check === 'canary') continue;

@@ -1,8 +1,9 @@
 import type OpenAI from 'openai';
 import { EarshotError } from '../domain/errors.ts';
+import { estimateTokens } from '../domain/request-cost.ts';
 import { checkVectors } from './embedding-gate.ts';
 import { callModel } from './openai-client.ts';
-import type { EmbeddingModel } from './ports.ts';
+import { OPEN_GATE, type EmbeddingModel, type ModelGate } from './ports.ts';
 
 /** Most inputs in one request: OpenAI takes 2,048 and 300,000 tokens; 256 chunks of 800 characters stay far below. */
 const MAX_INPUTS = 256;
@@ -11,13 +12,21 @@ const MAX_INPUTS = 256;
 const TIMEOUT_MS = 30_000;
 
 /** Embeddings of an OpenAI-compatible endpoint. */
-export function openAiEmbedding(client: OpenAI, model: string, dimensions: number): EmbeddingModel {
+export function openAiEmbedding(
+  client: OpenAI,
+  model: string,
+  dimensions: number,
+  gate: ModelGate = OPEN_GATE,
+): EmbeddingModel {
   const embedSome = async (texts: readonly string[], signal: AbortSignal): Promise<number[][]> => {
-    const { answer } = await callModel(`embedding by ${model}`, TIMEOUT_MS, signal, (combined) =>
-      client.embeddings.create(
-        // Without "float" the client asks for base64 and turns a server's plain numbers into near-zero vectors.
-        { model, input: [...texts], encoding_format: 'float' },
-        { signal: combined },
+    const request = { source: 'embedding', model, tokens: estimateTokens(texts) } as const;
+    const { answer } = await gate.pass(request, signal, () =>
+      callModel(`embedding by ${model}`, TIMEOUT_MS, signal, (combined) =>
+        client.embeddings.create(
+          // Without "float" the client asks for base64 and turns a server's plain numbers into near-zero vectors.
+          { model, input: [...texts], encoding_format: 'float' },
+          { signal: combined },
+        ),
       ),
     );
     return checkVectors(answer, texts.length, dimensions);

@@ -1,3 +1,4 @@
+import type { ModelSource } from '../domain/model-source.ts';
 import type { Passage, SpokenWord } from '../domain/transcript.ts';
 
 /** What a model answered, and with what it did: every derived row names it. */
@@ -57,3 +58,22 @@ export interface EmbeddingModel {
    */
   embed(texts: readonly string[], signal: AbortSignal, owner?: string): Promise<readonly number[][]>;
 }
+
+/** One request to an endpoint, as far as limits care. */
+export interface OutboundRequest {
+  readonly source: ModelSource;
+  readonly model: string;
+  /** Tokens of the input, estimated; 0 where they are not counted. */
+  readonly tokens: number;
+}
+
+/** What every request to an endpoint goes through: it may be refused, made to wait, and is told how it went. */
+export interface ModelGate {
+  /**
+   * @throws EarshotError `model_paused` at once, `model_overloaded` when the wait would be too long, or what `send` throws.
+   */
+  pass<T>(request: OutboundRequest, signal: AbortSignal, send: () => Promise<T>): Promise<T>;
+}
+
+/** Lets everything through, for what has limits of its own. */
+export const OPEN_GATE: ModelGate = { pass: (_request, _signal, send) => send() };

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { EarshotError } from '../domain/errors.ts';
 import { speechConfidence, type Passage, type SpokenWord } from '../domain/transcript.ts';
 import { callModel } from './openai-client.ts';
-import type { SpeechModel } from './ports.ts';
+import { OPEN_GATE, type ModelGate, type SpeechModel } from './ports.ts';
 
 /** Ten times the length of a 30 s piece on a slow CPU; whole compressed recordings take longer and heartbeat. */
 const TIMEOUT_MS = 15 * 60_000;
@@ -36,25 +36,23 @@ const wordsShape = z.object({
  * Transcription of an OpenAI-compatible endpoint, in `verbose_json` with log-probabilities per segment, and the times of
  * words where the endpoint tells them.
  */
-export function openAiSpeech(client: OpenAI, model: string): SpeechModel {
+export function openAiSpeech(client: OpenAI, model: string, gate: ModelGate = OPEN_GATE): SpeechModel {
   return {
     model,
     transcribe: async (audio, fileName, signal) => {
-      const { answer, modelMs } = await callModel(
-        `speech recognition by ${model}`,
-        TIMEOUT_MS,
-        signal,
-        async (combined) =>
-          client.audio.transcriptions.create(
-            {
-              model,
-              file: await toFile(audio, fileName),
-              response_format: 'verbose_json',
-              timestamp_granularities: ['segment', 'word'],
-              temperature: 0,
-            },
-            { signal: combined },
-          ),
+      const ask = async (combined: AbortSignal) =>
+        client.audio.transcriptions.create(
+          {
+            model,
+            file: await toFile(audio, fileName),
+            response_format: 'verbose_json',
+            timestamp_granularities: ['segment', 'word'],
+            temperature: 0,
+          },
+          { signal: combined },
+        );
+      const { answer, modelMs } = await gate.pass({ source: 'speech', model, tokens: 0 }, signal, () =>
+        callModel(`speech recognition by ${model}`, TIMEOUT_MS, signal, ask),
       );
       const words = wordsOf(answer);
       return {

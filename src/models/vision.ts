@@ -4,7 +4,7 @@ import { EarshotError } from '../domain/errors.ts';
 import { promptVersion } from '../domain/logic.ts';
 import type { Passage } from '../domain/transcript.ts';
 import { callModel } from './openai-client.ts';
-import type { Recognition, VisionModel } from './ports.ts';
+import { OPEN_GATE, type ModelGate, type Recognition, type VisionModel } from './ports.ts';
 import { withoutControls } from './speech.ts';
 
 /** A screenshot takes seconds; past this the endpoint hangs. */
@@ -49,28 +49,33 @@ const PROMPT_VERSIONS = {
 };
 
 /** Text recognition and captions by a chat model that sees pictures, answering in a JSON schema. */
-export function openAiVision(client: OpenAI, model: string): VisionModel {
+export function openAiVision(client: OpenAI, model: string, gate: ModelGate = OPEN_GATE): VisionModel {
   const ask = (name: keyof typeof PROMPTS, shape: z.ZodType, png: Uint8Array, signal: AbortSignal) =>
-    callModel(`${name} by ${model}`, TIMEOUT_MS, signal, (combined) =>
-      client.chat.completions.create(
-        {
-          model,
-          temperature: 0,
-          response_format: { type: 'json_schema', json_schema: { name, strict: true, schema: z.toJSONSchema(shape) } },
-          messages: [
-            {
-              role: 'user',
-              content: [
-                { type: 'text', text: PROMPTS[name] },
-                {
-                  type: 'image_url',
-                  image_url: { url: `data:image/png;base64,${Buffer.from(png).toString('base64')}` },
-                },
-              ],
+    gate.pass({ source: 'vision', model, tokens: 0 }, signal, () =>
+      callModel(`${name} by ${model}`, TIMEOUT_MS, signal, (combined) =>
+        client.chat.completions.create(
+          {
+            model,
+            temperature: 0,
+            response_format: {
+              type: 'json_schema',
+              json_schema: { name, strict: true, schema: z.toJSONSchema(shape) },
             },
-          ],
-        },
-        { signal: combined },
+            messages: [
+              {
+                role: 'user',
+                content: [
+                  { type: 'text', text: PROMPTS[name] },
+                  {
+                    type: 'image_url',
+                    image_url: { url: `data:image/png;base64,${Buffer.from(png).toString('base64')}` },
+                  },
+                ],
+              },
+            ],
+          },
+          { signal: combined },
+        ),
       ),
     );
   return {

@@ -1,9 +1,10 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { canaryMetrics, type CanaryMetrics } from './canary-metrics.ts';
 import { qualityMetrics, type QualityMetrics } from './quality-metrics.ts';
+import { sourceMetrics, type SourceMetrics } from './source-metrics.ts';
 import { reindexMetrics, type ReindexMetrics } from './reindex-metrics.ts';
 
-export interface Metrics extends CanaryMetrics, QualityMetrics, ReindexMetrics {
+export interface Metrics extends CanaryMetrics, QualityMetrics, ReindexMetrics, SourceMetrics {
   readonly registry: Registry;
   readonly accepted: Counter<'channel' | 'sender'>;
   readonly refused: Counter<'route' | 'code'>;
@@ -37,6 +38,7 @@ export function openMetrics(): Metrics {
     ...canaryMetrics(registry),
     ...qualityMetrics(registers),
     ...reindexMetrics(registry),
+    ...sourceMetrics(registry),
     accepted: counter('interactions_accepted', 'Records that were durably accepted.', 'channel', 'sender'),
     refused: counter('requests_refused', 'Requests that were answered with a problem.', 'route', 'code'),
     rung: counter('workflows_rung', 'Workflows started or signalled, by who rang.', 'channel', 'by'),

@@ -1,0 +1,31 @@
+import { Context } from '@temporalio/activity';
+import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
+import type { TaskQueue } from '../src/domain/task-queues.ts';
+import { withStanding, type Standing } from '../src/sources/background.ts';
+
+const BATCH: TaskQueue = 'batch';
+
+/** Default priority of Temporal's task queues. */
+const DEFAULT_PRIORITY = 3;
+
+/** Gives each step its standing among those that ask models: by its queue, its name and its priority. */
+export class StandingInterceptor implements ActivityInboundCallsInterceptor {
+  execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>): Promise<unknown> {
+    return withStanding(standingOf(Context.current().info), () => next(input));
+  }
+}
+
+interface StepInfo {
+  readonly taskQueue: string;
+  readonly activityType: string;
+  readonly priority?: { readonly priorityKey?: number | undefined } | undefined;
+}
+
+/** Remaking a record runs beside live steps, on the queue of its model. */
+export function standingOf({ taskQueue, activityType, priority }: StepInfo): Standing {
+  const background = taskQueue === BATCH || activityType === 'remakeRecord';
+  return {
+    behindLive: background || (priority?.priorityKey ?? DEFAULT_PRIORITY) > DEFAULT_PRIORITY,
+    waitsOutPauses: background,
+  };
+}
