@@ -16,6 +16,7 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { embedAndStore, only, type RejectedChunk } from './embed-and-store.ts';
 import { parkMessagesWhilePaused } from './park.ts';
 import { settleErased, settleRecords } from './settle.ts';
+import { tellWhenSlow } from './tell-slow.ts';
 import { writeBeside } from './write-beside.ts';
 
 const DEFERRED: DeferredBatch = { deferred: true };
@@ -72,7 +73,9 @@ async function indexBatch(
   if (batch === undefined) return { messages: 0, closedBy, asleep: true };
   const { chunks, pickedUpAt } = batch;
   const model = deps.liveEmbeddings.of(version);
-  const { written, rejected } = await embedAndStore(deps, { tenant, version, model, chunks, pickedUpAt }, signal);
+  const { written, rejected } = await tellWhenSlow(deps, tenant, batch, () =>
+    embedAndStore(deps, { tenant, version, model, chunks, pickedUpAt }, signal),
+  );
   await recordRejected(deps, tenant, rejected);
   await settleErased(deps, tenant, refused(batch.chunks, written, rejected));
   const emptied = batch.waiting <= batch.interactionIds.length;

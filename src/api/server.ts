@@ -9,6 +9,7 @@ import { authenticator, type Authenticate } from './authenticate.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { openApiDocument } from './openapi.ts';
 import { sendProblem } from './problem.ts';
+import { ServiceRecord } from './service-record.ts';
 import { runRoute, type RouteSpec } from './route.ts';
 import { ROUTES } from './routes/index.ts';
 import { sendStreamed, type StreamedAnswer } from './streamed-answer.ts';
@@ -35,7 +36,8 @@ const REQUEST_TIMEOUT_MS = 120_000;
 export async function startApi(settings: ApiSettings, deps: ApiDependencies): Promise<RunningApi> {
   const authenticate = authenticator(settings.EARSHOT_API_KEYS, deps.canaryKeys);
   const stopping = new AbortController();
-  const server = createServer(createApp(deps, authenticate, stopping.signal));
+  const record = new ServiceRecord(deps);
+  const server = createServer(createApp(deps, authenticate, stopping.signal, record));
   server.requestTimeout = REQUEST_TIMEOUT_MS;
   server.headersTimeout = 10_000;
   await listen(server, settings);
@@ -46,6 +48,7 @@ export async function startApi(settings: ApiSettings, deps: ApiDependencies): Pr
       stopping.abort();
       server.closeIdleConnections();
       await closed;
+      await record.stop();
     },
   };
 }
@@ -61,7 +64,12 @@ async function listen(server: Server, { HOST, PORT }: ApiSettings): Promise<void
   });
 }
 
-export function createApp(deps: ApiDependencies, authenticate: Authenticate, stopping: AbortSignal): Express {
+export function createApp(
+  deps: ApiDependencies,
+  authenticate: Authenticate,
+  stopping: AbortSignal,
+  record: ServiceRecord,
+): Express {
   const app = express();
   const problem = (error: unknown, request: Request, response: Response, _next: NextFunction) =>
     sendProblem(deps, request, response, error);
@@ -73,7 +81,7 @@ export function createApp(deps: ApiDependencies, authenticate: Authenticate, sto
   for (const spec of ROUTES) {
     const path = spec.path.replace(/\{(\w+)\}/g, ':$1');
     const parser = spec.body !== undefined && spec.upload === undefined ? [express.json({ limit: JSON_LIMIT })] : [];
-    app[spec.method](path, guard(authenticate, spec), ...parser, answer(spec, deps, stopping));
+    app[spec.method](path, guard(authenticate, spec), record.observe(spec), ...parser, answer(spec, deps, stopping));
   }
   app.get('/metrics', (request, response, next) => {
     authenticate(request, { scope: 'operator' });

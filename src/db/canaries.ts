@@ -158,3 +158,19 @@ export async function canaryStates(reader: Queryable, tenant: string): Promise<C
   };
   return run<CanaryStateRow>(reader, statement, [tenant]);
 }
+
+/** How many canaries have ended within a window, and how many of them were found in time. */
+export async function canariesWithin(
+  reader: Queryable,
+  tenant: string,
+  windowMs: number,
+): Promise<{ readonly ended: number; readonly found: number }> {
+  const statement = {
+    name: 'canaries_within',
+    text: `
+      select count(*)::integer as ended, (count(*) filter (where code is null))::integer as found
+      from canary
+      where tenant = $1 and planted_at > now() - $2::double precision * interval '1 ms' and ended_at is not null`,
+  };
+  return only(await run<{ ended: number; found: number }>(reader, statement, [tenant, windowMs]));
+}

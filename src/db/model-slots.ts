@@ -26,8 +26,10 @@ export async function grantSlots(
     text: `
       with slot as materialized (
         select free_at from model_slot where source = $1 for update
+      ), clock as materialized (
+        select free_at, clock_timestamp() as now from slot
       ), moment as materialized (
-        select clock_timestamp() as now, greatest(free_at, clock_timestamp()) as start from slot
+        select now, greatest(free_at, now) as start from clock
       ), request as materialized (
         select
           cost,

@@ -1,4 +1,5 @@
 import { BATCHING_DIALS } from './dials/batching.ts';
+import { BUDGET_DIALS } from './dials/budgets.ts';
 import { DERIVATION_DIALS } from './dials/derivation.ts';
 import { ERASURE_DIALS } from './dials/erasure.ts';
 import { FRESHNESS_DIALS } from './dials/freshness.ts';
@@ -21,6 +22,7 @@ export const DIALS = {
   ...PRESSURE_DIALS,
   ...FRESHNESS_DIALS,
   ...SOURCE_DIALS,
+  ...BUDGET_DIALS,
 } as const;
 
 export type DialName = keyof typeof DIALS;

@@ -4,11 +4,14 @@ export interface RequestLimits {
   readonly tokensPerMinute: number;
 }
 
-/**
- * Share by which slots are longer than the rate asks for: requests that are sent a slot apart may arrive a little closer
- * together, and the endpoint counts arrivals.
- */
+/** Share by which slots are longer than the rate asks for, which makes up for requests that are sent late. */
 const GUARD = 0.05;
+
+/**
+ * How late a request may be sent into its slot, in milliseconds. The slots of a second are longer by as much, so that
+ * late and punctual requests together are never more than the rate in any stretch of a second.
+ */
+export const LATEST_MS = GUARD * 1_000;
 
 export function isLimited({ requestsPerSecond, tokensPerMinute }: RequestLimits): boolean {
   return requestsPerSecond > 0 || tokensPerMinute > 0;

@@ -20,7 +20,7 @@ export interface SourceGateDependencies {
   readonly metrics: SourceMetrics;
   readonly log: Logger;
   /** Whether a model is the one that records are made with: failures of others say nothing of the source. */
-  isCurrent(source: ModelSource, model: string): boolean;
+  readonly isCurrent: (source: ModelSource, model: string) => boolean;
 }
 
 /** What all requests of this process to model endpoints go through. */

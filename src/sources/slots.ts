@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { SlotGrant } from '../db/model-slots.ts';
 import { EarshotError } from '../domain/errors.ts';
+import { LATEST_MS } from '../domain/request-cost.ts';
 
 export interface SlotLineDependencies {
   /** Asks the limiter that all processes share for requests in a row. */
@@ -9,14 +10,25 @@ export interface SlotLineDependencies {
   aheadMs(): number;
 }
 
+/** When a request may be sent, and when it is too late for that, of the process's own clock (performance.now). */
+interface Slot {
+  readonly from: number;
+  readonly until: number;
+}
+
+/** Slots that a request may miss because its process was busy; then it is sent late: it must come on. */
+const MISSED = 5;
+
 interface Waiting {
   readonly costMs: number;
   readonly behindLive: boolean;
-  /** The slot is there: it is for the request to begin after so long. */
-  admit(waitMs: number): void;
+  admit(slot: Slot): void;
   refuse(error: unknown): void;
   gone: boolean;
 }
+
+/** When a step whose request waited for too long is tried again. */
+const RETRY_AFTER_MS = 5_000;
 
 /** Most that one statement grants. */
 const MOST = 100;
@@ -43,15 +55,27 @@ export class SlotLine {
     longestMs: number,
     signal: AbortSignal,
   ): Promise<void> {
+    const started = performance.now();
+    for (let missed = 0; missed <= MISSED; missed++) {
+      const { from, until } = await this.#granted(request, longestMs - (performance.now() - started), signal);
+      const waitMs = from - performance.now();
+      if (waitMs > 0) await delay(waitMs, undefined, { signal });
+      if (performance.now() <= until) return;
+    }
+  }
+
+  async #granted(
+    request: { readonly costMs: number; readonly behindLive: boolean },
+    longestMs: number,
+    signal: AbortSignal,
+  ): Promise<Slot> {
     signal.throwIfAborted();
-    const granted = Promise.withResolvers<number>();
+    const granted = Promise.withResolvers<Slot>();
     const waiting: Waiting = { ...request, admit: granted.resolve, refuse: granted.reject, gone: false };
     const abort = () => granted.reject(signal.reason as Error);
     const giveUp = () =>
       granted.reject(
-        new EarshotError('model_overloaded', `no slot for a request within ${longestMs} ms`, {
-          retryAfterMs: longestMs,
-        }),
+        new EarshotError('model_overloaded', 'no slot for a request for too long', { retryAfterMs: RETRY_AFTER_MS }),
       );
     signal.addEventListener('abort', abort, { once: true });
     const timer = request.behindLive ? undefined : setTimeout(giveUp, longestMs);
@@ -59,8 +83,7 @@ export class SlotLine {
     if (!request.behindLive) this.#pause?.abort();
     void this.#ask();
     try {
-      const waitMs = await granted.promise;
-      if (waitMs > 0) await delay(waitMs, undefined, { signal });
+      return await granted.promise;
     } finally {
       waiting.gone = true;
       clearTimeout(timer);
@@ -88,14 +111,17 @@ export class SlotLine {
 
   async #askFor(asked: readonly Waiting[]): Promise<void> {
     try {
+      const askedAt = performance.now();
       const aheadMs = asked[0]!.behindLive ? 0 : this.#deps.aheadMs();
       const { granted, wait_ms: waitMs } = await this.#deps.grant(
         asked.map(({ costMs }) => costMs),
         aheadMs,
       );
+      const toldAt = performance.now();
       let begins = waitMs;
       for (const each of asked.slice(0, granted)) {
-        each.admit(begins);
+        // The limiter's clock was read between question and answer: no sooner than by the one, no later than by the other.
+        each.admit({ from: toldAt + begins, until: askedAt + begins + LATEST_MS });
         begins += each.costMs;
         each.gone = true;
       }
@@ -104,7 +130,10 @@ export class SlotLine {
         await this.#rest(granted === 0 ? waitMs : begins - aheadMs, asked[0]!.behindLive);
       }
     } catch (error) {
-      for (const each of asked) (each.refuse(error), (each.gone = true));
+      for (const each of asked) {
+        each.refuse(error);
+        each.gone = true;
+      }
     }
   }
 

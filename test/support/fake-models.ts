@@ -23,6 +23,8 @@ export interface ModelCall {
   readonly encodingFormat: string | undefined;
   /** Requests for the same model that were not answered yet when it came, itself among them. */
   readonly inFlight: number;
+  /** When it came, of the clock of performance.now, in milliseconds. */
+  readonly at: number;
 }
 
 export interface FakeModels {
@@ -61,10 +63,11 @@ export async function startFakeModels(): Promise<FakeModels> {
     answer(request, response).catch(() => response.destroy());
   });
   const answer = async (request: IncomingMessage, response: ServerResponse) => {
+    const at = performance.now();
     const body = await readAll(request);
     const described = describeCall(request.url ?? '', body);
     const inFlight = (underWay.get(described.model) ?? 0) + 1;
-    const call = { ...described, inFlight };
+    const call = { ...described, inFlight, at };
     fake.calls.push(call);
     underWay.set(call.model, inFlight);
     response.once('close', () => underWay.set(call.model, underWay.get(call.model)! - 1));
@@ -122,7 +125,7 @@ async function readAll(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(parts);
 }
 
-function describeCall(url: string, body: Buffer): Omit<ModelCall, 'inFlight'> {
+function describeCall(url: string, body: Buffer): Omit<ModelCall, 'inFlight' | 'at'> {
   if (url.endsWith('/audio/transcriptions'))
     return { route: 'transcriptions', inputs: [], model: fieldOf(body, 'model'), encodingFormat: undefined };
   const json = JSON.parse(body.toString()) as {

@@ -46,6 +46,7 @@ import { getCallTranscript, getChatTranscript } from './transcripts.ts';
 import { getReconciliation, getReconciliations, postReconciliation } from './reconciliations.ts';
 import { postScreenshot } from './screenshots.ts';
 import { getCustomerRecords } from './customer-records.ts';
+import { getServiceLevel } from './service-level.ts';
 import { getSources, pauseSource, resumeSource } from './sources.ts';
 import { postExplain } from './explain.ts';
 import { getFailures, resolveFailure, resolveFailures } from './failures.ts';
@@ -127,4 +128,5 @@ export const ROUTES: readonly RouteSpec[] = [
   getSources,
   pauseSource,
   resumeSource,
+  getServiceLevel,
 ];

@@ -1,14 +1,18 @@
 import { z } from 'zod';
+import { judgeBudgets } from '../../budgets.ts';
 import { listDials, setDial } from '../../db/dials.ts';
 import { findInteraction, freshnessWithin, type FreshnessRow } from '../../db/records.ts';
 import type { Queryable } from '../../db/pools.ts';
+import { standingStages } from '../../db/standing-stages.ts';
 import { findTombstone } from '../../db/tombstones.ts';
 import { DIALS, DIAL_NAMES, isDialName } from '../../domain/dials.ts';
 import { EarshotError, invalidField } from '../../domain/errors.ts';
 import { FRESHNESS_BUDGET_MS, stageTimes as stagesOf } from '../../domain/freshness.ts';
+import type { BudgetVerdict } from '../../domain/stage-budget.ts';
 import { latenessOf } from '../../domain/late.ts';
 import { route } from '../route.ts';
 import { modality, stageTimes, state, time, uuid } from '../schemas.ts';
+import { windowAsked, windowMsOf } from '../window.ts';
 
 export const getInteraction = route({
   method: 'get',
@@ -83,7 +87,6 @@ async function erasedInteraction(reader: Queryable, tenant: string, interactionI
   };
 }
 
-const UNITS: Readonly<Record<string, number>> = { s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
 const percentiles = z.object({ p50: z.number(), p95: z.number(), p99: z.number() }).nullable();
 
 export const getFreshness = route({
@@ -91,12 +94,7 @@ export const getFreshness = route({
   path: '/v1/freshness',
   scope: 'operator',
   summary: 'See how fresh the memory is, by modality and stage, against its budget',
-  query: z.object({
-    window: z
-      .string()
-      .regex(/^\d{1,4}[smhd]$/, 'must be a number and s, m, h or d')
-      .default('1h'),
-  }),
+  query: z.object({ window: windowAsked('1h') }),
   status: 200,
   answer: z.object({
     window: z.string(),
@@ -109,6 +107,10 @@ export const getFreshness = route({
         oldestWaitingMs: z.number().nullable(),
         budgetMs: z.number(),
         withinBudget: z.boolean().nullable(),
+        status: z.enum(['green', 'red']),
+        /** Stages that are over their own budget, and `total`. */
+        overBudget: z.array(z.string()),
+        stageBudgetsMs: z.record(z.string(), z.number()),
         stages: z.object({ ingest: percentiles, stream: percentiles, transform: percentiles, index: percentiles }),
         total: percentiles,
         text: percentiles,
@@ -118,22 +120,29 @@ export const getFreshness = route({
   }),
   handle: async ({ deps, caller: { tenant }, query }) => {
     const window = String(query['window']);
-    const windowMs = Number(window.slice(0, -1)) * UNITS[window.slice(-1)]!;
-    const rows = await freshnessWithin(
-      deps.database.forTenant(tenant).reader,
-      tenant,
-      windowMs,
-      deps.dials.get('late.after_ms'),
-    );
+    const { reader } = deps.database.forTenant(tenant);
+    const [rows, standing] = await Promise.all([
+      freshnessWithin(reader, tenant, windowMsOf(window), deps.dials.get('late.after_ms')),
+      standingStages(reader, tenant),
+    ]);
+    const verdicts = judgeBudgets(deps.dials, rows, standing);
     const medians = rows.flatMap(({ total }) => total?.[0] ?? []);
     return {
       window,
-      modalities: rows.map(describeFreshness),
+      modalities: rows.map((row) => ({
+        ...describeFreshness(row),
+        ...describeVerdict(verdicts.find(({ modality }) => modality === row.modality)!),
+      })),
       // How far apart the modalities are: the slowest median less the fastest.
       skewMs: medians.length < 2 ? null : Math.max(...medians) - Math.min(...medians),
     };
   },
 });
+
+function describeVerdict({ status, overBudget, stages }: BudgetVerdict) {
+  const stageBudgetsMs = Object.fromEntries(stages.map(({ stage, budgetMs }) => [stage, budgetMs]));
+  return { status, overBudget, stageBudgetsMs };
+}
 
 function describeFreshness(row: FreshnessRow) {
   const named = (values: readonly [number, number, number] | null) =>
