@@ -137,7 +137,7 @@ export async function prove(
   chunkIds: readonly string[],
 ): Promise<void> {
   if (chunkIds.length === 0) return;
-  const { app, reader } = deps.database.forTenant(tenant);
+  const { app, reader } = deps.database.forTenant(tenant).live;
   const seen = await probeReachable(reader, tenant, indexVersion, chunkIds);
   if (seen.length > 0) await stampReachable(app, tenant, indexVersion, seen);
 }

@@ -157,6 +157,8 @@ function keyTable(database: Database): KeyTable {
     currentGeneration: (tenant, customerKey) => ensureSubject(app(tenant), tenant, customerKey),
     find: async ({ tenant, customerKey, generation }) =>
       (await findDataKey(app(tenant), tenant, customerKey, generation))?.wrapped,
+    findForReading: async ({ tenant, customerKey, generation }) =>
+      (await findDataKey(database.forTenant(tenant).reader, tenant, customerKey, generation))?.wrapped,
     keep: async ({ tenant, customerKey, generation }, wrapped) =>
       (await keepDataKey(app(tenant), tenant, customerKey, { generation, wrapped }))?.wrapped,
   };

@@ -19,10 +19,15 @@ export function checkReserved(caller: Caller, ...inputs: readonly unknown[]): vo
 /** Every customer that a request names. */
 function customersOf(input: unknown): [field: string, id: string][] {
   if (typeof input !== 'object' || input === null) return [];
-  const { customerId, customerIds } = input as { customerId?: unknown; customerIds?: unknown };
-  const several = Array.isArray(customerIds) ? customerIds : [];
-  return [
+  const { customerId, customerIds, questions } = input as Record<string, unknown>;
+  const several: unknown[] = Array.isArray(customerIds) ? customerIds : [];
+  const nested: unknown[] = Array.isArray(questions) ? questions : [];
+  const named = [
     ...[customerId].map((id): [string, unknown] => ['customerId', id]),
     ...several.map((id, index): [string, unknown] => [`customerIds.${index}`, id]),
-  ].filter((named): named is [string, string] => typeof named[1] === 'string');
+  ].filter((each): each is [string, string] => typeof each[1] === 'string');
+  const inner = nested.flatMap((each, index) =>
+    customersOf(each).map(([field, id]): [string, string] => [`questions.${index}.${field}`, id]),
+  );
+  return [...named, ...inner];
 }

@@ -1,6 +1,7 @@
 import type { InteractionState, Modality } from '../domain/interaction.ts';
 import { run, type Queryable } from './pools.ts';
 import { ofRealCustomers } from './real-customers.ts';
+import type { TombstoneRow } from './tombstones.ts';
 
 /** A record as `GET /v1/interactions/{id}` tells it. */
 export interface InteractionRow {
@@ -37,18 +38,28 @@ export interface InteractionRow {
   }[];
 }
 
-export async function findInteraction(
+/** An id that was asked for, with its record, or what is left of one that was erased. */
+export interface AskedInteractionRow {
+  readonly asked_id: string;
+  readonly record: InteractionRow | null;
+  readonly tombstone: TombstoneRow | null;
+}
+
+/** Records by their ids, in the order of the ids, in one statement however many there are. */
+export async function findInteractions(
   reader: Queryable,
   tenant: string,
-  interactionId: string,
+  interactionIds: readonly string[],
   indexVersion: number,
-): Promise<InteractionRow | undefined> {
+): Promise<AskedInteractionRow[]> {
   const statement = {
-    name: 'find_interaction',
+    name: 'find_interactions',
     text: `
       select
-        f.interaction_id, f.modality, s.workflow_id, f.state, f.reason, f.degraded, f.waits_for, f.pieces_total, f.captured_at,
-        f.accepted_at, f.picked_up_at, f.text_reachable_at, f.transformed_at, f.indexed_at, f.reachable_at,
+        asked.interaction_id as asked_id,
+        f.interaction_id, f.modality, s.workflow_id, f.state, f.reason, f.degraded, f.waits_for, f.pieces_total,
+        f.captured_at, f.accepted_at, f.picked_up_at, f.text_reachable_at, f.transformed_at, f.indexed_at,
+        f.reachable_at, t.erasure_id, t.modality as erased_modality, t.erased_at,
         coalesce((
           select jsonb_agg(jsonb_build_object(
             'artifactId', a.artifact_id, 'kind', a.kind, 'piece', a.piece, 'state', a.state, 'reason', a.reason,
@@ -62,14 +73,32 @@ export async function findInteraction(
             left join embedding e on e.index_version = $3 and e.tenant = c.tenant and e.chunk_id = c.chunk_id
             where c.tenant = a.tenant and c.artifact_id = a.artifact_id
           ) as cut
-          where a.tenant = f.tenant and a.interaction_id = f.interaction_id
+          where a.tenant = $1 and a.interaction_id = f.interaction_id
         ), '[]') as artifacts
-      from freshness f
-      join session s on s.tenant = f.tenant and s.session_id = f.session_id
-      where f.tenant = $1 and f.interaction_id = $2::uuid`,
+      from unnest($2::uuid[]) with ordinality as asked (interaction_id, position)
+      left join freshness f on f.tenant = $1 and f.interaction_id = asked.interaction_id
+      left join session s on s.tenant = $1 and s.session_id = f.session_id
+      left join tombstone t on t.tenant = $1 and t.interaction_id = asked.interaction_id
+      order by asked.position`,
   };
-  return (await run<InteractionRow>(reader, statement, [tenant, interactionId, indexVersion]))[0];
+  const rows = await run<JoinedRow>(reader, statement, [tenant, interactionIds, indexVersion]);
+  return rows.map(({ asked_id, erasure_id, erased_modality, erased_at, ...record }) => ({
+    asked_id,
+    record: record.interaction_id === null ? null : (record as InteractionRow),
+    tombstone:
+      erasure_id === null
+        ? null
+        : { interaction_id: asked_id, erasure_id, modality: erased_modality!, erased_at: erased_at! },
+  }));
 }
+
+type JoinedRow = Omit<InteractionRow, 'interaction_id'> & {
+  readonly asked_id: string;
+  readonly interaction_id: string | null;
+  readonly erasure_id: string | null;
+  readonly erased_modality: Modality | null;
+  readonly erased_at: Date | null;
+};
 
 /** Percentiles of one stage of one modality, in milliseconds. */
 export interface FreshnessRow {

@@ -16,6 +16,8 @@ export interface KeyTable {
   /** Makes the customer's row if needed; answers the generation for new data. */
   currentGeneration(tenant: string, customerKey: string): Promise<number>;
   find(owner: KeyOwner): Promise<Buffer | undefined>;
+  /** The same for who only reads, and must not wait for writers. */
+  findForReading(owner: KeyOwner): Promise<Buffer | undefined>;
   /** Keeps the first key given for an owner and answers it; undefined when the generation was replaced. */
   keep(owner: KeyOwner, wrapped: Buffer): Promise<Buffer | undefined>;
 }
@@ -64,7 +66,8 @@ export class KeyRing {
 
   /** @throws EarshotError `data_key_destroyed` when the customer was erased. */
   async open(tenant: string, customerKey: string, blob: Uint8Array, context: string): Promise<Buffer> {
-    const key = await this.#load({ tenant, customerKey, generation: sealedGeneration(blob) });
+    const owner = { tenant, customerKey, generation: sealedGeneration(blob) };
+    const key = await this.#load(owner, (wanted) => this.#table.findForReading(wanted));
     if (key === undefined) throw new EarshotError('data_key_destroyed', 'the data key of this record is destroyed');
     return open(key, blob, context);
   }
@@ -101,10 +104,13 @@ export class KeyRing {
     }
   }
 
-  async #load(owner: KeyOwner): Promise<DataKey | undefined> {
+  async #load(
+    owner: KeyOwner,
+    find: KeyTable['find'] = (wanted) => this.#table.find(wanted),
+  ): Promise<DataKey | undefined> {
     const cached = this.#keys.get(nameOf(owner));
     if (cached !== undefined) return cached;
-    const wrapped = await this.#table.find(owner);
+    const wrapped = await find(owner);
     return wrapped === undefined ? undefined : this.#remember(owner, unwrapDataKey(this.#masterKey, wrapped, owner));
   }
 

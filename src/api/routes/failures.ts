@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { findInteraction } from '../../db/records.ts';
+import { findInteractions } from '../../db/records.ts';
 import { isUndecided } from '../../db/version-texts.ts';
 import { listFailures, reopenFailed, type FailureFilter, type FailureRow } from '../../db/failures.ts';
 import { findTombstone } from '../../db/tombstones.ts';
@@ -102,7 +102,8 @@ export const resolveFailure = route({
 /** A record without a failed piece is left alone, so that asking twice is harmless; an erased one is gone. */
 async function nothingToResolve(deps: ApiDependencies, tenant: string, interactionId: string) {
   const { app } = deps.database.forTenant(tenant);
-  const record = await findInteraction(app, tenant, interactionId, deps.indexVersions.live().index_version);
+  const [found] = await findInteractions(app, tenant, [interactionId], deps.indexVersions.live().index_version);
+  const record = found?.record ?? undefined;
   const erased = record === undefined ? (await findTombstone(app, tenant, interactionId)) !== undefined : false;
   if (erased || record?.state === 'erased') throw new EarshotError('erased', 'this record was erased');
   if (record === undefined) throw new EarshotError('not_found', 'there is no such interaction');

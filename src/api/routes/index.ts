@@ -7,6 +7,7 @@ import { getExposures } from './exposures.ts';
 import { getMedia, getViews, postOriginalMedia, postOriginalText } from './media.ts';
 import { getImpact, getInteractionLineage, getLineage } from './lineage.ts';
 import { getRetrieval, postRetrieve } from './retrieval.ts';
+import { postInteractions, postRetrieveBatch } from './batches.ts';
 import {
   activateIndexVersion,
   cancelIndexVersion,
@@ -129,4 +130,6 @@ export const ROUTES: readonly RouteSpec[] = [
   pauseSource,
   resumeSource,
   getServiceLevel,
+  postRetrieveBatch,
+  postInteractions,
 ];

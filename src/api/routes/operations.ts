@@ -1,10 +1,15 @@
 import { z } from 'zod';
 import { judgeBudgets } from '../../budgets.ts';
 import { listDials, setDial } from '../../db/dials.ts';
-import { findInteraction, freshnessWithin, type FreshnessRow } from '../../db/records.ts';
-import type { Queryable } from '../../db/pools.ts';
+import {
+  findInteractions,
+  freshnessWithin,
+  type AskedInteractionRow,
+  type FreshnessRow,
+  type InteractionRow,
+} from '../../db/records.ts';
 import { standingStages } from '../../db/standing-stages.ts';
-import { findTombstone } from '../../db/tombstones.ts';
+import type { TombstoneRow } from '../../db/tombstones.ts';
 import { DIALS, DIAL_NAMES, isDialName } from '../../domain/dials.ts';
 import { EarshotError, invalidField } from '../../domain/errors.ts';
 import { FRESHNESS_BUDGET_MS, stageTimes as stagesOf } from '../../domain/freshness.ts';
@@ -14,6 +19,23 @@ import { route } from '../route.ts';
 import { modality, stageTimes, state, time, uuid } from '../schemas.ts';
 import { windowAsked, windowMsOf } from '../window.ts';
 
+/** A record as one learns of it by its id. */
+export const interactionAnswer = z.object({
+  interactionId: uuid,
+  modality,
+  workflowId: z.string().nullable(),
+  state,
+  reason: z.string().nullable(),
+  degraded: z.array(z.string()),
+  waitsFor: z.string().nullable(),
+  stamps: z.record(z.string(), time.nullable()),
+  late: z.boolean(),
+  lateByMs: z.number().nullable(),
+  freshness: stageTimes,
+  modelMs: z.number(),
+  artifacts: z.array(z.looseObject({ artifactId: uuid, kind: z.string(), state: z.string() })),
+});
+
 export const getInteraction = route({
   method: 'get',
   path: '/v1/interactions/{interactionId}',
@@ -21,55 +43,55 @@ export const getInteraction = route({
   summary: 'See where a record stands, and what was made of it',
   params: z.object({ interactionId: uuid }),
   status: 200,
-  answer: z.object({
-    interactionId: uuid,
-    modality,
-    workflowId: z.string().nullable(),
-    state,
-    reason: z.string().nullable(),
-    degraded: z.array(z.string()),
-    waitsFor: z.string().nullable(),
-    stamps: z.record(z.string(), time.nullable()),
-    late: z.boolean(),
-    lateByMs: z.number().nullable(),
-    freshness: stageTimes,
-    modelMs: z.number(),
-    artifacts: z.array(z.looseObject({ artifactId: uuid, kind: z.string(), state: z.string() })),
-  }),
+  answer: interactionAnswer,
   handle: async ({ deps, caller: { tenant }, params: { interactionId } }) => {
     const { reader } = deps.database.forTenant(tenant);
-    const row = await findInteraction(reader, tenant, interactionId, deps.indexVersions.live().index_version);
-    if (row === undefined) return erasedInteraction(reader, tenant, interactionId);
-    const stamps = {
-      capturedAt: row.captured_at,
-      acceptedAt: row.accepted_at,
-      pickedUpAt: row.picked_up_at,
-      textReachableAt: row.text_reachable_at,
-      transformedAt: row.transformed_at,
-      indexedAt: row.indexed_at,
-      reachableAt: row.reachable_at,
-    };
-    return {
-      interactionId,
-      modality: row.modality,
-      workflowId: row.workflow_id,
-      state: row.state,
-      reason: row.reason,
-      degraded: row.degraded,
-      waitsFor: row.waits_for,
-      stamps,
-      ...latenessOf(row.captured_at, row.accepted_at, deps.dials.get('late.after_ms')),
-      freshness: stagesOf(stamps),
-      modelMs: row.artifacts.reduce((sum, { modelMs }) => sum + modelMs, 0),
-      artifacts: row.artifacts,
-    };
+    const [row] = await findInteractions(reader, tenant, [interactionId], deps.indexVersions.live().index_version);
+    const told = row === undefined ? undefined : describeInteraction(row, deps.dials.get('late.after_ms'));
+    if (told === undefined) throw new EarshotError('not_found', 'there is no such interaction');
+    return told;
   },
 });
 
+/** Undefined for an id that names nothing. */
+export function describeInteraction(
+  { asked_id: interactionId, record, tombstone }: AskedInteractionRow,
+  lateAfterMs: number,
+): ToldInteraction | undefined {
+  if (record !== null) return describeRecord(record, lateAfterMs);
+  return tombstone === null ? undefined : describeErased(interactionId, tombstone);
+}
+
+type ToldInteraction = ReturnType<typeof describeRecord> | ReturnType<typeof describeErased>;
+
+function describeRecord(row: InteractionRow, lateAfterMs: number) {
+  const stamps = {
+    capturedAt: row.captured_at,
+    acceptedAt: row.accepted_at,
+    pickedUpAt: row.picked_up_at,
+    textReachableAt: row.text_reachable_at,
+    transformedAt: row.transformed_at,
+    indexedAt: row.indexed_at,
+    reachableAt: row.reachable_at,
+  };
+  return {
+    interactionId: row.interaction_id,
+    modality: row.modality,
+    workflowId: row.workflow_id,
+    state: row.state,
+    reason: row.reason,
+    degraded: row.degraded,
+    waitsFor: row.waits_for,
+    stamps,
+    ...latenessOf(row.captured_at, row.accepted_at, lateAfterMs),
+    freshness: stagesOf(stamps),
+    modelMs: row.artifacts.reduce((sum, { modelMs }) => sum + modelMs, 0),
+    artifacts: row.artifacts,
+  };
+}
+
 /** What is left of an erased record: that it was. */
-async function erasedInteraction(reader: Queryable, tenant: string, interactionId: string) {
-  const tombstone = await findTombstone(reader, tenant, interactionId);
-  if (tombstone === undefined) throw new EarshotError('not_found', 'there is no such interaction');
+function describeErased(interactionId: string, tombstone: TombstoneRow) {
   return {
     interactionId,
     modality: tombstone.modality,

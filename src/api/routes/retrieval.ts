@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { findRetrieval } from '../../db/retrieval-log.ts';
 import { EarshotError } from '../../domain/errors.ts';
 import { queryContext } from '../../retrieval/record-answer.ts';
-import { retrieve } from '../../retrieval/retrieve.ts';
+import { retrieve, type Question } from '../../retrieval/retrieve.ts';
+import type { ApiDependencies } from '../dependencies.ts';
 import { pastTime } from '../past-time.ts';
-import { route } from '../route.ts';
+import { route, type Caller } from '../route.ts';
 import { externalId, modality, place, stageTimes, time, uuid } from '../schemas.ts';
 
 const hit = z
@@ -48,52 +49,64 @@ const asOf = z
   .object({ at: time, indexVersion: z.int(), model: z.string(), erased: z.int(), note: z.string() })
   .openapi('AsOf');
 
+export const questionBody = z.strictObject({
+  query: z
+    .string()
+    .max(4_000)
+    .refine((query) => query.trim() !== '', 'must not be empty'),
+  customerId: externalId.optional(),
+  modalities: z.array(modality).min(1).optional(),
+  from: time.optional(),
+  to: time.optional(),
+  minConfidence: z.number().min(0).max(1).default(0),
+  k: z.int().min(1).max(50).default(8),
+  mode: z.enum(['hybrid', 'vector', 'text']).default('hybrid'),
+  asOf: time.optional(),
+});
+
+export const answerBody = z.object({
+  results: z.array(hit),
+  newestEventTime: time.nullable(),
+  history: z.enum(['none', 'some']),
+  pending: z.array(pending),
+  degraded: z.array(z.string()),
+  asOf: asOf.nullable(),
+  retrievalId: uuid,
+  tookMs: z.number(),
+});
+
+/** A question as a caller asks it. */
+export function questionOf(
+  deps: ApiDependencies,
+  { tenant, keyName, canary }: Caller,
+  body: z.output<typeof questionBody>,
+): Question {
+  return {
+    tenant,
+    canary,
+    askedBy: keyName,
+    query: body.query,
+    customerKey: body.customerId === undefined ? null : deps.ids.customerKey(tenant, body.customerId),
+    modalities: body.modalities ?? null,
+    from: body.from === undefined ? null : new Date(body.from),
+    to: body.to === undefined ? null : new Date(body.to),
+    minConfidence: body.minConfidence,
+    k: body.k,
+    mode: body.mode,
+    asOf: body.asOf === undefined ? null : pastTime('asOf', body.asOf),
+  };
+}
+
 export const postRetrieve = route({
   method: 'post',
   path: '/v1/retrieve',
   scope: 'copilot',
   canaries: true,
   summary: 'Ask what is known, of one customer or of all',
-  body: z.strictObject({
-    query: z
-      .string()
-      .max(4_000)
-      .refine((query) => query.trim() !== '', 'must not be empty'),
-    customerId: externalId.optional(),
-    modalities: z.array(modality).min(1).optional(),
-    from: time.optional(),
-    to: time.optional(),
-    minConfidence: z.number().min(0).max(1).default(0),
-    k: z.int().min(1).max(50).default(8),
-    mode: z.enum(['hybrid', 'vector', 'text']).default('hybrid'),
-    asOf: time.optional(),
-  }),
+  body: questionBody,
   status: 200,
-  answer: z.object({
-    results: z.array(hit),
-    newestEventTime: time.nullable(),
-    history: z.enum(['none', 'some']),
-    pending: z.array(pending),
-    degraded: z.array(z.string()),
-    asOf: asOf.nullable(),
-    retrievalId: uuid,
-    tookMs: z.number(),
-  }),
-  handle: ({ deps, caller: { tenant, keyName, canary }, body }) =>
-    retrieve(deps, {
-      tenant,
-      canary,
-      askedBy: keyName,
-      query: body.query,
-      customerKey: body.customerId === undefined ? null : deps.ids.customerKey(tenant, body.customerId),
-      modalities: body.modalities ?? null,
-      from: body.from === undefined ? null : new Date(body.from),
-      to: body.to === undefined ? null : new Date(body.to),
-      minConfidence: body.minConfidence,
-      k: body.k,
-      mode: body.mode,
-      asOf: body.asOf === undefined ? null : pastTime('asOf', body.asOf),
-    }),
+  answer: answerBody,
+  handle: ({ deps, caller, body }) => retrieve(deps, questionOf(deps, caller, body)),
 });
 
 export const getRetrieval = route({

@@ -20,4 +20,16 @@ export const RETRIEVAL_DIALS = {
     max: 1,
     reason: 'Against 1 for text and 1 for vector: orders near-ties by time, lifts no poor match.',
   },
+  'retrieval.batch_max_questions': {
+    defaultValue: 50,
+    min: 1,
+    max: 500,
+    reason: 'Questions of one call: they share one request for their vectors, and the slowest of them decides.',
+  },
+  'interactions.batch_max_ids': {
+    defaultValue: 200,
+    min: 1,
+    max: 5_000,
+    reason: 'Records told of in one call, by one statement that must end within 15 s.',
+  },
 } as const satisfies Record<string, DialDefinition>;
