@@ -66,6 +66,3 @@ alter table service_minute force row level security;
 create policy own_tenant on service_minute using (tenant = current_setting('earshot.tenant', true));
 grant select, insert, update, delete on service_minute to earshot_app;
 grant select on service_minute to earshot_reader;
-
--- What became reachable when, for the recovery after an outage.
-create index freshness_by_reachable on freshness (tenant, reachable_at) where reachable_at is not null;

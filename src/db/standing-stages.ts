@@ -87,9 +87,9 @@ export async function outcomesWithin(reader: Queryable, tenant: string, windowMs
 }
 
 /**
- * How long it took at the longest to be back within budget, in minutes: the longest stretch of minutes in which records
- * became reachable past their budget, with no minute between them without one. While all workers are away nothing
- * becomes reachable, so the stretch begins when they are back.
+ * How long it took at the longest to be back within budget, in minutes: the longest stretch of minutes in which records,
+ * accepted within a window, became reachable past their budget, with no minute between them without one. While all
+ * workers are away nothing becomes reachable, so the stretch begins when they are back.
  */
 export async function longestRecovery(
   reader: Queryable,
@@ -104,7 +104,7 @@ export async function longestRecovery(
       with late as (
         select distinct floor(extract(epoch from reachable_at) / 60)::bigint as minute
         from freshness
-        where tenant = $1 and reachable_at > now() - $2::double precision * interval '1 ms'
+        where tenant = $1 and accepted_at > now() - $2::double precision * interval '1 ms' and reachable_at is not null
           and released_at is null and accepted_at - captured_at <= $4::double precision * interval '1 ms'
           and reachable_at - captured_at > ($3::jsonb ->> modality)::double precision * interval '1 ms'
           and ${ofRealCustomers('customer_key')}
