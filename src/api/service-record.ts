@@ -26,6 +26,7 @@ export class ServiceRecord {
   readonly #processId = randomUUID();
   readonly #counts = new Map<string, Counted>();
   #timer: NodeJS.Timeout | undefined;
+  #stopped = false;
   #writing: Promise<void> = Promise.resolve();
 
   constructor(deps: Deps) {
@@ -46,7 +47,9 @@ export class ServiceRecord {
     };
   }
 
+  /** Writes what is left. */
   async stop(): Promise<void> {
+    this.#stopped = true;
     clearTimeout(this.#timer);
     await this.#writing;
     await this.#write();
@@ -69,6 +72,7 @@ export class ServiceRecord {
   }
 
   #next(): void {
+    if (this.#stopped) return;
     const round = () => {
       this.#writing = this.#write().finally(() => this.#next());
     };

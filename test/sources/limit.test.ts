@@ -16,7 +16,15 @@ let second: RunningApplication;
 
 beforeAll(async () => {
   models = await startFakeModels();
-  earshot = await startEarshot({ models, dials: { 'models.embedding_requests_per_second': PER_SECOND } });
+  earshot = await startEarshot({
+    models,
+    dials: {
+      'models.embedding_requests_per_second': PER_SECOND,
+      // Each message asks for itself.
+      'embedding.join_max_texts': 1,
+      'embedding.requests_in_flight': 100,
+    },
+  });
   const env = { ...earshot.env, PORT: String(await freePort(0)) };
   second = await startApplication({ env, folder: join(earshot.folder, 'second') });
 });
