@@ -17,12 +17,16 @@ export interface SourceKeeper {
  */
 export function keepSources(deps: Dependencies): SourceKeeper {
   const stopping = new AbortController();
+  const looking = new Set<ModelSource>();
   const running = (async () => {
     while (!stopping.signal.aborted) {
       await wakeAll(deps).catch((error: unknown) => deps.log.warn(errorForLog(error), 'records were not woken'));
-      for (const source of MODEL_SOURCES) {
+      for (const source of MODEL_SOURCES.filter((each) => !looking.has(each))) {
+        looking.add(source);
         // A probe may last a minute: the others go on.
-        void look(deps, source).catch((error: unknown) => deps.log.warn(errorForLog(error), 'a source was not probed'));
+        void look(deps, source)
+          .catch((error: unknown) => deps.log.warn(errorForLog(error), 'a source was not probed'))
+          .finally(() => looking.delete(source));
       }
       await delay(deps.dials.get('sweep.interval_ms'), undefined, { signal: stopping.signal }).catch(() => undefined);
     }
