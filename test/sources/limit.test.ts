@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -79,10 +78,8 @@ describe('a limit of requests per second', () => {
     // There is no burst; one more is left to how precisely times are told.
     const late = Math.floor((held.max / 1e9) * PER_SECOND);
     expect(mostInASecond(times)).toBeLessThanOrEqual(PER_SECOND + 1 + late);
-    // Both did their share.
-    const logs = await Promise.all([earshot.logs(), readFile(second.logFile, 'utf8')]);
-    for (const log of logs) expect(log).toContain('chat batch indexed');
-    expect(await grants()).toBeGreaterThan(0);
+    // Both asked.
+    for (const count of await grantsOfEach()) expect(count).toBeGreaterThan(0);
   });
 
   it('gives way to what the endpoint says: after a 429 no process asks before its time', async () => {
@@ -119,14 +116,14 @@ describe('a limit of requests per second', () => {
     ).toBeGreaterThan(PER_SECOND + 1);
   });
 
-  /** Statements that both processes have sent to the limiter. */
-  async function grants(): Promise<number> {
+  const grants = async () => (await grantsOfEach()).reduce((sum, count) => sum + count, 0);
+
+  /** Statements that each process has sent to the limiter. */
+  async function grantsOfEach(): Promise<number[]> {
     const urls = [second.url, `http://127.0.0.1:${earshot.env['PORT']}`];
     const headers = { authorization: `Bearer ${API_KEY}` };
     const texts = await Promise.all(urls.map(async (url) => (await fetch(`${url}/metrics`, { headers })).text()));
-    const counts = texts.map((text) =>
-      Number(/database_round_trips_total\{statement="grant_slots"\} (\d+)/.exec(text)?.[1] ?? 0),
-    );
-    return counts.reduce((sum, count) => sum + count, 0);
+    const counted = /database_round_trips_total\{statement="grant_slots"\} (\d+)/;
+    return texts.map((text) => Number(counted.exec(text)?.[1] ?? 0));
   }
 });
