@@ -1,3 +1,4 @@
+import { FRESHNESS_DIALS } from './dials/freshness.ts';
 import type { Modality } from './interaction.ts';
 
 /** The moments of one record. `null` means: not yet. */
@@ -33,9 +34,9 @@ function between(from: Date | null, to: Date | null): number | null {
   return from === null || to === null ? null : to.getTime() - from.getTime();
 }
 
-/** p99 budgets from capture to reachable, in milliseconds; audio counts from the end of the recording or segment. */
+/** Default p99 budgets from capture to reachable, in milliseconds; audio counts from the end of its recording or segment. */
 export const FRESHNESS_BUDGET_MS: Readonly<Record<Modality, number>> = {
-  chat: 10_000,
-  screenshot: 20_000,
-  audio: 180_000,
+  chat: FRESHNESS_DIALS['freshness.chat_budget_ms'].defaultValue,
+  screenshot: FRESHNESS_DIALS['freshness.screenshot_budget_ms'].defaultValue,
+  audio: FRESHNESS_DIALS['freshness.audio_budget_ms'].defaultValue,
 };

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { countWaiting } from '../db/waiting.ts';
 import type { Database } from '../db/pools.ts';
 import type { DialReader } from '../dial-reader.ts';
-import { FRESHNESS_BUDGET_MS } from '../domain/freshness.ts';
+import { freshnessBudgets } from '../freshness-budgets.ts';
 
 /** How often the backlog is looked at. */
 const LOOK_MS = 1_000;
@@ -42,7 +42,7 @@ export class Pace {
     if (performance.now() < this.#lookedAt + LOOK_MS) return;
     for (let told = false; ; told = true) {
       const db = this.#database.forTenant(this.#tenant).reader;
-      const { waiting, late } = await countWaiting(db, this.#tenant, FRESHNESS_BUDGET_MS);
+      const { waiting, late } = await countWaiting(db, this.#tenant, freshnessBudgets(this.#dials));
       this.#lookedAt = performance.now();
       const full = waiting >= this.#dials.get('import.max_waiting_records');
       if (!full && late < this.#dials.get('import.max_late_records')) return;
