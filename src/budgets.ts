@@ -3,6 +3,7 @@ import type { Database } from './db/pools.ts';
 import { standingStages, type StandingStageRow } from './db/standing-stages.ts';
 import type { DialReader } from './dial-reader.ts';
 import { MODALITIES } from './domain/interaction.ts';
+import { freshnessBudgets } from './freshness-budgets.ts';
 import { judgeBudget, STAGES, type BudgetVerdict, type StageMeasure } from './domain/stage-budget.ts';
 
 export interface BudgetDependencies {
@@ -29,6 +30,7 @@ export function judgeBudgets(
   fresh: readonly FreshnessRow[],
   standing: readonly StandingStageRow[],
 ): BudgetVerdict[] {
+  const totals = freshnessBudgets(dials);
   return MODALITIES.map((modality) => {
     const passed = fresh.find((row) => row.modality === modality);
     const waiting = standing.filter((row) => row.modality === modality);
@@ -38,7 +40,13 @@ export function judgeBudgets(
       p99Ms: passed?.[stage]?.[2] ?? null,
       oldestWaitingMs: waiting.find((row) => row.stage === stage)?.oldest_ms ?? null,
     }));
-    return judgeBudget({ modality, p99Ms: passed?.total?.[2] ?? null, oldestWaitingMs: oldest(waiting), stages });
+    return judgeBudget({
+      modality,
+      budgetMs: totals[modality],
+      p99Ms: passed?.total?.[2] ?? null,
+      oldestWaitingMs: oldest(waiting),
+      stages,
+    });
   });
 }
 

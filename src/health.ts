@@ -1,3 +1,4 @@
+import { freshnessBudgets } from './freshness-budgets.ts';
 import { canaryStates } from './db/canaries.ts';
 import { coverage } from './db/coverage.ts';
 import type { Database } from './db/pools.ts';
@@ -28,6 +29,7 @@ export async function healthOf(
     listViolations(reader, tenant, true, MAX_VIOLATIONS),
     listSources(database.deployment),
   ]);
+  const budgets = freshnessBudgets(dials);
   const interval = dials.get('canary.interval_ms');
   const longest = dials.get('canary.audio_budget_ms') + dials.get('canary.index_budget_ms');
   const now = Date.now();
@@ -44,6 +46,7 @@ export async function healthOf(
       chunks: row.chunks,
       withVector: row.with_vector,
       oldestWaitingMs: row.oldest_waiting_ms,
+      budgetMs: budgets[row.modality],
     })),
     violations: violations.map(({ check_name: check, code, severity, affected }) => ({
       check,

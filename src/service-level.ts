@@ -6,7 +6,7 @@ import { longestRecovery, outcomesWithin, type OutcomeRow } from './db/standing-
 import type { BudgetDependencies } from './budgets.ts';
 import { budgetsOf } from './budgets.ts';
 import type { DialReader } from './dial-reader.ts';
-import { FRESHNESS_BUDGET_MS } from './domain/freshness.ts';
+import { freshnessBudgets } from './freshness-budgets.ts';
 import { atLeast, atMost, percentOf, quantile, type Objective, type ServiceKind } from './domain/service.ts';
 import type { BudgetVerdict } from './domain/stage-budget.ts';
 
@@ -49,7 +49,7 @@ export async function serviceLevelOf(
     listViolations(reader, tenant, true, MAX_VIOLATIONS),
     lastReport(reader, tenant),
     outcomesWithin(reader, tenant, windowMs),
-    longestRecovery(reader, tenant, windowMs, FRESHNESS_BUDGET_MS, deps.dials.get('late.after_ms')),
+    longestRecovery(reader, tenant, windowMs, freshnessBudgets(deps.dials), deps.dials.get('late.after_ms')),
   ]);
   const service = rows.map(servedOf);
   const unrepaired = report === undefined ? null : sumOf(report.unrepairable);

@@ -1,4 +1,3 @@
-import { FRESHNESS_BUDGET_MS } from './freshness.ts';
 import type { InteractionState, Modality } from './interaction.ts';
 
 /**
@@ -29,6 +28,8 @@ export type Verdict = (typeof VERDICTS)[number];
 /** What the database tells of one record as of the moment in question. */
 export interface RecordFacts {
   readonly modality: Modality;
+  /** Within what time it is to be reachable. */
+  readonly budgetMs: number;
   readonly state: InteractionState;
   readonly acceptedAt: Date;
   readonly pickedUpAt: Date | null;
@@ -152,7 +153,7 @@ function waiting(facts: RecordFacts, { at }: Moment): Explanation {
   const recognised = by(facts.textReachableAt);
   const stage = recognised ? 'indexing' : by(facts.pickedUpAt) ? 'recognising' : 'accepted';
   const waitedMs = Math.max(0, at.getTime() - facts.acceptedAt.getTime());
-  const budgetMs = FRESHNESS_BUDGET_MS[facts.modality];
+  const { budgetMs } = facts;
   const progress = { done: Math.min(facts.piecesDone, facts.piecesTotal), total: facts.piecesTotal };
   const details = { stage, progress, queue: queueOf(stage, facts.modality), waitedMs, budgetMs };
   if (waitedMs > budgetMs) return { verdict: 'behind', details };

@@ -1,4 +1,3 @@
-import { FRESHNESS_BUDGET_MS } from './freshness.ts';
 import type { Modality } from './interaction.ts';
 import type { ModelSource, PauseCause } from './model-source.ts';
 
@@ -37,6 +36,7 @@ export interface HealthFacts {
     readonly chunks: number;
     readonly withVector: number;
     readonly oldestWaitingMs: number | null;
+    readonly budgetMs: number;
   }[];
   readonly violations: readonly {
     readonly check: string;
@@ -82,12 +82,11 @@ function canaryReasons({ canaryIntervalMs, canaryAgeLimitMs, canaries }: HealthF
 }
 
 function rowReasons(row: HealthFacts['coverage'][number], waitingBudgets: number): HealthReason[] {
-  const { modality, chunks, withVector, oldestWaitingMs } = row;
+  const { modality, chunks, withVector, oldestWaitingMs, budgetMs: budget } = row;
   const reasons: HealthReason[] = [];
   if (withVector < chunks) {
     reasons.push({ status: 'red', code: 'vectors_missing', modality, value: chunks - withVector, limit: 0 });
   }
-  const budget = FRESHNESS_BUDGET_MS[modality];
   if (oldestWaitingMs !== null && oldestWaitingMs > budget) {
     const limit = budget * waitingBudgets;
     const status = oldestWaitingMs > limit ? 'red' : 'yellow';

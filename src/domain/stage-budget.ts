@@ -1,4 +1,3 @@
-import { FRESHNESS_BUDGET_MS } from './freshness.ts';
 import type { Modality } from './interaction.ts';
 
 /** The stages of the freshness gap (src/domain/freshness.ts): Δi, Δs, Δt, Δx. */
@@ -32,14 +31,15 @@ export interface BudgetVerdict {
 
 export interface BudgetFacts {
   readonly modality: Modality;
+  /** Of the whole, from capture to reachable. */
+  readonly budgetMs: number;
   readonly p99Ms: number | null;
   readonly oldestWaitingMs: number | null;
   readonly stages: readonly StageMeasure[];
 }
 
 /** Holds a modality to its budgets: each stage to its own, by what passed it and by what stands in it, and the whole. */
-export function judgeBudget({ modality, p99Ms, oldestWaitingMs, stages }: BudgetFacts): BudgetVerdict {
-  const budgetMs = FRESHNESS_BUDGET_MS[modality];
+export function judgeBudget({ modality, budgetMs, p99Ms, oldestWaitingMs, stages }: BudgetFacts): BudgetVerdict {
   const judged = stages.map((stage): StageVerdict => ({ ...stage, status: isOver(stage) ? 'red' : 'green' }));
   const overBudget: (Stage | 'total')[] = judged.filter(({ status }) => status === 'red').map(({ stage }) => stage);
   if (isOver({ budgetMs, p99Ms, oldestWaitingMs })) overBudget.push('total');

@@ -1,5 +1,6 @@
 import { countErasedSince } from '../db/as-of.ts';
 import { findMissing, recordFacts, tryReach, type Explained, type RecordFactsRow } from '../db/explain.ts';
+import { freshnessBudgets } from '../freshness-budgets.ts';
 import { explain, type Explanation, type Reach, type RecordFacts } from '../domain/explanation.ts';
 import { sentenceOf } from '../domain/explanation-text.ts';
 import { stageTimes, type StageTimes } from '../domain/freshness.ts';
@@ -60,13 +61,18 @@ export async function explainAnswer(deps: RetrievalDependencies, inquiry: Inquir
   const wanted = rows.map((row) => row.interaction_id);
   const ranks = question === null ? null : await rankFacts(deps, explained, question, vector, wanted);
   const at = moment ?? new Date();
+  const budgets = freshnessBudgets(deps.dials);
   const records = rows.map((row) => {
     const tried =
       reach === null ? null : { exact: row.reachable === row.served, index: reach.by_index, words: reach.by_words };
-    const explanation = explain(factsOf(row, version, tried), ranks?.get(row.interaction_id) ?? null, {
-      at,
-      past: moment !== null,
-    });
+    const explanation = explain(
+      factsOf(row, budgets[row.modality], version, tried),
+      ranks?.get(row.interaction_id) ?? null,
+      {
+        at,
+        past: moment !== null,
+      },
+    );
     return describe(row, explanation);
   });
   if (interactionId !== null && rows.length === 0) records.push(await missing(deps, tenant, interactionId));
@@ -109,9 +115,15 @@ function isDropped({ state }: Explained['version']): boolean {
   return state === 'dropped';
 }
 
-function factsOf(row: RecordFactsRow, version: Explained['version'], reach: Reach | null): RecordFacts {
+function factsOf(
+  row: RecordFactsRow,
+  budgetMs: number,
+  version: Explained['version'],
+  reach: Reach | null,
+): RecordFacts {
   return {
     modality: row.modality,
+    budgetMs,
     state: row.state,
     acceptedAt: row.accepted_at,
     pickedUpAt: row.picked_up_at,

@@ -43,16 +43,16 @@ const roundTrips = async (statement: string) => {
 
 /** Says something in each of so many conversations while the model is held by one more. */
 async function sayWhileHeld(name: string, conversations: number, textOf: (index: number) => string) {
-  const { arrived, release } = holdRoute(models, 'embeddings');
+  const held = holdRoute(models, 'embeddings');
   const first = await earshot.message({ conversationId: `${name}-first`, customerId: `${name}-first` });
-  await arrived();
+  await held.arrived();
   const others = await Promise.all(
     Array.from({ length: conversations }, (_, index) => {
       const customerId = `${name}-${index}`;
       return earshot.message({ conversationId: customerId, customerId, text: textOf(index) });
     }),
   );
-  return { first, others, release };
+  return { first, others, release: () => held.release() };
 }
 
 describe('conversations that write at the same time', () => {
@@ -113,11 +113,11 @@ describe('a lone message', () => {
     await earshot.database.query(`update dial set value = 200 where name = 'chat.at_once_deadline_ms'`);
     await earshot.database.query(`insert into dial (name, value) values ('chat.defer_after_failure_ms', 600000)`);
     await earshot.start();
-    const { arrived, release } = holdRoute(models, 'embeddings');
+    const held = holdRoute(models, 'embeddings');
     const { body } = await earshot.message({ conversationId: 'slow', customerId: 'slow' });
-    await arrived();
+    await held.arrived();
     await until('an activity has taken it over', () => models.calls.length > 1);
-    release();
+    held.release();
     await earshot.settled(body.interactionId, 'reachable');
     await completed(body.workflowId);
     expect(await eventTypes(body.workflowId)).toContain(STARTED_ACTIVITY);

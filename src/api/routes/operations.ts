@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { judgeBudgets } from '../../budgets.ts';
+import { freshnessBudgets } from '../../freshness-budgets.ts';
 import { listDials, setDial } from '../../db/dials.ts';
 import {
   findInteractions,
@@ -12,7 +13,7 @@ import { standingStages } from '../../db/standing-stages.ts';
 import type { TombstoneRow } from '../../db/tombstones.ts';
 import { DIALS, DIAL_NAMES, isDialName } from '../../domain/dials.ts';
 import { EarshotError, invalidField } from '../../domain/errors.ts';
-import { FRESHNESS_BUDGET_MS, stageTimes as stagesOf } from '../../domain/freshness.ts';
+import { stageTimes as stagesOf } from '../../domain/freshness.ts';
 import type { BudgetVerdict } from '../../domain/stage-budget.ts';
 import { latenessOf } from '../../domain/late.ts';
 import { route } from '../route.ts';
@@ -147,12 +148,13 @@ export const getFreshness = route({
       freshnessWithin(reader, tenant, windowMsOf(window), deps.dials.get('late.after_ms')),
       standingStages(reader, tenant),
     ]);
+    const budgets = freshnessBudgets(deps.dials);
     const verdicts = judgeBudgets(deps.dials, rows, standing);
     const medians = rows.flatMap(({ total }) => total?.[0] ?? []);
     return {
       window,
       modalities: rows.map((row) => ({
-        ...describeFreshness(row),
+        ...describeFreshness(row, budgets[row.modality]),
         ...describeVerdict(verdicts.find(({ modality }) => modality === row.modality)!),
       })),
       // How far apart the modalities are: the slowest median less the fastest.
@@ -166,10 +168,9 @@ function describeVerdict({ status, overBudget, stages }: BudgetVerdict) {
   return { status, overBudget, stageBudgetsMs };
 }
 
-function describeFreshness(row: FreshnessRow) {
+function describeFreshness(row: FreshnessRow, budgetMs: number) {
   const named = (values: readonly [number, number, number] | null) =>
     values === null ? null : { p50: values[0], p95: values[1], p99: values[2] };
-  const budgetMs = FRESHNESS_BUDGET_MS[row.modality];
   return {
     modality: row.modality,
     count: row.count,
