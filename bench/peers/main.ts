@@ -18,11 +18,15 @@ const options = readArguments(process.argv.slice(2));
 const progress = linesTo((line) => console.log(line));
 await installPeers(progress);
 const world = await openWorld(progress);
+const interruption = new AbortController();
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void world.stop().finally(() => process.exit(1)));
+  process.once(signal, () => {
+    interruption.abort();
+    void world.stop().finally(() => process.exit(1));
+  });
 }
 try {
-  const { failures, ...figures } = await runRounds(options, world, progress);
+  const { failures, ...figures } = await runRounds(options, world, progress, interruption.signal);
   const about = { ...machine(), versions: await peerVersions(), arguments: process.argv.slice(2) };
   const tables = reportTables(options, { failures, ...figures });
   console.log(`\n${forTerminal(about, tables, failures)}`);

@@ -45,17 +45,26 @@ interface Place {
 }
 
 /** One contender at a time, each started anew and warmed up in each round. */
-export async function runRounds(options: BenchOptions, world: World, progress: Progress): Promise<Outcome> {
+export async function runRounds(
+  options: BenchOptions,
+  world: World,
+  progress: Progress,
+  interruption: AbortSignal,
+): Promise<Outcome> {
   const { contenders, scenarios, rounds, killAfter, drainSeconds } = options;
   const places = new Map<string, Place>();
   const results: Result[] = [];
   const idle: Idle[] = [];
   const kills: Kill[] = [];
   const failures: string[] = [];
-  const turn = (title: string, contender: Contender, work: (subject: Subject) => Promise<void>) =>
-    progress
-      .step(`${title}, ${contender.title}`, () => whileRunning(contender, places.get(contender.name)!, world, work))
-      .catch((error: unknown) => void failures.push(`${title}, ${contender.title}: ${String(error)}`));
+  const turn = async (what: string, contender: Contender, work: (subject: Subject) => Promise<void>) => {
+    const title = `${what}, ${contender.title}`;
+    interruption.throwIfAborted();
+    await progress
+      .step(title, () => whileRunning(contender, places.get(contender.name)!, world, work))
+      .catch((error: unknown) => void failures.push(`${title}: ${String(error)}`));
+    interruption.throwIfAborted();
+  };
   try {
     for (const contender of contenders) places.set(contender.name, await openPlace(contender, world));
     for (const [index, order] of alternating(contenders, scenarios.length === 0 ? 0 : rounds).entries()) {
@@ -101,15 +110,18 @@ async function whileRunning(
   world: World,
   work: (subject: Subject) => Promise<void>,
 ): Promise<void> {
-  const running = await startContender(contender, database, world);
-  world.running.add(running);
+  const starting = startContender(contender, database, world);
+  // Also while it starts: an interrupted run leaves no process behind.
+  const entry = { stop: () => starting.then((running) => running.stop()) };
+  world.running.add(entry);
   try {
+    const running = await starting;
     const subject = { running, database, promised, world };
     turns += 1;
     await measure(WARM_UP, subject, `warm-up-${turns}`);
     await work(subject);
   } finally {
-    world.running.delete(running);
-    await running.stop();
+    world.running.delete(entry);
+    await entry.stop();
   }
 }

@@ -57,7 +57,7 @@ export async function openWorld(progress: Progress): Promise<World> {
       models,
       running,
       stop: async () => {
-        await Promise.all([...running].map((each) => each.stop()));
+        await Promise.allSettled([...running].map((each) => each.stop()));
         await stack.release();
         await models.stop();
       },
