@@ -6,7 +6,7 @@ import { EarshotError } from '../src/domain/errors.ts';
 import { importHistory, linesFiles } from '../src/import/import-history.ts';
 import { Pace } from '../src/import/pace.ts';
 import { connectTemporal } from '../src/temporal/connection.ts';
-import { LOW_PRIORITY, ringVia } from '../src/temporal/ring.ts';
+import { ringVia } from '../src/temporal/ring.ts';
 import { openDependencies } from './dependencies.ts';
 import { apiDependencies, endProcess } from './run.ts';
 
@@ -34,7 +34,7 @@ async function runImport(path: string): Promise<void> {
   await migrate(config.DATABASE_URL);
   const connection = await connectTemporal(config);
   const deps = await openDependencies(config, new Client({ connection, namespace: config.TEMPORAL_NAMESPACE }));
-  const ring = ringVia(deps.temporal, LOW_PRIORITY);
+  const ring = ringVia(deps.temporal, 'bulk');
   const pace = new Pace(deps, 'default', (waiting, late) =>
     console.error(`paused: ${waiting} records wait, ${late} of them for more than half their budget`),
   );

@@ -14,11 +14,12 @@ export interface TemporalPart {
 }
 
 /**
- * Starts the dev server with its UI over a file. One node needs one partition a queue; deleted rows are overwritten,
- * so that an erasure leaves nothing in the file's free pages. Its commits go to a write-ahead log, which makes it twice
- * as fast, outlives the process and is cut to nothing whenever it has been written into the file; after a power cut the
- * last of them may be missing, and the sweep rings for what Postgres knows. An execution is deleted only when its closing has been
- * acknowledged in the server's queue, which by default is noted every 30 s.
+ * Starts the dev server with its UI over a file. One node needs one partition a queue, within which priority and fairness
+ * keys hold strictly; deleted rows are overwritten, so that an erasure leaves nothing in the file's free pages. Its
+ * commits go to a write-ahead log, which makes it twice as fast, outlives the process and is cut to nothing whenever it
+ * has been written into the file; after a power cut the last of them may be missing, and the sweep rings for what
+ * Postgres knows. An execution is deleted only when its closing has been acknowledged in the server's queue, which by
+ * default is noted every 30 s.
  */
 export async function startTemporal(executable: string, folder: string, env: NodeJS.ProcessEnv): Promise<TemporalPart> {
   const port = await freePort(PREFERRED_PORT);
@@ -37,6 +38,8 @@ export async function startTemporal(executable: string, folder: string, env: Nod
     '--log-level', 'error',
     '--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1',
     '--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1',
+    '--dynamic-config-value', 'matching.useNewMatcher=true',
+    '--dynamic-config-value', 'matching.enableFairness=true',
     '--dynamic-config-value', 'history.transferProcessorUpdateAckInterval="1s"',
   ]; // prettier-ignore
   const identity = await spawnDetached({ command: executable, args, env, logFile });

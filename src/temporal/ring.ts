@@ -1,7 +1,7 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowIdConflictPolicy, type Client } from '@temporalio/client';
-import type { Priority } from '@temporalio/common';
 import type { Channel } from '../domain/interaction.ts';
 import { RING_SIGNAL, WORKFLOW_TYPE, type ConversationRef, type SessionRef } from '../domain/workflows.ts';
+import { priorityOf, type WorkClass } from './priority.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** A session whose workflow is to look into the log. */
@@ -11,12 +11,11 @@ export interface RingTarget extends SessionRef {
   readonly workflowId: string;
   /** The record woke the session: most likely no run of it is open. */
   readonly woken?: boolean;
+  /** Of the record that rings; what rings for a session that runs already changes nothing. By default that of the ring. */
+  readonly workClass?: WorkClass;
 }
 
 export type Ring = (target: RingTarget, timeoutMs: number) => Promise<void>;
-
-/** Of what nobody waits for: a queue hands it out after all else. Steps inherit it from their workflow. */
-export const LOW_PRIORITY: Priority = { priorityKey: 5 };
 
 /**
  * Starts the session's workflow, or signals it when it runs. Ringing twice is harmless: the workflow finds what there
@@ -26,18 +25,19 @@ export const LOW_PRIORITY: Priority = { priorityKey: 5 };
  * is one: no queue, no poll. Only a start can ask for that. If the run before has not closed yet it is signalled, which
  * keeps it from closing unheard.
  */
-export function ringVia(client: Client, priority?: Priority): Ring {
+export function ringVia(client: Client, ofRing: WorkClass = 'live'): Ring {
   return (target, timeoutMs) =>
     client.withDeadline(Date.now() + timeoutMs, async () => {
-      if (target.woken !== true || !(await start(client, target, priority))) await signal(client, target, priority);
+      const options = startOptions(target, target.workClass ?? ofRing);
+      if (target.woken !== true || !(await start(client, target, options))) await signal(client, target, options);
     });
 }
 
 /** Answers whether it started: not when a run is open. */
-async function start(client: Client, target: RingTarget, priority: Priority | undefined): Promise<boolean> {
+async function start(client: Client, { channel }: RingTarget, options: StartOptions): Promise<boolean> {
   try {
-    await client.workflow.start(WORKFLOW_TYPE[target.channel], {
-      ...startOptions(target, priority),
+    await client.workflow.start(WORKFLOW_TYPE[channel], {
+      ...options,
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.FAIL,
       requestEagerStart: true,
     });
@@ -48,16 +48,18 @@ async function start(client: Client, target: RingTarget, priority: Priority | un
   }
 }
 
-async function signal(client: Client, target: RingTarget, priority: Priority | undefined): Promise<void> {
-  await client.workflow.signalWithStart(WORKFLOW_TYPE[target.channel], {
-    ...startOptions(target, priority),
+async function signal(client: Client, { channel }: RingTarget, options: StartOptions): Promise<void> {
+  await client.workflow.signalWithStart(WORKFLOW_TYPE[channel], {
+    ...options,
     workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
     signal: RING_SIGNAL,
     signalArgs: [],
   });
 }
 
-function startOptions(target: RingTarget, priority: Priority | undefined) {
+type StartOptions = ReturnType<typeof startOptions>;
+
+function startOptions(target: RingTarget, workClass: WorkClass) {
   const { tenant, sessionId, channel, customerKey, workflowId } = target;
   const input: ConversationRef = { tenant, sessionId, ...(channel === 'chat' ? { inOneTask: true } : {}) };
   return {
@@ -66,6 +68,6 @@ function startOptions(target: RingTarget, priority: Priority | undefined) {
     args: [input],
     typedSearchAttributes: searchAttributes(tenant, channel, customerKey),
     staticSummary: `${channel} ${sessionId}`,
-    ...(priority === undefined ? {} : { priority }),
+    priority: priorityOf({ tenant, channel, customerKey }, workClass),
   };
 }

@@ -2,6 +2,7 @@ import { WorkflowIdConflictPolicy, WorkflowNotFoundError, type Client } from '@t
 import type { ReplayRef } from '../domain/replay.ts';
 import { REPLAY_WORKFLOW, replayWorkflowId } from '../domain/workflows.ts';
 import { EarshotError } from '../domain/errors.ts';
+import { priorityOfTenant } from './priority.ts';
 import { tenantAttribute } from './search-attributes.ts';
 
 /** Starts a replay's workflow, unless it runs. What it needs to know is in its row. Live work comes first. */
@@ -15,7 +16,7 @@ export async function startReplay(client: Client, { tenant, replayId }: ReplayRe
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
       typedSearchAttributes: tenantAttribute(tenant),
       staticSummary: `replay ${replayId}`,
-      priority: { priorityKey: 5 },
+      priority: priorityOfTenant(tenant, 'reprocessing'),
     }),
   );
 }

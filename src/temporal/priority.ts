@@ -1,0 +1,42 @@
+import { createHash } from 'node:crypto';
+import type { Priority } from '@temporalio/common';
+import type { Channel } from '../domain/interaction.ts';
+
+/**
+ * How urgent work is. `live`: somebody may ask about it now. `bulk`: history that is handed over, and records of long
+ * ago. `reprocessing`: made anew of what is served already.
+ */
+export type WorkClass = 'live' | 'bulk' | 'reprocessing';
+
+/** Lower is handed out first; 3 is what Temporal takes for work without a word. Steps inherit it from their workflow. */
+const KEY: Readonly<Record<WorkClass, number>> = { live: 3, bulk: 4, reprocessing: 5 };
+
+/**
+ * Shares that the customers of one tenant's channel are put into. A customer who floods a queue fills one of them, and a
+ * tenant with many customers has no more of them than one with few.
+ */
+export const SHARES_PER_CHANNEL = 16;
+
+/** Temporal takes 64 bytes; names are of ASCII letters. Two tenants whose long names begin alike share their shares. */
+const LONGEST_TENANT = 48;
+
+export interface WorkOwner {
+  readonly tenant: string;
+  readonly channel: Channel;
+  readonly customerKey: string;
+}
+
+/**
+ * Where a session's work stands in the task queues: within a class, tenants, channels and customers take turns. The key
+ * names nobody: of the customer's keyed hash it tells four bits.
+ */
+export function priorityOf({ tenant, channel, customerKey }: WorkOwner, workClass: WorkClass): Priority {
+  const share = createHash('sha256').update(customerKey).digest().readUInt8(0) % SHARES_PER_CHANNEL;
+  const fairnessKey = `${tenant.slice(0, LONGEST_TENANT)}/${channel}/${share}`;
+  return { priorityKey: KEY[workClass], fairnessKey };
+}
+
+/** Of work that belongs to no one customer; tenants take turns. */
+export function priorityOfTenant(tenant: string, workClass: WorkClass): Priority {
+  return { priorityKey: KEY[workClass], fairnessKey: tenant.slice(0, LONGEST_TENANT) };
+}
