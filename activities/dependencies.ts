@@ -1,5 +1,6 @@
 import type { Client } from '@temporalio/client';
 import type { CanaryAccess } from '../src/canary/canary-client.ts';
+import type { Brake } from '../src/brake.ts';
 import type { WithOwner } from '../src/db/owner.ts';
 import type { Database } from '../src/db/pools.ts';
 import type { DialReader } from '../src/dial-reader.ts';
@@ -33,6 +34,8 @@ export interface ActivityDependencies {
   readonly writes: JoinedWrites;
   /** In which work that nobody waits for asks the embedding model. */
   readonly backgroundTurns: Turns;
+  /** Which stops such work under pressure. */
+  readonly brake: Brake;
   readonly metrics: Metrics;
   readonly log: Logger;
   readonly indexVersions: IndexVersions;

@@ -1,6 +1,7 @@
 import type { Client } from '@temporalio/client';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
 import { BackgroundTurns } from '../src/background-turns.ts';
+import { Brake } from '../src/brake.ts';
 import { publicUrlOf, type Config } from '../src/config.ts';
 import { canaryKeys, type CanaryKeys } from '../src/canary/canary-key.ts';
 import { ensureLiveIndexVersion } from '../src/db/index-versions.ts';
@@ -108,6 +109,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
       dials,
       onStatement: (request, requests) => metrics.joined.observe({ request }, requests),
     }),
+    brake: new Brake({ dials, pressure, onHeld: (heldMs) => metrics.backgroundBraked.inc(heldMs / 1_000) }),
     backgroundTurns: new BackgroundTurns({
       dials,
       liveTraffic: new LiveTrafficReader(database),

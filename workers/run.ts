@@ -6,6 +6,8 @@ import {
   type NativeConnection,
 } from '@temporalio/worker';
 import type { ApiDependencies } from '../src/api/dependencies.ts';
+import { DrainReader } from '../src/api/drain-reader.ts';
+import { Quotas } from '../src/api/quotas.ts';
 import { startApi } from '../src/api/server.ts';
 import { UploadBudget } from '../src/api/upload-budget.ts';
 import { readConfig, type Config } from '../src/config.ts';
@@ -95,6 +97,8 @@ export function apiDependencies(
     ...deps,
     ring,
     uploads: new UploadBudget(),
+    quotas: new Quotas(deps),
+    drain: new DrainReader(deps.database),
     ids: keyedIds(config.EARSHOT_CUSTOMER_SECRET),
     checkTemporal: async () => {
       await connection.withDeadline(Date.now() + 3_000, () => connection.workflowService.getSystemInfo({}));

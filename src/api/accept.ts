@@ -7,9 +7,11 @@ import { lineageDepths } from '../domain/lineage-depth.ts';
 import { MODALITY_OF, type Author } from '../domain/interaction.ts';
 import { messageText } from '../domain/message-text.ts';
 import { payloadContext, type CapturedPayload } from '../domain/payload.ts';
+import type { IntakeClass } from '../domain/work-class.ts';
 import { seal } from '../raw-store/envelope.ts';
 import { rawObjectKey } from '../raw-store/object-key.ts';
 import { payloadBytes } from '../schemas/payload.ts';
+import { admit } from './admit.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { ringNow } from './ring-now.ts';
 import { tellAccepted } from './tell-accepted.ts';
@@ -24,6 +26,8 @@ export interface CapturedRecord {
   readonly payload: CapturedPayload;
   readonly startedAt?: Date;
   readonly capturedAt: Date;
+  /** Whether its sender says that nobody waits for it. */
+  readonly bulk?: boolean;
   readonly segmentIndex?: number;
   readonly sequence?: number;
   readonly author?: Author;
@@ -44,9 +48,11 @@ const KEY_ATTEMPTS = 3;
  * Makes a record durable, then rings its workflow: raw bytes first, then the log row, then the bell. What fails before
  * the row leaves at most an object that nothing names; what fails after it is rung for by the sweep.
  *
- * @throws EarshotError `conflict`, `erased`, or what the stores throw; nothing was accepted then.
+ * @throws EarshotError `overloaded`, `quota_exceeded`, `conflict`, `erased`, or what the stores throw; nothing was
+ *   accepted then.
  */
 export async function acceptRecord(deps: ApiDependencies, record: CapturedRecord): Promise<Accepted> {
+  const workClass = await admit(deps, record);
   const identity = identify(deps, record);
   const answer = { interactionId: identity.interactionId, workflowId: identity.workflowId };
   const startedAt = new Date();
@@ -63,13 +69,13 @@ export async function acceptRecord(deps: ApiDependencies, record: CapturedRecord
       continue;
     }
     if (outcome === 'accepted') {
-      count(deps, interaction, heldBack);
+      count(deps, interaction, heldBack, workClass);
       tellAccepted(deps, interaction, text, startedAt);
     }
     if (outcome !== 'accepted') await refuseOrRepeat(deps, interaction, outcome, bodyHash);
     // A call's workflow stays open between segments and has to hear of each.
     if (outcome === 'accepted' && (ring || interaction.channel === 'call')) {
-      await ringNow(deps, { ...interaction, woken: ring });
+      await ringNow(deps, { ...interaction, woken: ring, workClass });
     }
     return answer;
   }
@@ -81,8 +87,11 @@ function count(
   { metrics }: ApiDependencies,
   { channel, modality, contentHash, customerKey }: NewInteraction,
   heldBack: boolean,
+  intakeClass: IntakeClass,
 ): void {
-  metrics.accepted.inc({ channel, sender: RESERVED_KEYS.includes(customerKey) ? 'canary' : 'customer' });
+  const sender = RESERVED_KEYS.includes(customerKey) ? 'canary' : 'customer';
+  metrics.accepted.inc({ channel, sender });
+  if (sender === 'customer') metrics.intake.inc({ channel, class: intakeClass, outcome: 'accepted' });
   if (channel !== 'chat' || contentHash === null) return;
   metrics.qualityChecks.inc({ check: 'duplicate_content', outcome: heldBack ? 'held_back' : 'passed', modality });
 }

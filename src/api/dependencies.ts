@@ -15,6 +15,8 @@ import type { KeyRing } from '../raw-store/key-ring.ts';
 import type { RawStore } from '../raw-store/raw-store.ts';
 import type { SourceStates } from '../sources/source-states.ts';
 import type { Ring } from '../temporal/ring.ts';
+import type { DrainReader } from './drain-reader.ts';
+import type { Quotas } from './quotas.ts';
 import type { UploadBudget } from './upload-budget.ts';
 
 /** What routes may use. */
@@ -35,6 +37,8 @@ export interface ApiDependencies {
   readonly ids: KeyedIds;
   readonly ring: Ring;
   readonly uploads: UploadBudget;
+  readonly quotas: Quotas;
+  readonly drain: DrainReader;
   readonly indexVersions: IndexVersions;
   readonly codeVersion: string;
   readonly lineage: Lineage;

@@ -18,10 +18,7 @@ export function openApiDocument(routes: readonly RouteSpec[]): Document {
 
 function describeRoute(spec: RouteSpec): RouteConfig {
   const body = bodyContent(spec);
-  const headers =
-    spec.scope === 'channel' || spec.idempotencyKey === true
-      ? z.object({ 'Idempotency-Key': z.string().max(200).optional() })
-      : undefined;
+  const headers = headersOf(spec);
   return {
     method: spec.method,
     path: spec.path,
@@ -36,10 +33,26 @@ function describeRoute(spec: RouteSpec): RouteConfig {
     },
     responses: {
       [spec.status]: { description: 'Done', content: answerContent(spec) },
+      ...(spec.scope === 'channel' || spec.reprocesses === true ? { 429: TOO_MUCH } : {}),
       default: { description: 'A problem', content: { 'application/problem+json': { schema: problem } } },
     },
   };
 }
+
+function headersOf({ scope, idempotencyKey }: RouteSpec) {
+  const key = { 'Idempotency-Key': z.string().max(200).optional() };
+  if (scope !== 'channel') return idempotencyKey === true ? z.object(key) : undefined;
+  const priority = z.string().optional().openapi({
+    description: '`u=7` (RFC 9218) says that nobody waits for the record: it is taken as history, as old ones are.',
+  });
+  return z.object({ ...key, Priority: priority });
+}
+
+const TOO_MUCH = {
+  description: 'Not now: too much is under way (`urn:earshot:overloaded`), or a quota of the tenant is used up',
+  headers: z.object({ 'Retry-After': z.string().openapi({ description: 'Seconds after which to send it again' }) }),
+  content: { 'application/problem+json': { schema: problem } },
+} as const;
 
 function answerContent({ answer }: RouteSpec) {
   if (!('mediaType' in answer)) return { 'application/json': { schema: answer } };

@@ -2,6 +2,8 @@ import type { Request } from 'express';
 import { z } from 'zod';
 import type { Scope } from '../config.ts';
 import { EarshotError, type FieldError } from '../domain/errors.ts';
+import { saysBulk } from '../domain/work-class.ts';
+import { admitReprocessing, admitUnread } from './admit.ts';
 import type { ApiDependencies } from './dependencies.ts';
 import { readMultipart } from './multipart.ts';
 import { checkReserved } from './reserved-customers.ts';
@@ -31,6 +33,8 @@ interface RouteInput<Params, Body> {
   readonly file: Buffer;
   readonly query: Readonly<Record<string, unknown>>;
   readonly idempotencyKey: string | undefined;
+  /** Whether the caller says by `Priority: u=7` (RFC 9218) that nobody waits for what it hands over. */
+  readonly bulk: boolean;
 }
 
 /** One route: what it takes, what it answers and what it does. The OpenAPI document is made from the same. */
@@ -48,6 +52,8 @@ export interface RouteSpec<Params = unknown, Body = unknown> {
   readonly upload?: Upload;
   /** Whether it heeds the header `Idempotency-Key`, as all routes of channels do. */
   readonly idempotencyKey?: true;
+  /** Whether it begins to go through much of the memory again, and is refused when that has to wait. */
+  readonly reprocesses?: true;
   readonly status: 200 | 202;
   /** Of the JSON answered; or a media type, when the handler answers a `StreamedAnswer`. */
   readonly answer: z.ZodType | StreamedMedia;
@@ -77,13 +83,16 @@ export async function runRoute(
   const params = parseFields(spec.params ?? z.object({}), request.params, '');
   const query = parseFields(spec.query ?? z.object({}), request.query, '');
   const headers = parseFields(headerShape, { 'Idempotency-Key': request.get('idempotency-key') }, '');
-  const input = { deps, caller, params, query, idempotencyKey: headers['Idempotency-Key'] };
+  const bulk = saysBulk(request.get('priority'));
+  const input = { deps, caller, params, query, bulk, idempotencyKey: headers['Idempotency-Key'] };
+  if (spec.reprocesses === true) await admitReprocessing(deps, caller.tenant);
   const { upload } = spec;
   const handle = (body: unknown, file: Buffer) => {
     checkReserved(caller, params, query, body);
     return spec.handle({ ...input, body, file });
   };
   if (upload === undefined) return handle(jsonBody(spec, request), Buffer.alloc(0));
+  if (!caller.canary) await admitUnread(deps, caller.tenant, upload.file, bulk);
   const maxBytes = upload.maxBytes(deps);
   const bytes = Math.min(Number(request.get('content-length') ?? maxBytes), maxBytes);
   return deps.uploads.use(bytes, deps.dials.get('intake.uploads_in_flight_max_bytes'), async () => {

@@ -8,6 +8,7 @@ import { PRESSURE_DIALS } from './dials/pressure.ts';
 import { QUALITY_DIALS } from './dials/quality.ts';
 import { RETRIEVAL_DIALS } from './dials/retrieval.ts';
 import { SOURCE_DIALS } from './dials/sources.ts';
+import { QUOTA_DIALS, STEP_DIALS } from './dials/steps.ts';
 import { WATCH_DIALS } from './dials/watch.ts';
 
 /** Every tuned constant, changeable at run time by `PUT /v1/dials/{name}`; each change is recorded. */
@@ -23,6 +24,8 @@ export const DIALS = {
   ...FRESHNESS_DIALS,
   ...SOURCE_DIALS,
   ...BUDGET_DIALS,
+  ...STEP_DIALS,
+  ...QUOTA_DIALS,
 } as const;
 
 export type DialName = keyof typeof DIALS;

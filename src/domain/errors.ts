@@ -19,6 +19,7 @@ export type ErrorCode =
   | 'unsupported_format'
   | 'malformed_media'
   | 'overloaded'
+  | 'quota_exceeded'
   | 'raw_object_missing'
   | 'raw_object_corrupt'
   | 'raw_store_unavailable'
@@ -61,6 +62,7 @@ export const ERROR_POLICIES: Readonly<Record<ErrorCode, ErrorPolicy>> = {
   unsupported_format: { status: 415, retryable: false, title: 'The format is not supported' },
   malformed_media: { status: 400, retryable: false, title: 'The file is damaged or incomplete' },
   overloaded: { status: 429, retryable: true, title: 'Too much is under way' },
+  quota_exceeded: { status: 429, retryable: true, title: 'A quota is used up' },
   raw_object_missing: { status: 500, retryable: false, title: 'A raw object is missing' },
   raw_object_corrupt: { status: 500, retryable: true, title: 'A raw object does not match its record' },
   raw_store_unavailable: { status: 503, retryable: true, title: 'The raw store does not answer' },

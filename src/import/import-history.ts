@@ -41,6 +41,9 @@ const PARALLEL = 4;
 /** A store that does not answer is asked again this often, a little later each time: about a minute in all. */
 const ATTEMPTS = 12;
 
+/** Refusals that name a time. */
+const TOLD_TO_WAIT = new Set<string>(['overloaded', 'quota_exceeded']);
+
 /** The files of lines in a folder, in the order of their names, or the one file given. */
 export async function linesFiles(path: string): Promise<string[]> {
   if (!(await stat(path)).isDirectory()) return [path];
@@ -151,7 +154,9 @@ async function handOver(deps: ApiDependencies, folder: string, text: string): Pr
     } catch (error) {
       if (!(error instanceof EarshotError)) return error instanceof Error ? error : new Error('unknown');
       if (!error.retryable) return error;
-      if (attempt === ATTEMPTS) throw error;
+      if (attempt >= ATTEMPTS) throw error;
+      // Who is told to come back later comes back, however often: it is no store that stays away.
+      if (TOLD_TO_WAIT.has(error.code)) attempt -= 1;
       await delay(error.retryAfterMs ?? Math.min(250 * 2 ** attempt, 8_000));
     }
   }

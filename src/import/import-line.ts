@@ -55,6 +55,7 @@ export async function importLine(deps: ApiDependencies, folder: string, line: st
     ...checked,
     file: file === undefined ? Buffer.alloc(0) : await readInside(folder, file, spec.upload!.maxBytes(deps)),
     query: {},
+    bulk: true,
     idempotencyKey,
   });
 }

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { countWaiting } from '../db/waiting.ts';
+import type { Brake } from '../brake.ts';
 import type { Database } from '../db/pools.ts';
 import type { DialReader } from '../dial-reader.ts';
 import { freshnessBudgets } from '../freshness-budgets.ts';
@@ -9,29 +10,33 @@ const LOOK_MS = 1_000;
 
 /**
  * How fast history may come in. Live records share the models with it and must keep their budget: an import is held to
- * a rate, and stops for as long as much waits, or some of it for long, whoever sent it.
+ * a rate, and stops for as long as much waits, or some of it for long, whoever sent it. Under pressure it slows to
+ * nothing, as reprocessing does.
  */
 export class Pace {
   readonly #database: Database;
   readonly #dials: DialReader;
+  readonly #brake: Pick<Brake, 'wait'>;
   readonly #tenant: string;
   readonly #onPause: (waiting: number, late: number) => void;
   #nextAt = 0;
   #lookedAt = 0;
 
   constructor(
-    { database, dials }: { database: Database; dials: DialReader },
+    { database, dials, brake }: { database: Database; dials: DialReader; brake: Pick<Brake, 'wait'> },
     tenant: string,
     onPause: (waiting: number, late: number) => void,
   ) {
     this.#database = database;
     this.#dials = dials;
+    this.#brake = brake;
     this.#tenant = tenant;
     this.#onPause = onPause;
   }
 
   /** Waits for the turn of the next record. */
   async turn(): Promise<void> {
+    await this.#brake.wait();
     await this.#untilThereIsRoom();
     const now = performance.now();
     this.#nextAt = Math.max(this.#nextAt, now) + 1_000 / this.#dials.get('import.max_records_per_second');

@@ -1,10 +1,11 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client';
 import { canaryMetrics, type CanaryMetrics } from './canary-metrics.ts';
+import { intakeMetrics, type IntakeMetrics } from './intake-metrics.ts';
 import { qualityMetrics, type QualityMetrics } from './quality-metrics.ts';
 import { sourceMetrics, type SourceMetrics } from './source-metrics.ts';
 import { reindexMetrics, type ReindexMetrics } from './reindex-metrics.ts';
 
-export interface Metrics extends CanaryMetrics, QualityMetrics, ReindexMetrics, SourceMetrics {
+export interface Metrics extends CanaryMetrics, IntakeMetrics, QualityMetrics, ReindexMetrics, SourceMetrics {
   readonly registry: Registry;
   readonly accepted: Counter<'channel' | 'sender'>;
   readonly refused: Counter<'route' | 'code'>;
@@ -36,6 +37,7 @@ export function openMetrics(): Metrics {
   return {
     registry,
     ...canaryMetrics(registry),
+    ...intakeMetrics(registry),
     ...qualityMetrics(registers),
     ...reindexMetrics(registry),
     ...sourceMetrics(registry),

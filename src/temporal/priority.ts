@@ -1,12 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Priority } from '@temporalio/common';
 import type { Channel } from '../domain/interaction.ts';
-
-/**
- * How urgent work is. `live`: somebody may ask about it now. `bulk`: history that is handed over, and records of long
- * ago. `reprocessing`: made anew of what is served already.
- */
-export type WorkClass = 'live' | 'bulk' | 'reprocessing';
+import type { WorkClass } from '../domain/work-class.ts';
 
 /** Lower is handed out first; 3 is what Temporal takes for work without a word. Steps inherit it from their workflow. */
 const KEY: Readonly<Record<WorkClass, number>> = { live: 3, bulk: 4, reprocessing: 5 };

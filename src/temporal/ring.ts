@@ -1,7 +1,8 @@
 import { WorkflowExecutionAlreadyStartedError, WorkflowIdConflictPolicy, type Client } from '@temporalio/client';
 import type { Channel } from '../domain/interaction.ts';
+import type { WorkClass } from '../domain/work-class.ts';
 import { RING_SIGNAL, WORKFLOW_TYPE, type ConversationRef, type SessionRef } from '../domain/workflows.ts';
-import { priorityOf, type WorkClass } from './priority.ts';
+import { priorityOf } from './priority.ts';
 import { searchAttributes } from './search-attributes.ts';
 
 /** A session whose workflow is to look into the log. */

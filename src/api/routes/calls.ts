@@ -27,13 +27,14 @@ export const postCall = route({
   }),
   status: 202,
   answer: accepted,
-  handle: async ({ deps, caller, body, file, idempotencyKey }) => {
+  handle: async ({ deps, caller, body, file, idempotencyKey, bulk }) => {
     const facts = await inspectAudio(file, deps.dials.get('intake.audio_max_duration_ms'));
     const startedAt = captureTime(deps, 'metadata.startedAt', body.startedAt);
     const endedAt = new Date(body.endedAt ?? startedAt.getTime() + facts.durationMs);
     checkOrder(startedAt, captureTime(deps, 'metadata.endedAt', endedAt.toISOString()));
     return acceptRecord(deps, {
       tenant: caller.tenant,
+      bulk,
       kind: 'recording',
       idempotencyKey: idempotencyKey ?? body.callId,
       sessionName: body.callId,
@@ -62,7 +63,7 @@ export const postSegment = route({
   }),
   status: 202,
   answer: accepted,
-  handle: async ({ deps, caller, params: { callId }, body, file, idempotencyKey }) => {
+  handle: async ({ deps, caller, params: { callId }, body, file, idempotencyKey, bulk }) => {
     const facts = await inspectAudio(file, deps.dials.get('intake.audio_max_duration_ms'));
     const startedAt = captureTime(deps, 'metadata.startedAt', body.startedAt);
     const endedAt = captureTime(deps, 'metadata.endedAt', body.endedAt);
@@ -70,6 +71,7 @@ export const postSegment = route({
     const { index, customerId } = body;
     return acceptRecord(deps, {
       tenant: caller.tenant,
+      bulk,
       kind: 'segment',
       idempotencyKey: idempotencyKey ?? JSON.stringify([callId, index]),
       sessionName: callId,

@@ -26,11 +26,12 @@ export const postMessage = route({
   }),
   status: 202,
   answer: accepted,
-  handle: ({ deps, caller, params: { conversationId }, body, idempotencyKey }) => {
+  handle: ({ deps, caller, params: { conversationId }, body, idempotencyKey, bulk }) => {
     const limit = deps.dials.get('intake.chat_max_characters');
     if (body.text.length > limit) throw invalidField('text', `is longer than ${limit} characters`);
     return acceptRecord(deps, {
       tenant: caller.tenant,
+      bulk,
       kind: 'message',
       idempotencyKey: idempotencyKey ?? JSON.stringify([conversationId, body.messageId]),
       sessionName: conversationId,

@@ -124,6 +124,7 @@ export const resolveFailures = route({
   method: 'post',
   path: '/v1/failures/resolve',
   scope: 'operator',
+  reprocesses: true,
   summary: 'Run all failed records again, or those of one modality or error',
   body: z.strictObject({ modality: z.enum(MODALITIES).optional(), code: code.optional() }),
   status: 202,

@@ -44,6 +44,7 @@ export const postReindex = route({
   method: 'post',
   path: '/v1/reindex',
   scope: 'operator',
+  reprocesses: true,
   summary: 'Build an index version beside the live one, by another embedding model or anew by the same',
   body: z.strictObject({
     embeddingModel: z.string().min(1).max(200),

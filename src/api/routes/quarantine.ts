@@ -182,6 +182,7 @@ export const reevaluate = route({
   method: 'post',
   path: '/v1/quarantine/reevaluate',
   scope: 'operator',
+  reprocesses: true,
   summary: 'Judge the past by the confidence thresholds of today; with dryRun, only count what would move',
   body: z.strictObject({ modality: z.enum(['audio', 'screenshot']).optional(), dryRun: z.boolean().default(false) }),
   status: 202,

@@ -114,6 +114,7 @@ export const postReplay = route({
   method: 'post',
   path: '/v1/replays',
   scope: 'operator',
+  reprocesses: true,
   summary: 'Make derived data anew from what was captured, where other logic made it or it is not there',
   idempotencyKey: true,
   body: z.strictObject({

@@ -23,10 +23,11 @@ export const postScreenshot = route({
   }),
   status: 202,
   answer: accepted,
-  handle: async ({ deps, caller, body, file, idempotencyKey }) => {
+  handle: async ({ deps, caller, body, file, idempotencyKey, bulk }) => {
     const { mediaType } = await inspectImage(file, deps.dials.get('intake.image_max_pixels'));
     return acceptRecord(deps, {
       tenant: caller.tenant,
+      bulk,
       kind: 'screenshot',
       idempotencyKey: idempotencyKey ?? body.screenshotId,
       sessionName: body.screenshotId,
