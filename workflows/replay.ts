@@ -25,6 +25,10 @@ import { PROGRESS_QUERY } from '../src/domain/workflows.ts';
 import { remaking, replaying as steps } from './proxies.ts';
 import { ReplayControl } from './replay-control.ts';
 
+/** A record that is held back under pressure is asked for again after this, twice as long each time. */
+const FIRST_PAUSE_MS = 2_000;
+const LONGEST_PAUSE_MS = 2 * 60_000;
+
 /** Progress of this run of the workflow; that of the whole replay is in its row. */
 export const replayProgressQuery = defineQuery<ReplayProgress>(PROGRESS_QUERY);
 
@@ -90,8 +94,15 @@ async function remakePage(
   const failures: ReplayFailure[] = [];
   let outcomes = NO_OUTCOMES;
   const lane = async () => {
+    let pauseMs = FIRST_PAUSE_MS;
     for (let item = waiting.shift(); item !== undefined && (await control.goesOn()); item = waiting.shift()) {
       const remade = await remake(ref, item);
+      if (remade.held === true) {
+        waiting.push(item);
+        await condition(() => control.waiting, (pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)));
+        continue;
+      }
+      pauseMs = FIRST_PAUSE_MS;
       outcomes = { ...outcomes, [remade.outcome]: outcomes[remade.outcome] + 1 };
       failures.push(...remade.failures);
     }

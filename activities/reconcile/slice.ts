@@ -40,6 +40,7 @@ export async function compareSlice(
   let report: ReconciliationReport = EMPTY_REPORT;
   let rest: Slice | null = slice;
   for (let parts = 0; parts < PARTS && rest !== null; parts++) {
+    await deps.brake.wait(signal);
     signal.throwIfAborted();
     const part = await firstPart(deps, tenant, rest);
     const result = await comparePart(deps, tenant, part, signal);

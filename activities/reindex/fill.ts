@@ -113,6 +113,7 @@ async function fillPage(
   let failed = 0;
   const requests = requestsOf(deps, chunks);
   const sent = await untilOver(requests, deps.dials.get('reindex.requests_in_flight'), isOver, async (some) => {
+    await deps.brake.wait(signal);
     await pace(some.length);
     const { made, failures } = await embedEach(model, some, signal);
     failed += failures.length;

@@ -56,6 +56,11 @@ const SETTLED: readonly ArtifactState[] = ['active', 'quarantined', 'discarded']
 /** Which of several artifacts of equal logic counts. */
 const BY_WORTH: readonly ArtifactState[] = [...SETTLED, 'staged', 'superseded', 'failed'];
 
+/** Ends a record's turn before the next model call. What was made by then is kept for the next turn. */
+export class HeldByBrake extends Error {
+  override readonly name = 'HeldByBrake';
+}
+
 /** Makes the parts of one kind that the record does not have yet, one after the other. */
 export async function remakeKind(run: Remaking, kind: ArtifactKind, parts: readonly Part[]): Promise<RemadeKind> {
   const known = run.made.filter((row) => row.kind === kind);
@@ -67,6 +72,7 @@ export async function remakeKind(run: Remaking, kind: ArtifactKind, parts: reado
     run.signal.throwIfAborted();
     const row = bestOf(known.filter((each) => isSameLogic(each, part) || isDiscarded(each, part)));
     mended = (row !== undefined && (await restoreChunks(run, part, row))) || mended;
+    if (row === undefined && !run.deps.brake.pass()) throw new HeldByBrake();
     all.push(row === undefined ? await makePart(part, known) : keptPart(part, row));
   }
   const artifactIds = all.map(({ artifactId }) => artifactId);

@@ -25,14 +25,16 @@ import { REMAKE_ATTEMPTS, type RecordOutcome, type RemadeRecord, type ReplayFail
 import type { ActivityDependencies } from '../dependencies.ts';
 import { currentRun } from '../heartbeat.ts';
 import { KINDS_OF, modelsOf, partsOf } from './plan.ts';
-import { remakeKind, twoVersions, type RemadeKind, type Remaking } from './remake-kind.ts';
+import { HeldByBrake, remakeKind, twoVersions, type RemadeKind, type Remaking } from './remake-kind.ts';
 
 const GONE: RemadeRecord = { outcome: 'erased', failures: [] };
+const HELD: RemadeRecord = { outcome: 'unchanged', failures: [], held: true };
 
 /**
  * Makes what is derived of a record anew where other logic made it, or where it is not there, and replaces it in one
  * transaction. What cannot be made keeps what it had. A failure that may heal is thrown, to be tried again, until the
- * last attempt; then the other kinds are replaced without the one that fails.
+ * last attempt; then the other kinds are replaced without the one that fails. Under pressure it gives its place in the
+ * queue of the model to live records at once.
  */
 export async function remakeRecord(
   deps: ActivityDependencies,
@@ -53,6 +55,7 @@ export async function remakeRecord(
     failures.push(...(await remakeMedia(run)));
     return { outcome: outcomeOf(run, remade, failures), failures: [...failures, ...heldBackOf(record, remade)] };
   } catch (error) {
+    if (error instanceof HeldByBrake) return HELD;
     if (error instanceof EarshotError && (error.code === 'erased' || error.code === 'data_key_destroyed')) return GONE;
     throw error;
   }

@@ -33,6 +33,8 @@ export interface ReplayFailure {
 }
 
 export interface RemadeRecord {
+  /** Nothing was done, or not all, for reprocessing has to wait: the record is to be asked for again. */
+  readonly held?: true;
   readonly outcome: RecordOutcome;
   readonly failures: readonly ReplayFailure[];
 }

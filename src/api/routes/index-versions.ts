@@ -7,6 +7,7 @@ import { reindexWorkflowId, type PAUSE_SIGNAL, type RESUME_SIGNAL } from '../../
 import { activateVersion, signalReindex, startRebuild } from '../../temporal/start-reindex.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { progressEvents, watchProgress } from '../event-stream.ts';
+import { heldBy, holder } from '../held-by.ts';
 import { leftToSweep, requestReindex } from '../reindex.ts';
 import { route, type Caller } from '../route.ts';
 import { time, uuid } from '../schemas.ts';
@@ -32,6 +33,7 @@ const version = z
     removedAt: time.nullable(),
     rebuiltAt: time.nullable(),
     progress: z.looseObject({}),
+    heldBy,
     evidence: z.looseObject({}).nullable(),
     givenUp: z.looseObject({}).nullable(),
     rebuild: z.looseObject({}).nullable(),
@@ -60,6 +62,7 @@ export const postReindex = route({
   handle: async ({ deps, caller, body }) => {
     const { storage, asrModel, visionModel, ...rest } = body;
     return describe(
+      deps,
       await load(deps, await requestReindex(deps, caller, { ...rest, storage, asrModel, visionModel })),
       caller,
     );
@@ -75,7 +78,7 @@ export const getIndexVersions = route({
   answer: z.object({ versions: z.array(version) }),
   handle: async ({ deps, caller }) => {
     const rows = await listReindexes(deps.database.deployment);
-    return { versions: rows.map((row) => describe(row, caller)) };
+    return { versions: rows.map((row) => describe(deps, row, caller)) };
   },
 });
 
@@ -101,7 +104,7 @@ export const getIndexVersion = route({
       MOST_FAILURES,
     );
     return {
-      ...describe(row, caller),
+      ...describe(deps, row, caller),
       failures: failures.map((each) => ({
         chunkId: each.chunk_id,
         interactionId: each.interaction_id,
@@ -143,14 +146,14 @@ export const activateIndexVersion = route({
   answer: version,
   handle: async ({ deps, caller, params: { version: given } }) => {
     const row = await find(deps, given);
-    if (row.state === 'live') return describe(row, caller);
+    if (row.state === 'live') return describe(deps, row, caller);
     const { index_version: indexVersion } = row;
     const { keeper, beside } = await findPair(deps.database.deployment);
     if (keeper === null || beside !== indexVersion) throw wrongState(row, 'it is dropped');
     if (row.state === 'building' && row.evidence === null) throw wrongState(row, 'it is not complete yet');
     const outcome = await activate(deps, keeper, indexVersion);
     const now = await load(deps, indexVersion);
-    if (outcome.activated) return describe(now, caller);
+    if (outcome.activated) return describe(deps, now, caller);
     if (outcome.evidence === null) throw wrongState(now, 'it is dropped');
     throw new EarshotError('evidence_too_low', `version ${indexVersion} does not go live: details have its figures`, {
       fields: outcome.shortfalls.map(({ figure, measured, bound }) => ({
@@ -194,7 +197,7 @@ function told(signal: typeof PAUSE_SIGNAL | typeof RESUME_SIGNAL, summary: strin
       const row = await find(deps, given);
       if (row.state !== 'building') throw wrongState(row, 'it is not being built');
       await signalReindex(deps.temporal, row.index_version, signal, deps.dials.get('intake.ring_timeout_ms'));
-      return describe(await load(deps, row.index_version), caller);
+      return describe(deps, await load(deps, row.index_version), caller);
     },
   });
 }
@@ -215,7 +218,7 @@ export const cancelIndexVersion = route({
     }
     const timeoutMs = deps.dials.get('intake.ring_timeout_ms');
     await signalReindex(deps.temporal, indexVersion, 'cancel', timeoutMs).catch(leftToSweep(deps, indexVersion));
-    return describe(await load(deps, indexVersion), caller);
+    return describe(deps, await load(deps, indexVersion), caller);
   },
 });
 
@@ -246,7 +249,10 @@ async function load(deps: ApiDependencies, indexVersion: number): Promise<Reinde
   return row;
 }
 
-function describe(row: ReindexRow, { tenant }: Caller) {
+/** Steps that make anew what a version holds. */
+const HELD_STEPS = new Set<unknown>(['remaking', 'embedding']);
+
+function describe(deps: ApiDependencies, row: ReindexRow, { tenant }: Caller) {
   return {
     version: row.index_version,
     workflowId: reindexWorkflowId(row.index_version),
@@ -266,6 +272,7 @@ function describe(row: ReindexRow, { tenant }: Caller) {
     removedAt: row.removed_at,
     rebuiltAt: row.rebuilt_at,
     progress: row.progress,
+    heldBy: holder(deps, HELD_STEPS.has(row.progress.step)),
     evidence: row.evidence,
     givenUp: row.given_up,
     rebuild: row.rebuild,

@@ -13,6 +13,7 @@ import { signalReplay, startReplay } from '../../temporal/start-replay.ts';
 import { nextCursor, pageAsked, pageOf, paging } from '../cursor.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { progressEvents, watchProgress } from '../event-stream.ts';
+import { heldBy, holder } from '../held-by.ts';
 import { route } from '../route.ts';
 import { isSameReplay } from '../same-replay.ts';
 import { externalId, modality, time, uuid } from '../schemas.ts';
@@ -107,6 +108,7 @@ const replay = z
     updatedAt: time,
     finishedAt: time.nullable(),
     estimatedEnd: time.nullable(),
+    heldBy,
   })
   .openapi('Replay');
 
@@ -173,7 +175,7 @@ export const getReplays = route({
     const { limit, after } = pageAsked(query);
     const rows = await listReplays(deps.database.forTenant(tenant).reader, tenant, after, limit + 1);
     const { page, nextCursor } = pageOf(rows, limit, (row) => ({ moment: row.moment, id: row.replay_id }));
-    return { replays: page.map(describe), nextCursor };
+    return { replays: page.map((row) => describe(deps, row)), nextCursor };
   },
 });
 
@@ -194,7 +196,7 @@ export const getReplay = route({
     const row = await load(deps, { tenant, replayId });
     const failures = await listFailures(deps.database.forTenant(tenant).reader, { tenant, replayId }, MAX_FAILURES);
     return {
-      ...describe(row),
+      ...describe(deps, row),
       failures: failures.map(({ interaction_id: interactionId, kind: what, code, failed_at: at }) => {
         return { interactionId, kind: what, code, at };
       }),
@@ -209,12 +211,17 @@ export const getReplayProgress = route({
   summary: 'Watch a replay as numbers: an event for each change, the last one named done',
   params,
   status: 200,
-  answer: progressEvents(replay.pick({ replayId: true, state: true, records: true, estimatedEnd: true })),
+  answer: progressEvents(replay.pick({ replayId: true, state: true, records: true, estimatedEnd: true, heldBy: true })),
   handle: async ({ deps, caller: { tenant }, params: { replayId } }) => {
     const look = async () => {
-      const { state, records, estimatedEnd: end } = describe(await load(deps, { tenant, replayId }));
+      const {
+        state,
+        records,
+        estimatedEnd: end,
+        heldBy: held,
+      } = describe(deps, await load(deps, { tenant, replayId }));
       const final = state === 'completed' || state === 'cancelled';
-      return { data: { replayId, state, records, estimatedEnd: end }, final };
+      return { data: { replayId, state, records, estimatedEnd: end, heldBy: held }, final };
     };
     return watchProgress(deps, await look(), look);
   },
@@ -251,7 +258,7 @@ export const pauseReplay = told('pause', PAUSE_SIGNAL, 'Pause a replay before it
 export const resumeReplay = told('resume', RESUME_SIGNAL, 'Go on with a paused replay');
 export const cancelReplay = told('cancel', CANCEL_SIGNAL, 'End a replay; what it has replaced stays');
 
-function describe(row: ReplayRow) {
+function describe(deps: ApiDependencies, row: ReplayRow) {
   return {
     replayId: row.replay_id,
     workflowId: replayWorkflowId(row.replay_id),
@@ -282,6 +289,7 @@ function describe(row: ReplayRow) {
     updatedAt: row.updated_at,
     finishedAt: row.finished_at,
     estimatedEnd: estimatedEnd(row),
+    heldBy: holder(deps, row.state === 'running'),
   };
 }
 
