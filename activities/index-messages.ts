@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Context } from '@temporalio/activity';
+import { chatBatchLimits } from '../src/batch-limits.ts';
 import { recordFailedPiece } from '../src/db/artifacts.ts';
 import type { ChunkToEmbed, MessageBatch } from '../src/db/embeddings.ts';
 import type { IndexVersionRow } from '../src/db/index-versions.ts';
@@ -100,8 +101,7 @@ async function collectBatch(
   first: boolean,
   signal: AbortSignal,
 ): Promise<{ batch: MessageBatch | undefined; closedBy: BatchClosedBy }> {
-  const limit = deps.dials.get('chat.batch_max_messages');
-  const windowMs = deps.dials.get('chat.batch_window_ms');
+  const { messages: limit, windowMs } = chatBatchLimits(deps);
   const take = () => deps.writes.take(tenant, version, { sessionId, limit });
   const batch = await take();
   if (batch !== undefined && batch.waiting >= limit) return { batch, closedBy: 'size' };

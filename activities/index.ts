@@ -2,6 +2,7 @@ import type {
   AudioActivities,
   CanaryActivities,
   ChatActivities,
+  CaptionActivities,
   EmbeddingActivities,
   IntakeActivities,
   QualityActivities,
@@ -12,6 +13,7 @@ import type {
 import type { TaskQueue } from '../src/domain/task-queues.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { batchActivities, type BatchActivities } from './erasure/index.ts';
+import { captionActivities } from './deferred-captions.ts';
 import { canaryActivities } from './canary/index.ts';
 import { embeddingActivities } from './index-chunks.ts';
 import { chatActivities } from './index-messages.ts';
@@ -23,7 +25,12 @@ import { visionActivities } from './read-screen.ts';
 import { remakeActivities, replayActivities } from './replay/index.ts';
 import { audioActivities } from './transcribe.ts';
 
-type Batch = BatchActivities & CanaryActivities & QualityActivities & ReconciliationActivities & ReindexActivities;
+type Batch = BatchActivities &
+  CanaryActivities &
+  CaptionActivities &
+  QualityActivities &
+  ReconciliationActivities &
+  ReindexActivities;
 type Activities = AudioActivities | Batch | ChatActivities | EmbeddingActivities | IntakeActivities | VisionActivities;
 
 /** What the worker of each queue can do. */
@@ -43,6 +50,7 @@ export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Act
         ...replayActivities(deps),
         ...qualityActivities(deps),
         ...canaryActivities(deps),
+        ...captionActivities(deps),
         ...reconciliationActivities(deps),
         ...reindexActivities(deps),
       };

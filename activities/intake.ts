@@ -57,10 +57,22 @@ async function takeCallWork(deps: ActivityDependencies, { tenant, sessionId }: S
 }
 
 async function recordFailure(deps: ActivityDependencies, failure: FailureRecord): Promise<void> {
+  const { tenant, interactionId } = failure;
+  if (await noteFailure(deps, failure)) await settleRecords(deps, tenant, [interactionId], []);
+}
+
+/** Writes down what a record lacks, and why; answers false for one that was erased, or that waits for its model. */
+export async function noteFailure(deps: ActivityDependencies, failure: FailureRecord): Promise<boolean> {
   const { tenant, interactionId, kind, piece, reason, detail } = failure;
-  if (reason === 'erased' || reason === 'data_key_destroyed') return settleErased(deps, tenant, [interactionId]);
+  if (reason === 'erased' || reason === 'data_key_destroyed') {
+    await settleErased(deps, tenant, [interactionId]);
+    return false;
+  }
   const db = deps.database.forTenant(tenant).app;
-  if (reason === 'model_paused') return parkRecords(db, tenant, [interactionId], sourceOfStep(kind));
+  if (reason === 'model_paused') {
+    await parkRecords(db, tenant, [interactionId], sourceOfStep(kind));
+    return false;
+  }
   const { codeVersion } = deps;
   const indexVersion = deps.indexVersions.live().index_version;
   const identity = { interactionId, kind: kind === 'index' ? ('transcript' as const) : kind, piece };
@@ -68,5 +80,5 @@ async function recordFailure(deps: ActivityDependencies, failure: FailureRecord)
   const record = { tenant, interactionId, artifactId, kind, piece, reason, indexVersion, codeVersion };
   await recordFailedPiece(db, { ...record, detail: detail ?? null, ...currentRun() });
   if (kind === 'caption' || kind === 'screen_text') deps.metrics.degraded.inc({ part: kind });
-  await settleRecords(deps, tenant, [interactionId], []);
+  return true;
 }

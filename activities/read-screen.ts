@@ -1,5 +1,7 @@
-import type { ArtifactResult, InteractionRef, VisionActivities } from '../src/domain/activities.ts';
+import type { ArtifactResult, CaptionRequest, InteractionRef, VisionActivities } from '../src/domain/activities.ts';
 import { screenSettings, type ScreenSettings } from '../src/current-logic.ts';
+import { standingArtifact } from '../src/db/returned-artifacts.ts';
+import { atLeast } from '../src/domain/pressure.ts';
 import { joinTiles } from '../src/domain/tile-lines.ts';
 import type { Passage } from '../src/domain/transcript.ts';
 import { imageForModel, uprightSize } from '../src/media/inspect-image.ts';
@@ -19,9 +21,24 @@ export function visionActivities(deps: ActivityDependencies): VisionActivities {
     withHeartbeat((signal) => recogniseStep(deps, screenReading(deps, screenshot, kind, deps.vision, signal), signal));
   return {
     readScreenText: (screenshot) => read(screenshot, 'screen_text'),
-    captionScreen: (screenshot) => read(screenshot, 'caption'),
+    captionScreen: async (screenshot) => {
+      if (await givesWay(deps, screenshot)) return { deferred: true };
+      return read(screenshot, 'caption');
+    },
     redactPicture: (screenshot) => redactMedia(deps, screenshot),
   };
+}
+
+/** Under pressure a caption that is not there yet waits for calmer times, unless nothing else would be found. */
+async function givesWay(
+  { pressure, database, metrics }: ActivityDependencies,
+  { tenant, interactionId, needed }: CaptionRequest,
+): Promise<boolean> {
+  if (needed === true || !atLeast(pressure.step(), 'drop_captions')) return false;
+  const piece = { tenant, interactionId, kind: 'caption', piece: 0 };
+  if ((await standingArtifact(database.forTenant(tenant).app, piece)) !== undefined) return false;
+  metrics.captions.inc({ outcome: 'deferred' });
+  return true;
 }
 
 /** How one of the two is recognised by a model. */

@@ -1,5 +1,7 @@
+import type { CoalesceLimits } from './coalescer.ts';
 import type { DialReader } from './dial-reader.ts';
 import { atLeast } from './domain/pressure.ts';
+import type { JoinLimits } from './joined-embedding.ts';
 import type { PressureSource } from './pressure-reader.ts';
 
 interface BatchDependencies {
@@ -14,6 +16,27 @@ export function chatBatchLimits(deps: BatchDependencies): { readonly messages: n
   return {
     messages: grown(deps, dials.get('chat.batch_max_messages')),
     windowMs: dials.get('chat.batch_window_ms') * windowTimes,
+  };
+}
+
+/** What one joined request to the embedding model may hold. */
+export function joinedRequestLimits(deps: BatchDependencies): JoinLimits {
+  const { dials } = deps;
+  return {
+    maxTexts: grown(deps, dials.get('embedding.join_max_texts')),
+    maxTokens: grown(deps, dials.get('embedding.join_max_tokens')),
+    waitMs: dials.get('embedding.join_wait_ms'),
+    inFlight: dials.get('embedding.requests_in_flight'),
+  };
+}
+
+/** What one joined statement may hold, in rows. */
+export function joinedStatementLimits(deps: BatchDependencies): CoalesceLimits {
+  const { dials } = deps;
+  return {
+    size: grown(deps, dials.get('writes.join_max_rows')),
+    waitMs: dials.get('writes.join_wait_ms'),
+    inParallel: dials.get('writes.statements_in_flight'),
   };
 }
 

@@ -10,14 +10,14 @@ import {
   type TakeRequest,
 } from './db/embeddings.ts';
 import { blamesValues, type Database } from './db/pools.ts';
-import type { DialReader } from './dial-reader.ts';
 
 /** The statements on a message's way to its vector. */
 export type JoinedStatement = 'take' | 'store' | 'probe' | 'settle';
 
 export interface JoinedWritesDependencies {
   readonly database: Database;
-  readonly dials: Pick<DialReader, 'get'>;
+  /** Rows that one statement joins, how long requests wait for company, and how many statements of a kind go at a time. */
+  readonly limits: () => CoalesceLimits;
   /** Told of each statement, and how many requests it joined. */
   readonly onStatement: (statement: JoinedStatement, requests: number) => void;
 }
@@ -104,7 +104,7 @@ export class JoinedWrites {
 
   #common(statement: JoinedStatement) {
     return {
-      limits: () => limitsOf(this.#deps.dials),
+      limits: this.#deps.limits,
       mayBeOneOf: blamesValues,
       onBatch: (requests: number) => this.#deps.onStatement(statement, requests),
     };
@@ -119,12 +119,4 @@ function joined(requests: readonly NewEmbeddings[]): NewEmbeddings {
 function only(asked: readonly string[], answered: readonly string[]): string[] {
   const known = new Set(answered);
   return asked.filter((id) => known.has(id));
-}
-
-function limitsOf(dials: Pick<DialReader, 'get'>): CoalesceLimits {
-  return {
-    size: dials.get('writes.join_max_rows'),
-    waitMs: dials.get('writes.join_wait_ms'),
-    inParallel: dials.get('writes.statements_in_flight'),
-  };
 }

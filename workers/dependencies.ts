@@ -3,6 +3,7 @@ import type { ActivityDependencies } from '../activities/dependencies.ts';
 import { BackgroundTurns } from '../src/background-turns.ts';
 import { Brake } from '../src/brake.ts';
 import { publicUrlOf, type Config } from '../src/config.ts';
+import { joinedRequestLimits, joinedStatementLimits } from '../src/batch-limits.ts';
 import { canaryKeys, type CanaryKeys } from '../src/canary/canary-key.ts';
 import { ensureLiveIndexVersion } from '../src/db/index-versions.ts';
 import { ownerOf } from '../src/db/owner.ts';
@@ -19,7 +20,7 @@ import { openTransport } from '../src/lineage/transports.ts';
 import { JoinedWrites } from '../src/joined-writes.ts';
 import { LiveTrafficReader } from '../src/live-traffic-reader.ts';
 import { openAiEmbeddings } from '../src/models/embedding-models.ts';
-import { joinedEmbedding, type JoinLimits } from '../src/joined-embedding.ts';
+import { joinedEmbedding } from '../src/joined-embedding.ts';
 import { openModelEndpoint } from '../src/models/openai-client.ts';
 import { openAiSpeech } from '../src/models/speech.ts';
 import { openAiVision } from '../src/models/vision.ts';
@@ -100,13 +101,13 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     liveEmbeddings: openAiEmbeddings(endpoint, gate, (model) =>
       joinedEmbedding(
         model,
-        () => joinLimits(dials),
+        () => joinedRequestLimits({ dials, pressure }),
         (callers) => metrics.joined.observe({ request: 'embedding' }, callers),
       ),
     ),
     writes: new JoinedWrites({
       database,
-      dials,
+      limits: () => joinedStatementLimits({ dials, pressure }),
       onStatement: (request, requests) => metrics.joined.observe({ request }, requests),
     }),
     brake: new Brake({ dials, pressure, onHeld: (heldMs) => metrics.backgroundBraked.inc(heldMs / 1_000) }),
@@ -142,15 +143,6 @@ function warnOfOtherModel(log: Logger, config: Config, indexVersions: IndexVersi
   const { model, dimensions } = indexVersions.live();
   if (model === config.EMBEDDING_MODEL && dimensions === config.EMBEDDING_DIMENSIONS) return;
   log.warn({ model }, 'the live index was made by another model than EMBEDDING_MODEL: POST /v1/reindex changes it');
-}
-
-function joinLimits(dials: DialReader): JoinLimits {
-  return {
-    maxTexts: dials.get('embedding.join_max_texts'),
-    maxTokens: dials.get('embedding.join_max_tokens'),
-    waitMs: dials.get('embedding.join_wait_ms'),
-    inFlight: dials.get('embedding.requests_in_flight'),
-  };
 }
 
 function keyTable(database: Database): KeyTable {

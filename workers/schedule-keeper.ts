@@ -1,6 +1,6 @@
 import type { ActivityDependencies } from '../activities/dependencies.ts';
 import type { DialName } from '../src/domain/dials.ts';
-import { CANARY_WORKFLOW, RECONCILIATION_WORKFLOW } from '../src/domain/workflows.ts';
+import { CANARY_WORKFLOW, RECONCILIATION_WORKFLOW, REDO_CAPTIONS_WORKFLOW } from '../src/domain/workflows.ts';
 import { errorForLog } from '../src/observe/log.ts';
 import { keepInterval } from '../src/temporal/interval-schedules.ts';
 
@@ -8,6 +8,7 @@ import { keepInterval } from '../src/temporal/interval-schedules.ts';
 const SCHEDULES: readonly { scheduleId: string; workflowType: string; dial: DialName }[] = [
   { scheduleId: 'canary', workflowType: CANARY_WORKFLOW, dial: 'canary.interval_ms' },
   { scheduleId: 'reconcile', workflowType: RECONCILIATION_WORKFLOW, dial: 'reconcile.interval_ms' },
+  { scheduleId: 'redo-captions', workflowType: REDO_CAPTIONS_WORKFLOW, dial: 'pressure.redo_captions_interval_ms' },
 ];
 
 /** How often dials are compared with what the schedules were last told. */

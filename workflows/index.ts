@@ -6,6 +6,7 @@ export { decideQuarantined } from './decide-quarantined.ts';
 export { dropSuperseded } from './drop-superseded.ts';
 export { eraseCustomer } from './erase-customer.ts';
 export { reevaluateQuality } from './reevaluate-quality.ts';
+export { redoCaptions } from './redo-captions.ts';
 export { replay } from './replay.ts';
 export { reconcile } from './reconcile.ts';
 export { maintainIndexVersions } from './maintain-index-versions.ts';

@@ -3,6 +3,7 @@ import type {
   AudioActivities,
   CanaryActivities,
   ChatActivities,
+  CaptionActivities,
   EmbeddingActivities,
   ErasureActivities,
   IntakeActivities,
@@ -117,6 +118,27 @@ export function remaking(taskQueue: TaskQueue, summary: string): RemakeActivitie
     priority: LAST,
     summary,
   });
+}
+
+/** Finding and closing what gave way under pressure; nobody waits for it. */
+export function deferred(summary: string): CaptionActivities {
+  return proxyActivities<CaptionActivities>({ ...batch, priority: LAST, summary });
+}
+
+/** A record's own steps, behind all that comes in. They give up soon: what is left is looked for again. */
+const later = {
+  startToCloseTimeout: '5m',
+  heartbeatTimeout: '15s',
+  retry: { initialInterval: '1s', backoffCoefficient: 2, maximumInterval: '1m', maximumAttempts: REMAKE_ATTEMPTS },
+  priority: LAST,
+} as const;
+
+export function laterVision(summary: string): VisionActivities {
+  return proxyActivities<VisionActivities>({ ...later, taskQueue: 'vision', summary });
+}
+
+export function laterEmbedding(summary: string): EmbeddingActivities {
+  return proxyActivities<EmbeddingActivities>({ ...later, taskQueue: 'embedding', summary });
 }
 
 export function superseded(summary: string): SupersededActivities {

@@ -99,9 +99,17 @@ export interface AudioActivities {
   redactSound(recording: InteractionRef): Promise<RedactionResult>;
 }
 
+export interface CaptionRequest extends InteractionRef {
+  /** It is made also under pressure: nothing else of the screenshot can be found. */
+  readonly needed?: true;
+}
+
+/** A caption, or that it gave way under pressure and is made later. Histories from before have captions alone. */
+export type CaptionResult = (ArtifactResult & { readonly deferred?: undefined }) | { readonly deferred: true };
+
 export interface VisionActivities {
   readScreenText(screenshot: InteractionRef): Promise<ArtifactResult>;
-  captionScreen(screenshot: InteractionRef): Promise<ArtifactResult>;
+  captionScreen(screenshot: CaptionRequest): Promise<CaptionResult>;
   /** Once the text is read: a copy with what redaction removed masked. */
   redactPicture(screenshot: InteractionRef): Promise<RedactionResult>;
 }
@@ -222,6 +230,23 @@ export interface ReplayActivities {
   nextReplayPage(replay: ReplayRef): Promise<ReplayPage>;
   noteReplayPage(done: DoneReplayPage): Promise<void>;
   noteReplayState(request: ReplayRef & { readonly state: ReplayState }): Promise<void>;
+}
+
+/** Screenshots whose captions gave way, and how many of them are captioned at a time. */
+export interface DeferredCaptions {
+  readonly items: readonly InteractionRef[];
+  readonly parallel: number;
+}
+
+/** Makes captions later that gave way under pressure; each step is idempotent. */
+export interface CaptionActivities {
+  /** Answers none while there is pressure. */
+  findDeferredCaptions(): Promise<DeferredCaptions>;
+  /** The caption is there, or, with a failure, never will be: the record says so from now on. */
+  closeDeferredCaption(request: {
+    readonly record: InteractionRef;
+    readonly failure: Omit<FailureRecord, 'tenant' | 'interactionId' | 'piece'> | null;
+  }): Promise<void>;
 }
 
 export interface SupersededActivities {

@@ -36,6 +36,9 @@ export type ErrorCode =
   | 'temporal_unavailable'
   | 'misconfigured';
 
+/** The reason of a screenshot’s missing caption that gave way under pressure: no failure, and made later. */
+export const CAPTION_DEFERRED = 'caption_deferred';
+
 interface ErrorPolicy {
   /** HTTP status when the error reaches a client of the REST API. */
   readonly status: number;

@@ -30,6 +30,7 @@ export const RECONCILIATION_WORKFLOW = 'reconcile';
 /** Makes derived data anew, and drops what it replaced when its time is over. */
 export const REPLAY_WORKFLOW = 'replay';
 export const SUPERSEDED_WORKFLOW = 'dropSuperseded';
+export const REDO_CAPTIONS_WORKFLOW = 'redoCaptions';
 
 /** The search attribute by which operators find a tenant's runs. */
 export const TENANT_ATTRIBUTE = 'tenant';

@@ -2,6 +2,7 @@ import type {
   AudioActivities,
   CanaryActivities,
   ChatActivities,
+  CaptionActivities,
   EmbeddingActivities,
   ErasureActivities,
   IntakeActivities,
@@ -32,6 +33,7 @@ export interface LineageJob<Request = unknown, Answer = unknown> {
 type Steps = AudioActivities &
   CanaryActivities &
   ChatActivities &
+  CaptionActivities &
   EmbeddingActivities &
   ErasureActivities &
   IntakeActivities &
@@ -79,6 +81,10 @@ export const STEPS: { readonly [Name in keyof Steps]: JobOf<Steps[Name]> | null 
   indexArtifacts: embedding,
   indexMessages: embedding,
   indexMessagesAtOnce: embedding,
+
+  // Captions that gave way under pressure.
+  findDeferredCaptions: MAKES_NO_DATA,
+  closeDeferredCaption: MAKES_NO_DATA,
 
   // Replays.
   openReplay: MAKES_NO_DATA,

@@ -7,7 +7,6 @@ import { storeEmbeddings } from '../../src/db/embeddings.ts';
 import { acceptInteraction } from '../../src/db/intake.ts';
 import { openDatabase, type Database } from '../../src/db/pools.ts';
 import { ensureSubject } from '../../src/db/subjects.ts';
-import { DIALS, type DialName } from '../../src/domain/dials.ts';
 import { JoinedWrites } from '../../src/joined-writes.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { fakeVector } from '../support/fake-models.ts';
@@ -75,10 +74,13 @@ async function recordingOfPieces(): Promise<{ interactionId: string; chunkIds: s
 
 it('a record is settled however the last steps of its pieces interleave', async () => {
   const indexVersions = { live: () => ({ index_version: 1 }) };
-  const dials = { get: (name: DialName) => DIALS[name].defaultValue };
   // Steps of one process share statements, those of two do not.
   const processes = [1, 2].map(() => {
-    const writes = new JoinedWrites({ database, dials, onStatement: () => undefined });
+    const writes = new JoinedWrites({
+      database,
+      limits: () => ({ size: 100, waitMs: 0, inParallel: 2 }),
+      onStatement: () => undefined,
+    });
     return { database, indexVersions, writes } as unknown as ActivityDependencies;
   });
   for (let round = 0; round < 60; round++) {
