@@ -35,13 +35,12 @@ async function runImport(path: string): Promise<void> {
   const connection = await connectTemporal(config);
   const deps = await openDependencies(config, new Client({ connection, namespace: config.TEMPORAL_NAMESPACE }));
   const ring = ringVia(deps.temporal, 'bulk');
-  const pace = new Pace(deps, 'default', (waiting, late) =>
-    console.error(`paused: ${waiting} records wait, ${late} of them for more than half their budget`),
-  );
+  const pace = new Pace(deps, 'default', (why) => console.error(`paused: ${why}`));
   const api = apiDependencies(config, deps, ring, connection);
-  const { counts, failure } = await importHistory(api, files, pace, ({ file, line, code, message }) =>
-    console.error(`${file}:${line}: ${code}: ${message}`),
-  );
+  const { counts, failure } = await importHistory(api, files, pace, {
+    onRefused: ({ file, line, code, message }) => console.error(`${file}:${line}: ${code}: ${message}`),
+    onToldToWait: (code, waitMs) => console.error(`told to wait ${Math.ceil(waitMs / 1_000)} s: ${code}`),
+  });
   console.log(JSON.stringify(counts));
   await connection.close();
   await deps.close();

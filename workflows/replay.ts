@@ -26,7 +26,7 @@ import { remaking, replaying as steps } from './proxies.ts';
 import { ReplayControl } from './replay-control.ts';
 
 /** A record that is held back under pressure is asked for again after this, twice as long each time. */
-const FIRST_PAUSE_MS = 2_000;
+const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 2 * 60_000;
 
 /** Progress of this run of the workflow; that of the whole replay is in its row. */

@@ -16,6 +16,13 @@ export interface RefusedLine {
   readonly message: string;
 }
 
+/** Who runs an import hears of what does not go in at once. */
+export interface ImportListener {
+  onRefused(refused: RefusedLine): void;
+  /** A line is sent again after that time; nothing is lost. */
+  onToldToWait(code: string, waitMs: number): void;
+}
+
 export interface ImportCounts {
   readonly lines: number;
   readonly accepted: number;
@@ -60,9 +67,9 @@ export async function importHistory(
   deps: ApiDependencies,
   files: readonly string[],
   pace: Pick<Pace, 'turn'>,
-  onRefused: (refused: RefusedLine) => void,
+  listener: ImportListener,
 ): Promise<ImportEnd> {
-  const run = new ImportRun(deps, onRefused);
+  const run = new ImportRun(deps, listener);
   const acceptedBefore = await acceptedCount(deps);
   for (const file of files) {
     await importFile(run, file, pace);
@@ -102,12 +109,12 @@ class ImportRun {
   failure: Error | undefined;
   readonly refusedBy = new Map<string, number>();
   readonly #deps: ApiDependencies;
-  readonly #onRefused: (refused: RefusedLine) => void;
+  readonly #listener: ImportListener;
   readonly #underWay = new Set<Promise<void>>();
 
-  constructor(deps: ApiDependencies, onRefused: (refused: RefusedLine) => void) {
+  constructor(deps: ApiDependencies, listener: ImportListener) {
     this.#deps = deps;
-    this.#onRefused = onRefused;
+    this.#listener = listener;
   }
 
   /** Begins a line, and waits while too many are under way. Its failure is kept: nobody may be waiting for it then. */
@@ -129,7 +136,7 @@ class ImportRun {
     const known = problem instanceof EarshotError;
     const code = known ? problem.code : 'unexpected_error';
     this.refusedBy.set(code, (this.refusedBy.get(code) ?? 0) + 1);
-    this.#onRefused({ file, line, code, message: known ? problem.message : problem.name });
+    this.#listener.onRefused({ file, line, code, message: known ? problem.message : problem.name });
   }
 
   async settled(): Promise<void> {
@@ -137,27 +144,31 @@ class ImportRun {
   }
 
   async #line(file: string, line: number, text: string | EarshotError): Promise<void> {
-    const problem = typeof text === 'string' ? await handOver(this.#deps, dirname(file), text) : text;
+    const problem = typeof text === 'string' ? await this.#handOver(dirname(file), text) : text;
     this.lines += 1;
     if (problem === undefined) return;
     this.refusedLines += 1;
     this.refuse(file, line, problem);
   }
-}
 
-/** Answers why a line is refused; undefined when it is in. */
-async function handOver(deps: ApiDependencies, folder: string, text: string): Promise<Error | undefined> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await importLine(deps, folder, text);
-      return undefined;
-    } catch (error) {
-      if (!(error instanceof EarshotError)) return error instanceof Error ? error : new Error('unknown');
-      if (!error.retryable) return error;
-      if (attempt >= ATTEMPTS) throw error;
-      // Who is told to come back later comes back, however often: it is no store that stays away.
-      if (TOLD_TO_WAIT.has(error.code)) attempt -= 1;
-      await delay(error.retryAfterMs ?? Math.min(250 * 2 ** attempt, 8_000));
+  /** Answers why a line is refused; undefined when it is in. */
+  async #handOver(folder: string, text: string): Promise<Error | undefined> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await importLine(this.#deps, folder, text);
+        return undefined;
+      } catch (error) {
+        if (!(error instanceof EarshotError)) return error instanceof Error ? error : new Error('unknown');
+        if (!error.retryable) return error;
+        if (attempt >= ATTEMPTS) throw error;
+        const waitMs = error.retryAfterMs ?? Math.min(250 * 2 ** attempt, 8_000);
+        // Who is told to come back comes back, however often: no store stays away.
+        if (TOLD_TO_WAIT.has(error.code)) {
+          attempt -= 1;
+          this.#listener.onToldToWait(error.code, waitMs);
+        }
+        await delay(waitMs);
+      }
     }
   }
 }

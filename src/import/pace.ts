@@ -16,16 +16,16 @@ const LOOK_MS = 1_000;
 export class Pace {
   readonly #database: Database;
   readonly #dials: DialReader;
-  readonly #brake: Pick<Brake, 'wait'>;
+  readonly #brake: Pick<Brake, 'pass' | 'wait'>;
   readonly #tenant: string;
-  readonly #onPause: (waiting: number, late: number) => void;
+  readonly #onPause: (why: string) => void;
   #nextAt = 0;
   #lookedAt = 0;
 
   constructor(
-    { database, dials, brake }: { database: Database; dials: DialReader; brake: Pick<Brake, 'wait'> },
+    { database, dials, brake }: { database: Database; dials: DialReader; brake: Pick<Brake, 'pass' | 'wait'> },
     tenant: string,
-    onPause: (waiting: number, late: number) => void,
+    onPause: (why: string) => void,
   ) {
     this.#database = database;
     this.#dials = dials;
@@ -36,7 +36,10 @@ export class Pace {
 
   /** Waits for the turn of the next record. */
   async turn(): Promise<void> {
-    await this.#brake.wait();
+    if (!this.#brake.pass()) {
+      this.#onPause('history waits until live records are under less pressure');
+      await this.#brake.wait();
+    }
     await this.#untilThereIsRoom();
     const now = performance.now();
     this.#nextAt = Math.max(this.#nextAt, now) + 1_000 / this.#dials.get('import.max_records_per_second');
@@ -51,7 +54,7 @@ export class Pace {
       this.#lookedAt = performance.now();
       const full = waiting >= this.#dials.get('import.max_waiting_records');
       if (!full && late < this.#dials.get('import.max_late_records')) return;
-      if (!told) this.#onPause(waiting, late);
+      if (!told) this.#onPause(`${waiting} records wait, ${late} of them for more than half their budget`);
       await delay(LOOK_MS);
     }
   }

@@ -40,6 +40,7 @@ export interface Hit {
   readonly ranks: { text: number | null; vector: number | null };
   readonly freshness: Record<string, number | null>;
   readonly reachableAt: string | null;
+  readonly degraded: string[];
 }
 
 export interface Retrieval {
