@@ -7,10 +7,11 @@ import type { WorkClass } from '../domain/work-class.ts';
 const KEY: Readonly<Record<WorkClass, number>> = { live: 3, bulk: 4, reprocessing: 5 };
 
 /**
- * Shares that the customers of one tenant's channel are put into. A customer who floods a queue fills one of them, and a
- * tenant with many customers has no more of them than one with few.
+ * Shares that the customers of one tenant's channel are put into. A customer who floods a queue fills one of them; a
+ * tenant that floods it with many customers fills these and no more, and the next tenant waits for one step of each.
+ * More would part customers better and tenants worse.
  */
-export const SHARES_PER_CHANNEL = 16;
+const SHARES_PER_CHANNEL = 8;
 
 /** Temporal takes 64 bytes; names are of ASCII letters. Two tenants whose long names begin alike share their shares. */
 const LONGEST_TENANT = 48;
@@ -23,7 +24,7 @@ export interface WorkOwner {
 
 /**
  * Where a session's work stands in the task queues: within a class, tenants, channels and customers take turns. The key
- * names nobody: of the customer's keyed hash it tells four bits.
+ * names nobody: of the customer's keyed hash it tells three bits.
  */
 export function priorityOf({ tenant, channel, customerKey }: WorkOwner, workClass: WorkClass): Priority {
   const share = createHash('sha256').update(customerKey).digest().readUInt8(0) % SHARES_PER_CHANNEL;

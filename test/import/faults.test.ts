@@ -36,10 +36,15 @@ const pace = {
   },
 };
 
+const nothing = () => undefined;
+
 it('refuses lines on errors that are not expected, without their words, and goes on', async () => {
   const refused: RefusedLine[] = [];
   const deps = failing(() => new TypeError('Mrs Secret is no number'));
-  const { counts, failure } = await importHistory(deps, [file], pace, (line) => refused.push(line));
+  const { counts, failure } = await importHistory(deps, [file], pace, {
+    onRefused: (line) => refused.push(line),
+    onToldToWait: nothing,
+  });
   expect(failure).toBeUndefined();
   expect(counts).toMatchObject({ lines: LINES, accepted: 0, refused: LINES, refusedBy: { unexpected_error: LINES } });
   expect(refused[0]).toEqual({ file, line: 1, code: 'unexpected_error', message: 'TypeError' });
@@ -51,7 +56,7 @@ it('ends once a store stays away, after what is under way, and tells why', async
     failing(() => away),
     [file, file],
     pace,
-    () => undefined,
+    { onRefused: nothing, onToldToWait: nothing },
   );
   expect(failure).toBe(away);
   expect(counts).toMatchObject({ lines: 0, refused: 0 });

@@ -52,7 +52,7 @@ it('captions give way to text under pressure, visibly, and are made once when it
   const { results } = await earshot.retrieve({ query: 'PAY-4012', customerId: 'waiting' });
   expect(results).toMatchObject([{ interactionId: waiting, degraded: ['caption'] }]);
   expect(captions()).toBe(0);
-  expect(await (await earshot.request<{ text: string }>('GET', '/metrics')).body.text).toContain(
+  expect((await earshot.request<{ text: string }>('GET', '/metrics')).body.text).toContain(
     'earshot_captions_total{outcome="deferred"} 3',
   );
   expect(await deferred()).toHaveLength(3);

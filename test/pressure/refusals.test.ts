@@ -124,9 +124,9 @@ it('live chat is refused at the last step alone, when more waits than the dial a
   expect((await chat()).status).toBe(202);
   await held.arrived();
   await earshot.database.query(
-    `insert into backlog_sample (tenant, sampled_at, modality, waiting, accepted, recognising, indexing, overdue, stuck,
-       completed_per_second, budget_ms)
-     values ('default', now() + interval '1 minute', 'chat', 120, 0, 0, 120, 0, 0, 2, 10000)`,
+    `insert into backlog_sample (tenant, sampled_at, modality, waiting, accepted, recognising, indexing, overdue, stuck, late,
+       completed_per_second, growth_per_second, budget_ms)
+     values ('default', now() + interval '1 minute', 'chat', 120, 0, 0, 120, 0, 0, 0, 2, 0, 10000)`,
   );
   await setDial('pressure.refuse_chat_at_waiting_records', 100, async () => (await chat()).status === 429);
   const answer = await chat();

@@ -12,6 +12,8 @@ export interface Version {
   /** What recognises anew for it. */
   readonly replayId: string | null;
   readonly progress: { step?: string; added?: number; failed?: number; total?: number; paused?: boolean };
+  /** The step that holds it back. */
+  readonly heldBy: string | null;
   readonly evidence: Evidence | null;
   readonly removedAt: string | null;
   readonly rebuild: { recallBefore: number; recallAfter: number } | null;

@@ -13,6 +13,7 @@ export interface Replay {
   >;
   readonly failures: { interactionId: string; kind: string; code: string }[];
   readonly estimatedEnd: string | null;
+  readonly heldBy: string | null;
 }
 
 export async function requestReplay(earshot: TestEarshot, scope: Record<string, unknown> = {}): Promise<string> {

@@ -249,9 +249,6 @@ async function load(deps: ApiDependencies, indexVersion: number): Promise<Reinde
   return row;
 }
 
-/** Steps that make anew what a version holds. */
-const HELD_STEPS = new Set<unknown>(['remaking', 'embedding']);
-
 function describe(deps: ApiDependencies, row: ReindexRow, { tenant }: Caller) {
   return {
     version: row.index_version,
@@ -272,7 +269,8 @@ function describe(deps: ApiDependencies, row: ReindexRow, { tenant }: Caller) {
     removedAt: row.removed_at,
     rebuiltAt: row.rebuilt_at,
     progress: row.progress,
-    heldBy: holder(deps, HELD_STEPS.has(row.progress.step)),
+    // Filled once, it waits for nobody.
+    heldBy: holder(deps, row.state === 'building' && row.indexed_at === null),
     evidence: row.evidence,
     givenUp: row.given_up,
     rebuild: row.rebuild,

@@ -1,0 +1,146 @@
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { Client } from '@temporalio/client';
+import type { NativeConnection } from '@temporalio/worker';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { Quotas } from '../../src/api/quotas.ts';
+import { createApp } from '../../src/api/server.ts';
+import { readConfig } from '../../src/config.ts';
+import { dialValues } from '../../src/domain/dials.ts';
+import { connectTemporal } from '../../src/temporal/connection.ts';
+import { ringVia } from '../../src/temporal/ring.ts';
+import { openDependencies, type Dependencies } from '../../workers/dependencies.ts';
+import { apiDependencies } from '../../workers/run.ts';
+import { startEarshot, type TestEarshot } from '../support/earshot.ts';
+import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
+import { picture } from '../support/pictures.ts';
+import { until } from '../support/until.ts';
+
+const QUOTA = 16;
+const FLOOD = 20;
+
+let models: FakeModels;
+let earshot: TestEarshot;
+let deps: Dependencies;
+let connection: NativeConnection;
+/** A second process of the API, for the tenant acme. */
+let acme: Server;
+
+beforeAll(async () => {
+  models = await startFakeModels();
+  earshot = await startEarshot({
+    models,
+    dials: { 'quota.live_records_per_minute': QUOTA, 'pressure.redo_captions_interval_ms': 0 },
+  });
+  await earshot.database.query(`insert into tenant (tenant) values ('acme')`);
+  const config = { ...readConfig({ ...earshot.env }), LOG_LEVEL: 'silent' as const };
+  connection = await connectTemporal(config);
+  const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
+  deps = await openDependencies(config, client);
+  const api = apiDependencies(config, deps, ringVia(client), connection);
+  const authenticate = () => ({ tenant: 'acme', keyName: 'acme', canary: false });
+  acme = createApp(api, authenticate, new AbortController().signal).listen(0);
+});
+afterAll(async () => {
+  acme?.close();
+  await deps?.close();
+  await connection?.close();
+  await earshot?.stop();
+  await models?.stop();
+});
+
+async function ofAcme(screenshotId: string): Promise<{ status: number; interactionId: string }> {
+  const body = new FormData();
+  body.set('metadata', JSON.stringify({ screenshotId, customerId: 'one', capturedAt: new Date().toISOString() }));
+  body.set('image', new Blob([new Uint8Array(await picture())]), 'upload');
+  const url = `http://127.0.0.1:${(acme.address() as AddressInfo).port}/v1/screenshots`;
+  const response = await fetch(url, { method: 'POST', body });
+  return { status: response.status, ...((await response.json()) as { interactionId: string }) };
+}
+
+/** Far enough from the end of a minute for all that follows to be in one. */
+const early = () => until('a minute is young', () => Date.now() % 60_000 < 30_000);
+
+it('a tenant that floods is refused beyond its quota, and another one is taken and served before the flood is', async () => {
+  await early();
+  const held = holdRoute(models, 'screen_text');
+  const upload = async (index: number) => {
+    const capturedAt = new Date().toISOString();
+    const metadata = { screenshotId: `flood-${index}`, customerId: `flooding-${index}`, capturedAt };
+    return earshot.upload('/v1/screenshots', 'image', await picture(), metadata);
+  };
+  const taken: string[] = [];
+  let refused = 0;
+  for (let index = 0; index < FLOOD; index++) {
+    const { status, body, headers } = await upload(index);
+    if (status === 202) {
+      taken.push(body.interactionId);
+      continue;
+    }
+    refused += 1;
+    expect(body).toMatchObject({
+      type: 'urn:earshot:quota_exceeded',
+      details: { quota: 'quota.live_records_per_minute', limit: QUOTA },
+    });
+    expect(Number(headers.get('retry-after'))).toBeLessThanOrEqual(60);
+  }
+  expect(taken).toHaveLength(QUOTA);
+  expect(refused).toBe(FLOOD - QUOTA);
+  const old = await earshot.message({ sentAt: '2026-01-05T09:00:00Z' });
+  // History has a quota of its own.
+  expect(old.status).toBe(202);
+
+  const other = await ofAcme('of the other');
+  expect(other.status).toBe(202);
+  const queued = `select from freshness where state = 'processing' and modality = 'screenshot'`;
+  await until('all wait for the model', async () => (await earshot.database.query(queued)).length === QUOTA + 1);
+  models.latencyMs = 50;
+  held.release();
+  for (const id of taken) await earshot.settled(id, 'reachable');
+  const order = await earshot.database.query<{ tenant: string }>(
+    `select tenant from artifact where kind in ('screen_text', 'caption') order by created_at`,
+  );
+  // In the order of arrival both steps of each of the flood would come before.
+  expect(order.map(({ tenant }) => tenant).indexOf('acme')).toBeLessThan(1.5 * QUOTA);
+});
+
+it('processes share a quota, and a lone record asks the database nothing', async () => {
+  await early();
+  const tells: unknown[][] = [];
+  const database = {
+    forTenant: (tenant: string) => {
+      const tenantDatabase = deps.database.forTenant(tenant);
+      const app = {
+        query: (config: Parameters<typeof tenantDatabase.app.query>[0]) => {
+          tells.push(config.values);
+          return tenantDatabase.app.query(config);
+        },
+      };
+      return { ...tenantDatabase, app };
+    },
+  };
+  const values = dialValues([{ name: 'quota.live_records_per_minute', value: 1_000 }]);
+  const open = () => new Quotas({ database, dials: { get: (name) => values[name] } });
+  const [one, other] = [open(), open()];
+  const take = (quotas: Quotas, times: number) => {
+    for (let count = 0; count < times; count++) quotas.take('acme', 'live', { records: 1, bytes: 1 });
+  };
+  take(one, 1);
+  expect(tells).toEqual([]);
+  take(one, 499);
+  take(other, 20);
+  const told = async () => {
+    const [row] = await earshot.database.query<{ used: string }>(
+      `select used from quota_use where tenant = 'acme' and quota = 'quota.live_records_per_minute'
+       order by minute desc limit 1`,
+    );
+    return Number(row?.used ?? 0);
+  };
+  await until('both have told', async () => (await told()) >= 40);
+  // What was used while a report was under way goes with the next one.
+  take(one, 20);
+  await until('all is told', async () => (await told()) >= 500);
+  take(other, 20);
+  await until('the other has heard of it', async () => (await told()) >= 540);
+  expect(() => take(other, 480)).toThrow('used up');
+});
