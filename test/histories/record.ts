@@ -4,11 +4,13 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   CANARY_WORKFLOW,
+  REDO_CAPTIONS_WORKFLOW,
   RESIDUE_WORKFLOW,
   RETENTION_WORKFLOW,
   ROLLUP_WORKFLOW,
   SUPERSEDED_WORKFLOW,
 } from '../../src/domain/workflows.ts';
+import { PRESSURE_STEPS, type PressureStep } from '../../src/domain/pressure.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, erase, requestErasure } from '../support/erasures.ts';
 import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
@@ -46,10 +48,11 @@ const startedAt = '2026-01-05T09:00:00Z';
 const picture = () => sharp({ create: { width: 50, height: 50, channels: 3, background: 'white' } }).png().toBuffer();
 const call = (callId: string, seconds: number) =>
   earshot.upload('/v1/calls', 'audio', tone(seconds, [29, 61]), { callId, customerId: 'caller', startedAt });
-const screenshot = async (screenshotId: string) =>
+/** What a model has said of a customer's picture stands for the same picture again. */
+const screenshot = async (screenshotId: string, customerId = 'viewer') =>
   earshot.upload('/v1/screenshots', 'image', await picture(), {
     screenshotId,
-    customerId: 'viewer',
+    customerId,
     capturedAt: startedAt,
   });
 
@@ -95,6 +98,43 @@ it('records a screenshot, without its caption and without anything', async () =>
   await keep('screenshot/no-caption', (await screenshot('no-caption')).body.workflowId);
   models.failAlways('screen_text', { kind: 'status', status: 400 });
   await keep('screenshot/refused', (await screenshot('refused')).body.workflowId);
+});
+
+it('records a screenshot whose caption gives way, with and without text, and its making later', async () => {
+  await setDial('pressure.redo_captions_interval_ms', 0);
+  await force('drop_captions');
+  const lines = models.screenLines;
+  const deferred = await screenshot('deferred');
+  await keep('screenshot/deferred-caption', deferred.body.workflowId);
+  models.screenLines = [];
+  await keep('screenshot/caption-without-text', (await screenshot('wordless', 'a third viewer')).body.workflowId);
+  models.screenLines = lines;
+  await force('none');
+  const redo = (workflowId: string) =>
+    earshot.temporal.start(REDO_CAPTIONS_WORKFLOW, { workflowId, taskQueue: 'batch', args: [] });
+  await keep('redo-captions/one', (await redo('redo')).workflowId);
+  expect(await earshot.interaction(deferred.body.interactionId)).toMatchObject({ degraded: [] });
+  await keep('redo-captions/none', (await redo('redo-none')).workflowId);
+});
+
+it('records a replay that is held under pressure', async () => {
+  await force('none');
+  models.failAlways('screen_caption', { kind: 'status', status: 400 });
+  const { body } = await screenshot('to-repair', 'another viewer');
+  await earshot.settled(body.interactionId, 'reachable');
+  models.heal();
+  await setDial('pressure.background_last_pieces', 0);
+  await force('slow_reprocessing');
+  const replay = await earshot.request<{ workflowId: string }>('POST', '/v1/replays', {
+    only: 'missing',
+    kinds: ['caption'],
+  });
+  await until('it is held', async () => {
+    const { events } = await earshot.temporal.getHandle(replay.body.workflowId).fetchHistory();
+    return events!.some(({ timerStartedEventAttributes: timer }) => Boolean(timer));
+  });
+  await force('none');
+  await keep('replay/held', replay.body.workflowId);
 });
 
 it('records an erasure, one that is cancelled, one that a hold refuses at its end, and a retention run', async () => {
@@ -250,6 +290,15 @@ it('records a version that is recognised anew and rests meanwhile, and one that 
   cancelled.held.release();
   await keep('reindex/from-raw-cancelled', `reindex/${cancelled.version}`);
 });
+
+/** Takes a step against too much to do, and waits until it is taken. */
+async function force(step: PressureStep): Promise<void> {
+  await setDial('pressure.at_least_step', PRESSURE_STEPS.indexOf(step));
+  await until('the step is taken', async () => {
+    const { body } = await earshot.request<{ pressure: { step: string } }>('GET', '/v1/backlog');
+    return body.pressure.step === step;
+  });
+}
 
 async function setDial(name: string, value: number): Promise<void> {
   await earshot.request('PUT', `/v1/dials/${name}`, { value });

@@ -26,6 +26,7 @@ describe('a recorded history replays with the workflow code of today', () => {
         'drop-superseded',
         'erase-customer',
         'reevaluate-quality',
+        'redo-captions',
         'replay',
         'reconcile',
         'maintain-index-versions',
