@@ -98,6 +98,8 @@ export async function measureBacklog(
           select modality, state, accepted_at, text_reachable_at, ${LATE} as late
           from freshness
           where tenant = $1 and state in ('accepted', 'processing')
+            -- What waits for a paused source is no load that a step could take away.
+            and waits_for is null
         ) as each
         join bound using (modality)
         group by modality

@@ -4,6 +4,7 @@ import { Client } from '@temporalio/client';
 import type { NativeConnection } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Quotas } from '../../src/api/quotas.ts';
+import { ServiceRecord } from '../../src/api/service-record.ts';
 import { createApp } from '../../src/api/server.ts';
 import { readConfig } from '../../src/config.ts';
 import { dialValues } from '../../src/domain/dials.ts';
@@ -25,6 +26,7 @@ let deps: Dependencies;
 let connection: NativeConnection;
 /** A second process of the API, for the tenant acme. */
 let acme: Server;
+let record: ServiceRecord;
 
 beforeAll(async () => {
   models = await startFakeModels();
@@ -39,10 +41,12 @@ beforeAll(async () => {
   deps = await openDependencies(config, client);
   const api = apiDependencies(config, deps, ringVia(client), connection);
   const authenticate = () => ({ tenant: 'acme', keyName: 'acme', canary: false });
-  acme = createApp(api, authenticate, new AbortController().signal).listen(0);
+  record = new ServiceRecord(api);
+  acme = createApp(api, authenticate, new AbortController().signal, record).listen(0);
 });
 afterAll(async () => {
   acme?.close();
+  await record?.stop();
   await deps?.close();
   await connection?.close();
   await earshot?.stop();
