@@ -32,6 +32,7 @@ import { openLog, type Logger } from '../src/observe/log.ts';
 import { openMetrics } from '../src/observe/metrics.ts';
 import { PressureReader } from '../src/pressure-reader.ts';
 import { KeyRing, type KeyTable } from '../src/raw-store/key-ring.ts';
+import { CommonWords } from '../src/retrieval/common-words.ts';
 import { openRawStore } from '../src/raw-store/raw-store.ts';
 import type { Database } from '../src/db/pools.ts';
 import { observeSources } from '../src/observe/source-metrics.ts';
@@ -42,6 +43,7 @@ export interface Dependencies extends ActivityDependencies {
   readonly canaryKeys: CanaryKeys;
   readonly expectations: ExpectationSource;
   readonly probedModels: ProbedModels;
+  readonly commonWords: CommonWords;
   close(): Promise<void>;
 }
 
@@ -80,6 +82,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     pressure,
     expectations,
     indexVersions,
+    commonWords: new CommonWords(),
     codeVersion: config.EARSHOT_CODE_VERSION,
     languages: config.EARSHOT_LANGUAGES,
     lineage,

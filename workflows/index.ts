@@ -14,5 +14,6 @@ export { reindex } from './reindex.ts';
 export { residueWindow } from './residue-window.ts';
 export { retention } from './retention.ts';
 export { rollup } from './rollup.ts';
+export { sealIndex } from './seal-index.ts';
 export { screenshot } from './screenshot.ts';
 export { verifyErasure } from './verify-erasure.ts';

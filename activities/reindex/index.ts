@@ -11,6 +11,7 @@ import { fillVersion } from './fill.ts';
 import { measureVersion } from './measure.ts';
 import { findRebuildDue, rebuildVersionIndex } from './rebuild.ts';
 import { openVersionReplays } from './replays.ts';
+import { sealVersions } from './seal.ts';
 import { settleVersionTexts } from './settle-texts.ts';
 import { buildLimits, loadVersion } from './version.ts';
 
@@ -37,6 +38,7 @@ export function reindexActivities(deps: ActivityDependencies): ReindexActivities
     noteReindex: ({ indexVersion, progress }) => noteProgress(deployment, indexVersion, progress),
     dropVersion: async ({ indexVersion, when }) => void (await dropVersion(deployment, indexVersion, when)),
     collectVersions: () => beating((signal) => collectVersions(deps, signal)),
+    sealFresh: () => beating(() => sealVersions(deps)),
     findRebuildDue: () => findRebuildDue(deps),
     rebuildVersionIndex: (ref) => beating((signal) => rebuildVersionIndex(deps, ref, signal)),
   };

@@ -1,4 +1,4 @@
-import type { BuildLimits } from '../../src/db/index-partitions.ts';
+import type { BuildLimits } from '../../src/db/index-segments.ts';
 import { findReindex, type ReindexRow } from '../../src/db/reindexes.ts';
 import type { VersionRef } from '../../src/domain/activities.ts';
 import { EarshotError } from '../../src/domain/errors.ts';

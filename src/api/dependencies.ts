@@ -17,6 +17,7 @@ import type { SourceStates } from '../sources/source-states.ts';
 import type { Ring } from '../temporal/ring.ts';
 import type { DrainReader } from './drain-reader.ts';
 import type { Quotas } from './quotas.ts';
+import type { CommonWords } from '../retrieval/common-words.ts';
 import type { UploadBudget } from './upload-budget.ts';
 
 /** What routes may use. */
@@ -40,6 +41,7 @@ export interface ApiDependencies {
   readonly quotas: Quotas;
   readonly drain: DrainReader;
   readonly indexVersions: IndexVersions;
+  readonly commonWords: CommonWords;
   readonly codeVersion: string;
   readonly lineage: Lineage;
   readonly temporal: Client;

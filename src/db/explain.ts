@@ -1,10 +1,10 @@
 import type { InteractionState, Modality } from '../domain/interaction.ts';
 import { vectorLiteral } from './embeddings.ts';
-import { indexedVector } from './index-partitions.ts';
 import type { IndexVersionRow } from './index-versions.ts';
+import { nearestVectors, overSegments } from './nearest.ts';
 import { only, run, type Queryable } from './pools.ts';
-import { ANY_WORD } from './retrieval.ts';
 import { servedAt, servedBy } from './served.ts';
+import { ANY_WORD } from './words.ts';
 
 /** What is asked about: records of a customer, as of a moment (null: now) in an index version. */
 export interface Explained {
@@ -248,10 +248,7 @@ export async function tryReach(
   interactionId: string,
 ): Promise<ReachRow> {
   const { index_version: version } = row;
-  const distance = `${indexedVector(row, 'v.embedding')} <=> ${indexedVector(row, 'own.embedding')}`;
-  const statement = {
-    name: `try_reach_v${version}`,
-    text: `
+  const text = `
       select bool_and(near.found) as by_index, bool_and(said.found) as by_words
       from (
         select c.chunk_id, c.words, e.embedding
@@ -263,13 +260,7 @@ export async function tryReach(
       ) as own
       left join lateral (
         select bool_or(hit.chunk_id = own.chunk_id) or max(hit.distance) < 0.000001 as found
-        from (
-          select v.chunk_id, ${distance} as distance
-          from embedding_v${version} v
-          where v.tenant = $1
-          order by ${distance}
-          limit 40
-        ) as hit
+        from ${nearestVectors(row, { vector: 'own.embedding', limit: '40' })} as hit
       ) as near on own.embedding is not null
       left join lateral (
         select exists (
@@ -279,8 +270,8 @@ export async function tryReach(
             select string_agg('''' || replace(replace(word, '\\', '\\\\'), '''', '''''') || '''', ' & ')::tsquery
             from unnest(tsvector_to_array(own.words)) as word)
         ) as found
-      ) as said on length(own.words) > 0`,
-  };
+      ) as said on length(own.words) > 0`;
+  const statement = overSegments(`try_reach_v${version}`, row, text);
   return only(await run<ReachRow>(reader, statement, [tenant, interactionId]));
 }
 

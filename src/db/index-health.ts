@@ -1,32 +1,34 @@
-import { ensureIndex, indexedVector, type BuildLimits } from './index-partitions.ts';
+import { mendIndexes } from './index-partitions.ts';
+import { freshIndex, hasUndividedIndex, listSegments, type BuildLimits } from './index-segments.ts';
 import type { IndexVersionRow } from './index-versions.ts';
+import { nearestVectors, overSegments } from './nearest.ts';
 import type { OwnerConnection } from './owner.ts';
 import { run, type Queryable } from './pools.ts';
 
 /** What is wrong with the indexes that answers come from. */
 export type IndexFault = 'vector_index' | 'word_index' | 'partition_detached';
 
-const vectorIndex = ({ index_version: version }: IndexVersionRow) => `embedding_v${version}_hnsw`;
 const WORD_INDEX = 'chunk_words';
 
 /** Looks into the catalogue: an index that is missing, invalid or not written to; a partition that is not attached. */
 export async function findIndexFaults(owner: OwnerConnection, version: IndexVersionRow): Promise<IndexFault[]> {
-  const { rows } = await owner.query<{ name: string; whole: boolean }>(
-    `select c.relname as name, i.indisvalid and i.indisready and i.indislive as whole
-     from pg_index i
-     join pg_class c on c.oid = i.indexrelid
-     where c.relnamespace = current_schema()::regnamespace and c.relname = any($1)`,
-    [[vectorIndex(version), WORD_INDEX]],
+  const { rows } = await owner.query<{ words: boolean; attached: boolean }>(
+    `select
+       exists (
+         select from pg_index where indexrelid = to_regclass($1) and indisvalid and indisready and indislive) as words,
+       exists (
+         select from pg_inherits where inhparent = 'embedding'::regclass and inhrelid = to_regclass($2)) as attached`,
+    [WORD_INDEX, `embedding_v${version.index_version}`],
   );
-  const isWhole = (name: string) => rows.some((row) => row.name === name && row.whole);
-  const attached = await owner.query(
-    `select from pg_inherits where inhparent = 'embedding'::regclass and inhrelid = to_regclass($1)`,
-    [`embedding_v${version.index_version}`],
-  );
+  const { words, attached } = rows[0]!;
+  // What an older version of Earshot built over all rows serves until it is replaced.
+  const sealed =
+    (await listSegments(owner, version)).every((segment) => segment.whole) || (await hasUndividedIndex(owner, version));
+  const whole = sealed && (await freshIndex(owner, version)).whole;
   return [
-    ...(isWhole(vectorIndex(version)) ? [] : (['vector_index'] as const)),
-    ...(isWhole(WORD_INDEX) ? [] : (['word_index'] as const)),
-    ...(attached.rows.length > 0 ? [] : (['partition_detached'] as const)),
+    ...(whole ? [] : (['vector_index'] as const)),
+    ...(words ? [] : (['word_index'] as const)),
+    ...(attached ? [] : (['partition_detached'] as const)),
   ];
 }
 
@@ -50,8 +52,7 @@ export async function mendIndex(
     await owner.query(`create index concurrently ${WORD_INDEX} on chunk using gin (words)`);
     return;
   }
-  await owner.query(`drop index concurrently if exists ${vectorIndex(version)}`);
-  await ensureIndex(owner, version, limits);
+  await mendIndexes(owner, version, limits);
 }
 
 export interface ProbedVector {
@@ -89,27 +90,18 @@ export async function isFoundByIndex(
   chunkId: string,
 ): Promise<boolean> {
   const { index_version: version } = row;
-  const compared = indexedVector(row, 'e.embedding');
   const itself = `(
-    select ${indexedVector(row, 'o.embedding')}
+    select o.embedding
     from embedding_v${version} o
     where o.index_version = ${version} and o.tenant = $1 and o.chunk_id = $2::uuid)`;
-  const statement = {
-    name: `probe_index_v${version}`,
-    text: `
-      with nearest as materialized (
-        select e.chunk_id, ${compared} <=> ${itself} as distance
-        from embedding_v${version} e
-        where e.tenant = $1
-        order by ${compared} <=> ${itself}
-        limit 10
-      )
+  const text = `
+      with nearest as materialized ${nearestVectors(row, { vector: itself, limit: '10' })}
       select
         exists (select from nearest where chunk_id = $2)
         or (select count(*) filter (where distance < 0.0001) = 10 from nearest)
         or not exists (
           select from embedding_v${version} o
-          where o.index_version = ${version} and o.tenant = $1 and o.chunk_id = $2) as found`,
-  };
+          where o.index_version = ${version} and o.tenant = $1 and o.chunk_id = $2) as found`;
+  const statement = overSegments(`probe_index_v${version}`, row, text);
   return (await run<{ found: boolean }>(reader, statement, [tenant, chunkId]))[0]?.found ?? false;
 }

@@ -1,22 +1,24 @@
-import type { IndexStorage } from '../domain/index-version.ts';
+import {
+  buildSegment,
+  countFresh,
+  dropStrayIndexes,
+  freshIndex,
+  hasUndividedIndex,
+  listSegments,
+  lockSegments,
+  mendSegments,
+} from './index-segments.ts';
+import {
+  nextSequence,
+  publishSegment,
+  segmentIndex,
+  takeTime,
+  type BuildLimits,
+  type PartitionSpec,
+} from './index-segments.ts';
+import { setTimeout as delay } from 'node:timers/promises';
+import { nextSegment, type SealingRules, type Segment } from '../domain/index-segments.ts';
 import { sqlStateOf, type OwnerConnection } from './owner.ts';
-
-/** Of an index version: all that its partition and its HNSW index are made of. */
-export interface PartitionSpec {
-  readonly index_version: number;
-  readonly dimensions: number;
-  readonly storage: IndexStorage;
-}
-
-/** What an HNSW index compares. A query must be cast as the index is, or the index is not used. */
-export function indexedVector({ dimensions, storage }: Omit<PartitionSpec, 'index_version'>, value: string): string {
-  return storage === 'vector' ? `${value}::vector(${dimensions})` : `${value}::vector::halfvec(${dimensions})`;
-}
-
-/** The expression of the index itself, whose column is a vector already. */
-function indexExpression({ dimensions, storage }: PartitionSpec): string {
-  return `(embedding::${storage}(${dimensions})) ${storage}_cosine_ops`;
-}
 
 /**
  * The partition of a version. The parent column has no dimensions, because versions differ in them; the partition's
@@ -36,57 +38,91 @@ export async function createPartition(owner: OwnerConnection, version: Partition
     grant select on embedding_v${number} to earshot_app, earshot_reader`);
 }
 
-/** HNSW with pgvector's defaults, m 16 and ef_construction 64. */
-export async function buildIndex(
-  owner: OwnerConnection,
-  version: PartitionSpec,
-  concurrently: 'concurrently' | '',
-): Promise<void> {
-  const table = `embedding_v${version.index_version}`;
-  await owner.query(`create index ${concurrently} ${table}_hnsw on ${table} using hnsw (${indexExpression(version)})`);
-  await owner.query(`alter index ${table}_hnsw alter column 1 set statistics 0`);
-}
-
-/** How much of the machine building an index may take. */
-export interface BuildLimits {
-  /** A graph that does not fit is built several times as slowly. */
-  readonly memoryMb: number;
-  /** Processes beside the one that builds. */
-  readonly workers: number;
+/**
+ * Builds a version's index over all that it holds while vectors go on being written, unless it has one. What an attempt
+ * that was cut off has left is invalid and goes first.
+ */
+export async function ensureIndex(owner: OwnerConnection, version: PartitionSpec, limits: BuildLimits): Promise<void> {
+  await aloneWithSegments(owner, version, limits);
+  await mendSegments(owner, version);
+  if ((await listSegments(owner, version)).length === 0) await addSegment(owner, version, await wholeOf(owner));
+  await dropStrayIndexes(owner, version);
+  await owner.query(`analyze embedding_v${version.index_version}`);
 }
 
 /**
- * Builds a version's index while vectors go on being written, unless it is there. What an attempt that was cut off has
- * left is invalid and goes first.
+ * Builds anew the indexes of a version that are not whole; where all seem to be and vectors are missed nevertheless, all of
+ * them, and until then all vectors are searched exactly, which is slow and misses none.
  */
-export async function ensureIndex(owner: OwnerConnection, version: PartitionSpec, limits: BuildLimits): Promise<void> {
-  await takeTime(owner, limits);
-  const table = `embedding_v${version.index_version}`;
-  const { rows } = await owner.query<{ name: string; valid: boolean }>(
-    `select x.relname as name, i.indisvalid as valid
-     from pg_index i
-     join pg_class x on x.oid = i.indexrelid
-     join pg_am am on am.oid = x.relam
-     where i.indrelid = to_regclass($1) and am.amname = 'hnsw'`,
-    [table],
-  );
-  for (const { name } of rows.filter(({ valid }) => !valid)) await owner.query(`drop index concurrently ${name}`);
-  if (!rows.some(({ valid }) => valid)) await buildIndex(owner, version, 'concurrently');
-  await owner.query(`analyze ${table}`);
+export async function mendIndexes(owner: OwnerConnection, version: PartitionSpec, limits: BuildLimits): Promise<void> {
+  await aloneWithSegments(owner, version, limits);
+  const fresh = await freshIndex(owner, version);
+  const segments = await listSegments(owner, version);
+  if (fresh.whole && segments.every(({ whole }) => whole)) {
+    await owner.query('delete from index_segment where index_version = $1', [version.index_version]);
+    await owner.query(`reindex index concurrently ${fresh.name}`);
+    await dropStrayIndexes(owner, version);
+    await addSegment(owner, version, await wholeOf(owner));
+    return;
+  }
+  if (!fresh.whole) await owner.query(`reindex index concurrently ${fresh.name}`);
+  await mendSegments(owner, version);
 }
 
-/** Builds a version's index anew: deletes leave holes in an HNSW graph, through which a search finds less. */
+/**
+ * Builds a version's index anew, as one segment of all that it holds: deletes leave holes in an HNSW graph, through which
+ * a search finds less.
+ */
 export async function rebuildIndex(owner: OwnerConnection, version: PartitionSpec, limits: BuildLimits): Promise<void> {
-  await ensureIndex(owner, version, limits);
-  await owner.query(`reindex index concurrently embedding_v${version.index_version}_hnsw`);
+  await aloneWithSegments(owner, version, limits);
+  const whole = await wholeOf(owner);
+  const there = (await listSegments(owner, version)).find(({ from, until }) => from === 0 && until === whole.until);
+  if (there?.whole === true) await owner.query(`reindex index concurrently ${segmentIndex(version, whole)}`);
+  else await addSegment(owner, version, whole);
+  await dropStrayIndexes(owner, version);
+  await owner.query(`analyze embedding_v${version.index_version}`);
 }
 
-/** Concurrent builds wait for the transactions of others without blocking them: what they leave when they give up is worse. */
-async function takeTime(owner: OwnerConnection, { memoryMb, workers }: BuildLimits): Promise<void> {
-  await owner.query('set lock_timeout = 0');
-  await owner.query(`set maintenance_work_mem = '${memoryMb}MB'`);
-  await owner.query(`set max_parallel_maintenance_workers = ${workers}`);
+/**
+ * Builds a graph for what has come since the last one, when that is enough, and takes in the smaller graphs before it.
+ * Each vector is searched exactly or by a graph throughout, whenever this ends. Answers the segment that was built.
+ */
+export async function sealFresh(
+  owner: OwnerConnection,
+  version: PartitionSpec,
+  tenants: readonly string[],
+  rules: SealingRules,
+  limits: BuildLimits,
+): Promise<Segment | null> {
+  if (!(await lockSegments(owner, version))) return null;
+  await takeTime(owner, limits);
+  if (await hasUndividedIndex(owner, version)) await mendSegments(owner, version);
+  const segments = await listSegments(owner, version);
+  // Counted after the number was taken: what comes in between is left for the next one.
+  const until = await nextSequence(owner);
+  const rows = await countFresh(owner, version, tenants, segments.at(-1)?.until ?? 0, rules.afterRows);
+  const next = nextSegment(segments, { rows, until }, rules);
+  if (next !== null) await addSegment(owner, version, next);
+  await dropStrayIndexes(owner, version);
+  return next;
 }
+
+async function addSegment(owner: OwnerConnection, version: PartitionSpec, segment: Segment): Promise<void> {
+  await buildSegment(owner, version, segment);
+  await publishSegment(owner, version, segment);
+}
+
+async function wholeOf(owner: OwnerConnection): Promise<Segment> {
+  return { from: 0, until: await nextSequence(owner) };
+}
+
+/** Waits for whoever builds at the moment. */
+async function aloneWithSegments(owner: OwnerConnection, version: PartitionSpec, limits: BuildLimits): Promise<void> {
+  while (!(await lockSegments(owner, version))) await delay(LOOK_AGAIN_MS);
+  await takeTime(owner, limits);
+}
+
+const LOOK_AGAIN_MS = 250;
 
 /** Makes the partition of a version that lacks it, and says so in its row. */
 export async function ensurePartition(owner: OwnerConnection, version: PartitionSpec): Promise<void> {
@@ -126,6 +162,7 @@ export async function removeOrphans(owner: OwnerConnection): Promise<number[]> {
   for (const number of removed) {
     await cancelBuild(owner, number);
     await withShortLocks(owner, () => owner.query(`drop table if exists embedding_v${number}`));
+    await owner.query('delete from index_segment where index_version = $1', [number]);
     await owner.query(
       `update index_version set removed_at = clock_timestamp()
        where index_version = $1 and state = 'dropped' and to_regclass($2) is null`,
@@ -165,7 +202,7 @@ async function withShortLocks(owner: OwnerConnection, work: () => Promise<unknow
       await owner.query('rollback');
       const contended = ['55P03', '40P01'].includes(sqlStateOf(error));
       if (!contended || Date.now() > deadline) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 100 + Math.random() * 200));
+      await delay(100 + Math.random() * 200);
     }
   }
 }

@@ -1,6 +1,8 @@
 import pg from 'pg';
 import { storageFor, type IndexStorage } from '../domain/index-version.ts';
-import { buildIndex, createPartition, type PartitionSpec } from './index-partitions.ts';
+import type { Segment } from '../domain/index-segments.ts';
+import { createPartition } from './index-partitions.ts';
+import { SEGMENTS, type PartitionSpec } from './index-segments.ts';
 import { run, type Queryable } from './pools.ts';
 
 /** A generation of vectors. A query is embedded by the model of the version that it searches. */
@@ -10,6 +12,8 @@ export interface IndexVersionRow {
   readonly dimensions: number;
   readonly storage: IndexStorage;
   readonly state: 'building' | 'live' | 'retired' | 'dropped';
+  /** Its HNSW indexes. What they leave out is searched exactly: a list that is old costs time and hides nothing. */
+  readonly segments: readonly Segment[];
 }
 
 /** The versions that hold vectors: their partitions are there. */
@@ -17,8 +21,8 @@ export async function listIndexVersions(db: Queryable): Promise<IndexVersionRow[
   const statement = {
     name: 'list_index_versions',
     text: `
-      select index_version, model, dimensions, storage, state
-      from index_version
+      select index_version, model, dimensions, storage, state, ${SEGMENTS}
+      from index_version v
       where state <> 'dropped' and prepared_at is not null
       order by index_version`,
   };
@@ -26,8 +30,8 @@ export async function listIndexVersions(db: Queryable): Promise<IndexVersionRow[
 }
 
 /**
- * Makes the first live index version, with its partition and HNSW index, on an empty database. The dimensions are
- * those of the configured model, so they cannot be part of a migration.
+ * Makes the first live index version, with its partition, on an empty database; the first HNSW index comes when there is
+ * enough for it. The dimensions are those of the configured model, so they cannot be part of a migration.
  *
  * @param databaseUrl the owner of the schema: making a partition needs more than a process may do.
  */
@@ -55,6 +59,5 @@ async function makeLive(client: pg.Client, model: string, dimensions: number): P
   );
   const version = rows[0]!;
   await createPartition(client, version);
-  await buildIndex(client, version, '');
   await client.query('insert into index_version_period (index_version) values ($1)', [version.index_version]);
 }

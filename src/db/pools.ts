@@ -5,11 +5,13 @@ import { EarshotError } from '../domain/errors.ts';
 export interface Statement {
   readonly name: string;
   readonly text: string;
+  /** What it is counted as, where its name tells variants apart that come and go. */
+  readonly family?: string;
 }
 
 /** A pool or one of its connections. */
 export interface Queryable {
-  query(config: { name: string; text: string; values: unknown[] }): Promise<{ rows: unknown[] }>;
+  query(config: { name: string; text: string; family?: string; values: unknown[] }): Promise<{ rows: unknown[] }>;
   /** Set where a failed statement ends the whole transaction, so that it must not be sent again alone. */
   readonly inTransaction?: true;
 }
@@ -130,7 +132,7 @@ function openPool(options: DatabaseOptions, settings: string[]): pg.Pool {
 function counted(connection: pg.Pool | pg.PoolClient, listener: RoundTripListener | undefined): Queryable {
   return {
     query: (config) => {
-      listener?.(config.name);
+      listener?.(config.family ?? config.name);
       return connection.query(config);
     },
   };

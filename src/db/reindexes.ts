@@ -1,6 +1,7 @@
 import { EarshotError } from '../domain/errors.ts';
 import type { Evidence, IndexStorage, ReindexProgress } from '../domain/index-version.ts';
 import type { ReplayRef } from '../domain/replay.ts';
+import { SEGMENTS } from './index-segments.ts';
 import type { IndexVersionRow } from './index-versions.ts';
 import { run, type Queryable, type TenantDatabase } from './pools.ts';
 
@@ -29,7 +30,7 @@ export interface ReindexRow extends IndexVersionRow {
 const REINDEX_ROWS = `
   select v.index_version, v.model, v.dimensions, v.storage, v.state, v.source, v.asr_model, v.vision_model, v.asked_by,
     v.created_at, v.prepared_at, v.indexed_at, v.dropped_at, v.removed_at, v.rebuilt_at, v.drop_after, v.replays, v.given_up,
-    v.progress, v.evidence, v.rebuild, period.live_from, period.live_to
+    v.progress, v.evidence, v.rebuild, period.live_from, period.live_to, ${SEGMENTS}
   from index_version v
   left join lateral (
     select live_from, live_to

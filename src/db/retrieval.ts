@@ -1,11 +1,14 @@
 import type { Modality, Place } from '../domain/interaction.ts';
 import { vectorLiteral } from './embeddings.ts';
-import { indexedVector } from './index-partitions.ts';
-import type { IndexVersionRow } from './index-versions.ts';
 import { admits } from './fence.ts';
-import { run, type Queryable } from './pools.ts';
+import { indexedVector } from './index-segments.ts';
+import type { IndexVersionRow } from './index-versions.ts';
+import { nearestVectors, overSegments } from './nearest.ts';
+import { only, run, type Queryable } from './pools.ts';
 import { ofRealCustomers, ofReservedCustomers } from './real-customers.ts';
 import { servedAt, servedBy } from './served.ts';
+import { surroundingsOf, surroundingsText, type Surroundings, type SurroundingsRow } from './surroundings.ts';
+import { ANY_WORD, ASKED_WORDS, type WordCounts } from './words.ts';
 
 export interface RetrievalQuery {
   readonly tenant: string;
@@ -24,6 +27,10 @@ export interface RetrievalQuery {
   readonly candidates: number;
   /** What was reachable at this moment; absent or null: now. */
   readonly asOf?: Date | null;
+  /** Of a question over all customers: what is known of how common words are. Absent: nothing. */
+  readonly common?: WordCounts;
+  /** Of a question over all customers: the most rows whose words are ranked. */
+  readonly textRows?: number;
 }
 
 /** A candidate with its rank in each list, and all that an answer says of it. */
@@ -58,38 +65,49 @@ export interface CandidateRow {
   readonly reachable_at: Date | null;
 }
 
-/** What of a version is searched: what is reachable now, or what was at the moment `$10`. */
+/** What of a version is searched: what is reachable now, or what was at a moment. */
 interface Moment {
   /** Ends the name of a statement. */
   readonly name: string;
+  /** The parameter of the moment; null: now. */
+  readonly parameter: string | null;
   /** The condition on a chunk `c`. */
   served(version: number): string;
-  /** A further condition on the vector `e` of a chunk. */
-  readonly vector: string;
+  /** The condition on the vector `e` of a chunk, if any. */
+  readonly vector?: string;
 }
 
-const NOW: Moment = { name: '', served: servedBy, vector: '' };
-const THEN: Moment = {
-  name: '_as_of',
-  served: (version) => servedAt(version, '$10::timestamptz'),
-  vector: 'and e.reachable_at <= $10::timestamptz',
-};
+const NOW: Moment = { name: '', parameter: null, served: servedBy };
 
-/** Distinguishes the statements of versions, of now and then, with vectors and without. */
-const variantOf = ({ index_version: version, state }: IndexVersionRow, moment: Moment): string =>
-  `v${version}${moment.name}${state === 'dropped' ? '_dropped' : ''}`;
+const at = (parameter: string): Moment => ({
+  name: '_as_of',
+  parameter,
+  served: (version) => servedAt(version, `${parameter}::timestamptz`),
+  vector: `e.reachable_at <= ${parameter}::timestamptz`,
+});
+
+/** A question of one kind: what its statement is made of. */
+interface Kind {
+  readonly version: IndexVersionRow;
+  readonly moment: Moment;
+  readonly canary: boolean;
+  /** Whether it asks for a time. */
+  readonly windowed: boolean;
+}
 
 /** Where a version's vectors are: the partition by its name, for the planner need not look for it; nowhere once dropped. */
 const partitionOf = ({ index_version: version, state }: IndexVersionRow): string =>
   state === 'dropped' ? '(select * from embedding limit 0)' : `embedding_v${version}`;
 
 /** Filters that both rankings share. */
-const filters = (version: number, moment: Moment): string => `
-  c.tenant = $1 and ${moment.served(version)}
+const filters = ({ version, moment }: Kind): string => `
+  c.tenant = $1 and ${moment.served(version.index_version)}
   and ($5::text[] is null or c.modality = any($5))
   and ($6::timestamptz is null or c.event_time >= $6)
   and ($7::timestamptz is null or c.event_time < $7)
   and c.confidence >= $8`;
+
+const and = (condition: string | undefined) => (condition === undefined ? '' : `and ${condition}`);
 
 /**
  * From the moment of the fence nobody finds what is being erased, however long its rows take to go.
@@ -97,7 +115,7 @@ const filters = (version: number, moment: Moment): string => `
  * Ranks are shared by near-ties, which the recency rank then orders: vectors within 0.01 of cosine distance, texts of
  * the same score to three digits.
  */
-const fusedRows = (row: IndexVersionRow, moment: Moment): string => `
+const fusedRows = ({ version: row, moment }: Kind): string => `
   , text_ranked as (
     select chunk_id, rank() over (order by round(score::numeric, 3) desc)::integer as text_rank from text_hits
   ), vector_ranked as (
@@ -123,88 +141,115 @@ const fusedRows = (row: IndexVersionRow, moment: Moment): string => `
   join freshness f on f.tenant = $1 and f.interaction_id = c.interaction_id
   join subject s on s.tenant = $1 and s.customer_key = c.customer_key
   left join ${partitionOf(row)} e
-    on e.index_version = ${row.index_version} and e.tenant = $1 and e.chunk_id = c.chunk_id ${moment.vector}
+    on e.index_version = ${row.index_version} and e.tenant = $1 and e.chunk_id = c.chunk_id ${and(moment.vector)}
   where ${admits('i', 's')}`;
 
 /**
- * Any word may match, so that a question finds what shares only some of its words: the parser's "and" is turned into
- * "or". A query of stop words alone becomes null and matches nothing.
+ * Within a customer: exact. Vectors are the customer's by B-tree, measured all, and sorted before their chunks are looked
+ * at ("offset 0"), which is then done for the nearest alone; without the cast of an index none can be used.
  */
-export const ANY_WORD = `(select nullif(replace(plainto_tsquery('english', $3)::text, '&', '|'), '')::tsquery)`;
-
-/**
- * Within a customer: exact. The customer's rows are read once, by B-tree, and materialized so that no approximate index
- * is used; both rankings are made over them.
- */
-const withinCustomer = (row: IndexVersionRow, moment: Moment) => ({
-  name: `retrieve_customer_${variantOf(row, moment)}`,
-  text: `
-    with own as materialized (
-      select c.chunk_id, c.words, e.embedding
-      from chunk c
-      left join ${partitionOf(row)} e
-        on e.index_version = ${row.index_version} and e.tenant = c.tenant and e.chunk_id = c.chunk_id ${moment.vector}
-      where c.customer_key = $2 and ${filters(row.index_version, moment)}
-    ), text_hits as (
-      select chunk_id, ts_rank(words, query, 1) as score
-      from own, ${ANY_WORD} as wanted (query)
-      where words @@ query
+const withinCustomer = (kind: Kind): string => `
+    with text_hits as (
+      select c.chunk_id, ts_rank(c.words, query, 1) as score
+      from chunk c, ${ANY_WORD} as wanted (query)
+      where c.customer_key = $2 and c.words @@ query and ${filters(kind)}
       order by score desc
       limit $9
     ), vector_hits as (
-      select chunk_id, embedding <=> $4::vector as distance
-      from own
-      where embedding is not null and $4 is not null
-      order by distance
+      select e.chunk_id, e.distance
+      from (
+        select e.chunk_id, e.embedding <=> $4::vector as distance
+        from ${partitionOf(kind.version)} e
+        where $4::vector is not null and e.index_version = ${kind.version.index_version} and e.tenant = $1
+          and e.customer_key = $2 ${and(kind.moment.vector)}
+        order by distance
+        offset 0
+      ) as e
+      join chunk c on c.chunk_id = e.chunk_id and c.customer_key = $2 and ${filters(kind)}
+      order by e.distance
       limit $9
-    )${fusedRows(row, moment)}`,
-});
+    )${fusedRows(kind)}`;
 
 /**
- * Over all customers: full text by GIN, vectors by HNSW with iterative scan, which goes on until enough rows pass the
- * filters. The cast must be that of the version's index, or the index is not used; and words are searched in the view
- * `tenant_chunk`, because row-level security keeps GIN from being used on the table. A version that was dropped has no
- * partition any more, and no vectors.
+ * Over all customers: full text by GIN, vectors by the tiers of the index (src/db/nearest.ts). Words are searched in the
+ * view `tenant_chunk`, because row-level security keeps GIN from being used on the table. A version that was dropped has
+ * no partition any more, and no vectors.
  *
  * A canary asks by its own text: by vector it competes with all, being nearest to itself; by words with canaries alone,
  * for many may have said the same.
  */
-const overAll = (row: IndexVersionRow, moment: Moment, canary: boolean) => {
-  const distance = `${indexedVector(row, 'e.embedding')} <=> ${indexedVector(row, '$4')}`;
-  return {
-    name: `retrieve_all_${variantOf(row, moment)}${canary ? '_canary' : ''}`,
-    text: overAllText(row, moment, canary, distance),
-  };
-};
-
-const overAllText = (row: IndexVersionRow, moment: Moment, canary: boolean, distance: string): string => `
-    with text_hits as (
-      select c.chunk_id, ts_rank(c.words, query, 1) as score
-      from tenant_chunk c, ${ANY_WORD} as wanted (query)
-      where c.words @@ query and $2::text is null and ${filters(row.index_version, moment)}
-        and ${canary ? ofReservedCustomers('c.customer_key') : ofRealCustomers('c.customer_key')}
+const overAll = (kind: Kind): string => {
+  const real = ofRealCustomers('c.customer_key');
+  const asked = `${filters(kind)} and ${kind.canary ? ofReservedCustomers('c.customer_key') : real}`;
+  return `
+    with ${ASKED_WORDS}, text_hits as (
+      select chunk_id, score
+      from (
+        select c.chunk_id, ts_rank(c.words, (select query from wanted), 1) as score
+        from tenant_chunk c
+        where $2::text is null and c.words @@ (select selective from wanted) and ${asked}
+        union all
+        select c.chunk_id, ts_rank(c.words, query, 1) as score
+        from (
+          select c.chunk_id, c.words
+          from chunk c
+          where (select too_common from wanted) and ${asked}
+          order by c.event_time desc
+          limit $12
+        ) as c, wanted
+        where c.words @@ query
+      ) as found
       order by score desc
       limit $9
-    ), vector_hits as (
-      select e.chunk_id, ${distance} as distance
-      from ${partitionOf(row)} e
-      join chunk c on c.tenant = e.tenant and c.chunk_id = e.chunk_id
-      where $4 is not null and e.tenant = $1 and ${filters(row.index_version, moment)} ${moment.vector}
-        and ${canary ? 'true' : ofRealCustomers('c.customer_key')}
-      order by ${distance}
-      limit $9
-    )${fusedRows(row, moment)}`;
+    ), ${kind.windowed ? windowedHits(kind) : vectorHits(kind)}${fusedRows(kind)}`;
+};
 
-/** Candidates of both rankings in one round trip; src/domain/rank-fusion.ts orders them. */
-export async function retrieveCandidates(
-  reader: Queryable,
-  version: IndexVersionRow,
-  query: RetrievalQuery,
-): Promise<CandidateRow[]> {
-  const moment = (query.asOf ?? null) === null ? NOW : THEN;
-  const statement =
-    query.customerKey === null ? overAll(version, moment, query.canary ?? false) : withinCustomer(version, moment);
-  return run<CandidateRow>(reader, statement, [
+const vectorHits = (kind: Kind, gate = 'true'): string => `
+    vector_hits as ${nearestVectors(kind.version, {
+      vector: '$4',
+      ofVector: `$4::vector is not null and ${gate} ${and(kind.moment.vector)}`,
+      ofChunk: `${filters(kind)} and ${kind.canary ? 'true' : ofRealCustomers('c.customer_key')}`,
+      limit: '$9',
+    })}`;
+
+/**
+ * Of a time with few chunks the vectors are measured all: an index that knows nothing of times would look at most of its
+ * graph for them, or give up before.
+ */
+const windowedHits = (kind: Kind): string => {
+  const { version: row, moment } = kind;
+  if (row.state === 'dropped') return vectorHits(kind);
+  const few = '(select count(*) <= $12::integer from in_time)';
+  return `
+    in_time as materialized (
+      select c.chunk_id
+      from chunk c
+      where $4::vector is not null and ${filters(kind)} and ${kind.canary ? 'true' : ofRealCustomers('c.customer_key')}
+      limit $12::integer + 1
+    ), ${vectorHits(kind, `not ${few}`).replace('vector_hits as', 'of_many as')}, of_few as (
+      select e.chunk_id, ${indexedVector(row, 'e.embedding')} <=> ${indexedVector(row, '$4')} as distance
+      from in_time
+      join embedding_v${row.index_version} e
+        on e.index_version = ${row.index_version} and e.tenant = $1 and e.chunk_id = in_time.chunk_id ${and(moment.vector)}
+      where ${few}
+      order by distance
+      limit $9
+    ), vector_hits as (
+      select chunk_id, distance from of_many union all select chunk_id, distance from of_few
+    )`;
+};
+
+interface Asked {
+  /** The select of candidates, without a name. */
+  readonly text: string;
+  /** Tells apart the statements of versions, of now and then, of times and canaries. */
+  readonly name: string;
+  readonly values: unknown[];
+  readonly kind: Kind;
+}
+
+function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
+  const values: unknown[] = [
     query.tenant,
     query.customerKey,
     query.words,
@@ -214,66 +259,83 @@ export async function retrieveCandidates(
     query.to,
     query.minConfidence,
     query.candidates,
-    ...(moment === NOW ? [] : [query.asOf]),
-  ]);
-}
-
-/** What a customer sent that is not reachable yet. */
-export interface PendingRow {
-  readonly interaction_id: string;
-  readonly modality: Modality;
-  readonly captured_at: Date;
-  readonly state: 'accepted' | 'processing';
-  readonly text_reachable_at: Date | null;
-  readonly pieces_done: number;
-  readonly pieces_total: number;
-  /** Since it was accepted; absent in an answer about the past, of which nothing is foretold. */
-  readonly age_ms?: number;
-}
-
-export async function listPending(reader: Queryable, tenant: string, customerKey: string): Promise<PendingRow[]> {
-  const statement = {
-    name: 'list_pending',
-    text: `
-      select
-        f.interaction_id, f.modality, f.captured_at, f.state, f.text_reachable_at, f.pieces_total,
-        (select count(*)::integer from artifact a where a.tenant = f.tenant and a.interaction_id = f.interaction_id)
-          as pieces_done,
-        extract(epoch from now() - f.accepted_at)::double precision * 1000 as age_ms
-      from freshness f
-      join subject s on s.tenant = $1 and s.customer_key = f.customer_key
-      where f.tenant = $1 and f.customer_key = $2 and f.state in ('accepted', 'processing')
-        and f.captured_at > coalesce(s.erased_before, '-infinity')
-      order by f.captured_at
-      limit 100`,
+  ];
+  const ofCustomer = query.customerKey !== null;
+  if (!ofCustomer) {
+    const { words, chunks } = query.common ?? { words: [], chunks: [] };
+    values.push(words, chunks, query.textRows ?? DEFAULT_TEXT_ROWS);
+  }
+  const past = (query.asOf ?? null) !== null;
+  if (past) values.push(query.asOf);
+  const kind: Kind = {
+    version,
+    moment: past ? at(`$${values.length}`) : NOW,
+    canary: query.canary ?? false,
+    windowed: !ofCustomer && (query.from !== null || query.to !== null),
   };
-  return run<PendingRow>(reader, statement, [tenant, customerKey]);
+  const traits = [kind.moment.name, kind.canary && '_canary', kind.windowed && '_of_a_time', stateOf(version)];
+  const name = `${ofCustomer ? 'customer' : 'all'}_v${version.index_version}${traits.filter(Boolean).join('')}`;
+  return { name, values, kind, text: ofCustomer ? withinCustomer(kind) : overAll(kind) };
 }
 
-/** When the newest searchable event of a customer happened; null when nothing of the customer is searchable. */
-export async function newestEventTime(
+/** Where a caller knows of no dial. */
+const DEFAULT_TEXT_ROWS = 4_000;
+
+const stateOf = ({ state }: IndexVersionRow) => state === 'dropped' && '_dropped';
+
+/** Candidates of both rankings; src/domain/rank-fusion.ts orders them. */
+export async function retrieveCandidates(
   reader: Queryable,
-  tenant: string,
-  customerKey: string | null,
-): Promise<Date | null> {
-  const statement =
-    customerKey === null
-      ? {
-          name: 'newest_event_of_all',
-          text: `
-            select max(event_time) as newest
-            from chunk
-            where tenant = $1 and $2::text is null and active and ${ofRealCustomers('customer_key')}`,
-        }
-      : {
-          name: 'newest_event_of_customer',
-          text: `
-            select max(c.event_time) as newest
-            from chunk c
-            join subject s on s.tenant = $1 and s.customer_key = $2
-            where c.tenant = $1 and c.customer_key = $2 and c.active
-              and c.event_time > coalesce(s.erased_before, '-infinity')`,
-        };
-  const rows = await run<{ newest: Date | null }>(reader, statement, [tenant, customerKey]);
-  return rows[0]?.newest ?? null;
+  version: IndexVersionRow,
+  query: RetrievalQuery,
+): Promise<CandidateRow[]> {
+  const { name, text, values } = ask(version, query);
+  return run<CandidateRow>(reader, overSegments(`rank_${name}`, version, text), values);
+}
+
+/** All that an answer is made of. */
+export interface Retrieved {
+  readonly around: Surroundings;
+  readonly candidates: readonly CandidateRow[];
+}
+
+type RetrievedRow = SurroundingsRow & { readonly [Column in keyof CandidateRow]: CandidateRow[Column] | null };
+
+/** Candidates of both rankings and what is around them, of one snapshot, in one round trip. */
+export async function retrieveAll(
+  reader: Queryable,
+  version: IndexVersionRow,
+  query: RetrievalQuery,
+): Promise<Retrieved> {
+  const { name, text, values, kind } = ask(version, query);
+  const around = surroundingsText({
+    ofCustomer: query.customerKey !== null,
+    indexVersion: version.index_version,
+    moment: kind.moment.parameter,
+  });
+  const whole = `
+    with around as materialized (${around})
+    select around.*, hit.*
+    from around
+    left join (${text}) as hit on true`;
+  const rows = await run<RetrievedRow>(reader, overSegments(`retrieve_${name}`, version, whole), values);
+  return {
+    around: surroundingsOf(only(rows.slice(0, 1))),
+    candidates: rows.filter((row): row is RetrievedRow & CandidateRow => row.chunk_id !== null),
+  };
+}
+
+/** What is around an answer for which nothing is searched. */
+export async function readSurroundings(
+  reader: Queryable,
+  { index_version: indexVersion }: IndexVersionRow,
+  { tenant, customerKey, asOf }: { tenant: string; customerKey: string | null; asOf: Date | null },
+): Promise<Surroundings> {
+  const ofCustomer = customerKey !== null;
+  const statement = {
+    name: `surroundings_${ofCustomer ? 'customer' : 'all'}_v${indexVersion}${asOf === null ? '' : '_as_of'}`,
+    text: surroundingsText({ ofCustomer, indexVersion, moment: asOf === null ? null : '$3' }),
+  };
+  const values = [tenant, customerKey, ...(asOf === null ? [] : [asOf])];
+  return surroundingsOf(only(await run<SurroundingsRow>(reader, statement, values)));
 }

@@ -1,7 +1,7 @@
 import type { Evidence } from '../domain/index-version.ts';
 import type { Modality } from '../domain/interaction.ts';
-import { indexedVector } from './index-partitions.ts';
 import type { IndexVersionRow } from './index-versions.ts';
+import { nearestVectors, overSegments } from './nearest.ts';
 import type { OwnerConnection } from './owner.ts';
 import { run, type Queryable } from './pools.ts';
 import { ofRealCustomers } from './real-customers.ts';
@@ -143,7 +143,7 @@ export interface Neighbour {
   readonly distance: number;
 }
 
-/** The k nearest as a search over all customers finds them: by the HNSW index, with the settings of the reader's role. */
+/** The k nearest as a search over all customers finds them: by the tiers of the index, with the settings of the reader's role. */
 export async function nearest(
   reader: Queryable,
   tenant: string,
@@ -151,21 +151,15 @@ export async function nearest(
   vector: string,
   k: number,
 ): Promise<Neighbour[]> {
-  const statement = { name: `nearest_v${version.index_version}`, text: nearestText(version) };
-  return run<Neighbour>(reader, statement, [tenant, vector, k]);
-}
-
-function nearestText(version: IndexVersionRow): string {
-  const table = `embedding_v${version.index_version}`;
-  const order = `${indexedVector(version, 'embedding')} <=> ${indexedVector(version, '$2')}`;
-  return `
-    with found as materialized (
-      select chunk_id, embedding from ${table} where tenant = $1 order by ${order} limit $3
-    )
-    select found.chunk_id, c.interaction_id, found.embedding <=> $2::vector as distance
-    from found
+  const text = `
+    select found.chunk_id, c.interaction_id, e.embedding <=> $2::vector as distance
+    from ${nearestVectors(version, { vector: '$2', limit: '$3' })} as found
+    join embedding_v${version.index_version} e
+      on e.index_version = ${version.index_version} and e.tenant = $1 and e.chunk_id = found.chunk_id
     join chunk c on c.tenant = $1 and c.chunk_id = found.chunk_id
     order by distance`;
+  const statement = overSegments(`nearest_v${version.index_version}`, version, text);
+  return run<Neighbour>(reader, statement, [tenant, vector, k]);
 }
 
 /** The distance of the k-th nearest of all, without any index; undefined where there are fewer. */

@@ -441,6 +441,8 @@ export interface ReindexActivities {
   dropVersion(request: VersionRef & { readonly when: 'building' | 'expired' }): Promise<void>;
   /** Removes what belongs to no version; answers how many partitions. */
   collectVersions(): Promise<number>;
+  /** Builds HNSW indexes for vectors that came since the last ones; answers how many. */
+  sealFresh(): Promise<number>;
   /** The live version, when its index is older than it may be. */
   findRebuildDue(): Promise<number | null>;
   rebuildVersionIndex(

@@ -42,6 +42,9 @@ export function replayWorkflowId(replayId: string): string {
 export const REINDEX_WORKFLOW = 'reindex';
 export const MAINTAIN_INDEX_WORKFLOW = 'maintainIndexVersions';
 
+/** Builds HNSW indexes for fresh vectors. */
+export const SEAL_INDEX_WORKFLOW = 'sealIndex';
+
 /** What operators tell a run that replays, or that builds or keeps an index version. */
 export const PAUSE_SIGNAL = 'pause';
 export const RESUME_SIGNAL = 'resume';

@@ -128,6 +128,7 @@ export const STEPS: { readonly [Name in keyof Steps]: JobOf<Steps[Name]> | null 
   dropVersion: MAKES_NO_DATA,
   collectVersions: MAKES_NO_DATA,
   findRebuildDue: MAKES_NO_DATA,
+  sealFresh: MAKES_NO_DATA,
   rebuildVersionIndex: MAKES_NO_DATA,
 
   // Quality.

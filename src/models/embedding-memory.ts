@@ -20,12 +20,9 @@ export function rememberVectors(model: EmbeddingModel): EmbeddingModel {
   return {
     model: model.model,
     dimensions: model.dimensions,
+    remembers: (text, owner) => vectors.has(nameOf(text, owner)),
     embed: async (texts, signal, owner) => {
-      const names = texts.map((text) =>
-        createHash('sha256')
-          .update(JSON.stringify([owner ?? null, text]))
-          .digest('base64'),
-      );
+      const names = texts.map((text) => nameOf(text, owner));
       const known = new Map(names.map((name) => [name, owner === undefined ? undefined : vectors.get(name)]));
       const missing = new Map(
         texts.map((text, index) => [names[index]!, text]).filter(([name]) => !known.get(name!)) as [string, string][],
@@ -38,4 +35,10 @@ export function rememberVectors(model: EmbeddingModel): EmbeddingModel {
       return names.map((name) => known.get(name)!);
     },
   };
+}
+
+function nameOf(text: string, owner: string | undefined): string {
+  return createHash('sha256')
+    .update(JSON.stringify([owner ?? null, text]))
+    .digest('base64');
 }

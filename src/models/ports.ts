@@ -57,6 +57,8 @@ export interface EmbeddingModel {
    *   nothing is.
    */
   embed(texts: readonly string[], signal: AbortSignal, owner?: string): Promise<readonly number[][]>;
+  /** Whether the vector of a text is remembered for someone: embedding it calls no model. */
+  remembers?(text: string, owner: string): boolean;
 }
 
 /** One request to an endpoint, as far as limits care. */

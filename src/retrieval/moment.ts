@@ -1,14 +1,7 @@
-import {
-  countErasedSince,
-  indexVersionAt,
-  indexVersionNumbered,
-  listPendingAt,
-  newestEventTimeAt,
-  type ErasedSince,
-} from '../db/as-of.ts';
+import { indexVersionAt, indexVersionNumbered } from '../db/as-of.ts';
 import { listIndexVersions, type IndexVersionRow } from '../db/index-versions.ts';
-import type { Database, Queryable } from '../db/pools.ts';
-import { listPending, newestEventTime, type PendingRow } from '../db/retrieval.ts';
+import type { Database } from '../db/pools.ts';
+import type { ErasedSince } from '../db/surroundings.ts';
 import { EarshotError } from '../domain/errors.ts';
 
 /** What an answer about the past says of itself. */
@@ -37,34 +30,6 @@ export async function recordedVersion(database: Database, indexVersion: number):
   const version = await indexVersionNumbered(database.deployment, indexVersion);
   if (version === undefined) throw new EarshotError('misconfigured', `there is no index version ${indexVersion}`);
   return version;
-}
-
-/** What is around the results, now or at a moment. */
-export interface Surroundings {
-  readonly newest: Date | null;
-  readonly pending: readonly PendingRow[];
-  /** Null for an answer about now. */
-  readonly erased: ErasedSince | null;
-}
-
-export async function surroundings(
-  reader: Queryable,
-  version: IndexVersionRow,
-  { tenant, customerKey, asOf }: { tenant: string; customerKey: string | null; asOf: Date | null },
-): Promise<Surroundings> {
-  if (asOf === null) {
-    const [newest, pending] = await Promise.all([
-      newestEventTime(reader, tenant, customerKey),
-      customerKey === null ? [] : listPending(reader, tenant, customerKey),
-    ]);
-    return { newest, pending, erased: null };
-  }
-  const [newest, pending, erased] = await Promise.all([
-    newestEventTimeAt(reader, tenant, customerKey, version.index_version, asOf),
-    customerKey === null ? [] : listPendingAt(reader, tenant, customerKey, asOf),
-    countErasedSince(reader, tenant, customerKey, asOf),
-  ]);
-  return { newest, pending, erased };
 }
 
 /** @param version the one that was searched. */

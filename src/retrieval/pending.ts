@@ -1,4 +1,4 @@
-import type { PendingRow } from '../db/retrieval.ts';
+import type { PendingRow } from '../db/surroundings.ts';
 import { etaSeconds, type Expectation } from '../domain/eta.ts';
 import type { Modality } from '../domain/interaction.ts';
 

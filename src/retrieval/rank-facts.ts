@@ -97,7 +97,10 @@ async function rankedOverAll(
   query: RankQuery,
 ): Promise<Map<string, Place>> {
   const { reader } = deps.database.forTenant(tenant);
-  const rows = await retrieveCandidates(reader, version, { ...query, tenant, customerKey: null, asOf: moment });
+  const textRows = deps.dials.get('retrieval.text_rows');
+  const common = await deps.commonWords.among(reader, tenant, query.words ?? '', textRows);
+  const asked = { ...query, tenant, customerKey: null, asOf: moment, textRows, common };
+  const rows = await retrieveCandidates(reader, version, asked);
   const candidates = rows.map((row) => ({
     id: row.chunk_id,
     eventTime: row.event_time,

@@ -1,19 +1,22 @@
 import { randomUUID } from 'node:crypto';
 import type { IndexVersionRow } from '../db/index-versions.ts';
 import type { Database, TenantDatabase } from '../db/pools.ts';
-import { retrieveCandidates } from '../db/retrieval.ts';
+import { readSurroundings, retrieveAll, type CandidateRow, type RetrievalQuery } from '../db/retrieval.ts';
+import type { Surroundings } from '../db/surroundings.ts';
 import type { DialReader } from '../dial-reader.ts';
 import { RESERVED_KEYS } from '../domain/canary.ts';
 import { EarshotError, invalidField } from '../domain/errors.ts';
 import type { Modality } from '../domain/interaction.ts';
 import { fuse } from '../domain/rank-fusion.ts';
 import type { ExpectationSource } from '../expectations.ts';
+import type { IndexVersions } from '../index-version-reader.ts';
 import type { EmbeddingModels } from '../models/ports.ts';
 import { errorForLog, type Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
+import type { CommonWords } from './common-words.ts';
 import { describeHit, type Hit } from './hit.ts';
-import { describePast, surroundings, versionFor, type AsOf } from './moment.ts';
+import { describePast, versionFor, type AsOf } from './moment.ts';
 import { pendingOf, type Pending } from './pending.ts';
 import { recordAnswer } from './record-answer.ts';
 
@@ -54,6 +57,8 @@ export interface RetrievalDependencies {
   readonly database: Database;
   readonly dials: DialReader;
   readonly expectations: ExpectationSource;
+  readonly indexVersions: IndexVersions;
+  readonly commonWords: CommonWords;
   readonly embeddings: EmbeddingModels;
   readonly keyRing: KeyRing;
   readonly metrics: Metrics;
@@ -73,14 +78,8 @@ export async function retrieve(deps: RetrievalDependencies, question: Question):
   const started = performance.now();
   const { tenant, mode, asOf } = question;
   const database = deps.database.forTenant(tenant);
-  const version = await versionFor(deps.database, asOf);
-  const around = surroundings(database.reader, version, question);
-  // Of a customer without anything to search no model is asked: the honest answer is at hand.
-  const searched = question.customerKey === null || (await around).newest !== null;
-  const [{ newest, pending, erased }, { version: answering, results, degraded }] = await Promise.all([
-    around,
-    searched ? search(deps, database, version, question) : { version, results: [], degraded: [] },
-  ]);
+  const { version: answering, around, results, degraded } = await search(deps, database, question);
+  const { newest, pending, erased } = around;
   const answer: Answer = {
     results,
     newestEventTime: newest,
@@ -102,27 +101,27 @@ export async function retrieve(deps: RetrievalDependencies, question: Question):
 
 interface Found {
   readonly version: IndexVersionRow;
+  readonly around: Surroundings;
   readonly results: readonly Hit[];
   readonly degraded: readonly string[];
 }
 
 /**
- * Searches a version with a vector by its own model. A search that fails because that version was switched away from and
- * dropped meanwhile begins again with the one that answers now.
+ * Searches the version that answers with a vector by its own model. Which one that is, is known from memory and told again
+ * with the results: a search in a version that was switched away from, or dropped meanwhile, begins again with the one that
+ * answers now.
  */
-async function search(
-  deps: RetrievalDependencies,
-  database: TenantDatabase,
-  version: IndexVersionRow,
-  question: Question,
-): Promise<Found> {
+async function search(deps: RetrievalDependencies, database: TenantDatabase, question: Question): Promise<Found> {
+  const version = question.asOf === null ? deps.indexVersions.live() : await versionFor(deps.database, question.asOf);
   try {
-    return await searchIn(deps, database, version, question);
+    const found = await searchIn(deps, database, version, question);
+    if (question.asOf !== null || found.around.live === version.index_version) return found;
   } catch (error) {
     const now = await versionFor(deps.database, question.asOf);
     if (now.index_version === version.index_version && now.state === version.state) throw error;
-    return searchIn(deps, database, now, question);
   }
+  await deps.indexVersions.refresh();
+  return searchIn(deps, database, await versionFor(deps.database, question.asOf), question);
 }
 
 async function searchIn(
@@ -131,8 +130,33 @@ async function searchIn(
   version: IndexVersionRow,
   question: Question,
 ): Promise<Found> {
+  if (needsModel(deps, version, question)) {
+    // Of a customer without anything to search no model is asked: the honest answer is at hand.
+    const around = await readSurroundings(database.reader, version, question);
+    if (around.newest === null) return { version, around, results: [], degraded: [] };
+  }
   const { vector, degraded } = await queryVector(deps, version, question);
-  return { version, degraded, results: await rankedHits(deps, database, version, question, vector) };
+  const { around, candidates } = await retrieveAll(
+    database.reader,
+    version,
+    await asQuery(deps, database, question, vector),
+  );
+  return { version, around, degraded, results: await bestHits(deps, version, question, candidates) };
+}
+
+/** Whether a question about a customer takes a call of the model, because its vector is not remembered. */
+function needsModel(
+  { embeddings }: RetrievalDependencies,
+  version: IndexVersionRow,
+  { tenant, customerKey, query, mode }: Question,
+): boolean {
+  if (customerKey === null || mode === 'text' || version.state === 'dropped') return false;
+  return embeddings.of(version).remembers?.(query, ownerOf(tenant, customerKey)) !== true;
+}
+
+/** For whom a question's vector is remembered. */
+function ownerOf(tenant: string, customerKey: string | null): string {
+  return `${tenant}/${customerKey ?? ''}`;
 }
 
 /** The question's vector by the model of a version; null, with the reason in `degraded`, where there can be none. */
@@ -148,7 +172,7 @@ export async function queryVector(
   }
   try {
     const deadline = AbortSignal.timeout(EMBEDDING_DEADLINE_MS);
-    const [vector] = await deps.embeddings.of(version).embed([query], deadline, `${tenant}/${customerKey ?? ''}`);
+    const [vector] = await deps.embeddings.of(version).embed([query], deadline, ownerOf(tenant, customerKey));
     return { vector: vector ?? null, degraded: [] };
   } catch (error) {
     if (mode === 'vector') throw asModelError(error);
@@ -163,27 +187,29 @@ function asModelError(error: unknown): EarshotError {
   return new EarshotError('model_unavailable', `no query vector within ${EMBEDDING_DEADLINE_MS} ms`);
 }
 
-async function rankedHits(
+async function asQuery(
   deps: RetrievalDependencies,
-  database: TenantDatabase,
-  version: IndexVersionRow,
+  { reader }: TenantDatabase,
   question: Question,
   vector: readonly number[] | null,
-): Promise<Hit[]> {
-  const { tenant, canary, customerKey, modalities, from, to, minConfidence, mode, query, k, asOf } = question;
-  const rows = await retrieveCandidates(database.reader, version, {
-    tenant,
-    canary,
-    customerKey,
-    words: mode === 'vector' ? null : query.replaceAll('\0', ' ').toWellFormed(),
-    vector,
-    modalities,
-    from,
-    to,
-    minConfidence,
+): Promise<RetrievalQuery> {
+  const { tenant, canary, customerKey, modalities, from, to, minConfidence, mode, k, asOf } = question;
+  const words = mode === 'vector' ? null : question.query.replaceAll('\0', ' ').toWellFormed();
+  const textRows = deps.dials.get('retrieval.text_rows');
+  const overAll = customerKey === null && words !== null && !canary;
+  return {
+    ...{ tenant, canary, customerKey, words, vector, modalities, from, to, minConfidence, asOf, textRows },
+    ...(overAll ? { common: await deps.commonWords.among(reader, tenant, words, textRows) } : {}),
     candidates: Math.max(k, deps.dials.get('retrieval.candidates')),
-    asOf,
-  });
+  };
+}
+
+async function bestHits(
+  deps: RetrievalDependencies,
+  version: IndexVersionRow,
+  { tenant, canary, k }: Question,
+  rows: readonly CandidateRow[],
+): Promise<Hit[]> {
   const shown = canary ? rows.filter(({ customer_key: key }) => RESERVED_KEYS.includes(key)) : rows;
   const candidates = shown.map((row) => ({
     row,

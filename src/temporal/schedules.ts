@@ -4,6 +4,7 @@ import {
   RESIDUE_WORKFLOW,
   RETENTION_WORKFLOW,
   ROLLUP_WORKFLOW,
+  SEAL_INDEX_WORKFLOW,
   SUPERSEDED_WORKFLOW,
 } from '../domain/workflows.ts';
 
@@ -12,6 +13,7 @@ export const RETENTION_SCHEDULE = 'retention';
 export const RESIDUE_SCHEDULE = 'residue-window';
 export const SUPERSEDED_SCHEDULE = 'drop-superseded';
 export const ROLLUP_SCHEDULE = 'rollup';
+export const SEAL_INDEX_SCHEDULE = 'seal-index';
 export const INDEX_VERSIONS_SCHEDULE = 'index-versions';
 
 /**
@@ -23,6 +25,7 @@ export async function ensureSchedules(client: Client): Promise<void> {
   await ensureDaily(client, RESIDUE_SCHEDULE, RESIDUE_WORKFLOW, 4);
   await ensureDaily(client, SUPERSEDED_SCHEDULE, SUPERSEDED_WORKFLOW, 2);
   await ensureEvery(client, ROLLUP_SCHEDULE, ROLLUP_WORKFLOW, '1 minute');
+  await ensureEvery(client, SEAL_INDEX_SCHEDULE, SEAL_INDEX_WORKFLOW, '1 minute');
 }
 
 /** Runs never overlap, and those that were missed are not made up for: the next one does their work. */

@@ -7,6 +7,7 @@ import { CANARY_WORKFLOW } from '../../src/domain/workflows.ts';
 import { prepareEarshot, type TestEarshot } from '../support/earshot.ts';
 import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { fillWithRecords } from '../support/many-records.ts';
+import { sealAll } from '../support/segments.ts';
 import { until } from '../support/until.ts';
 
 let models: FakeModels;
@@ -196,9 +197,9 @@ describe('a silent loss is found within one run, by what is lost:', () => {
     ],
     [
       'index_miss',
-      'writes that the vector index drops',
-      `update pg_index set indisready = false where indexrelid = 'embedding_v1_hnsw'::regclass`,
-      `update pg_index set indisready = true where indexrelid = 'embedding_v1_hnsw'::regclass`,
+      'writes that the index of fresh vectors drops',
+      `update pg_index set indisready = false where indexrelid = 'embedding_v1_tenant_sequence_idx'::regclass`,
+      `update pg_index set indisready = true where indexrelid = 'embedding_v1_tenant_sequence_idx'::regclass`,
     ],
     [
       'text_miss',
@@ -214,7 +215,10 @@ describe('a silent loss is found within one run, by what is lost:', () => {
     ],
   ];
 
-  beforeAll(() => fillWithRecords(earshot.database, 10));
+  beforeAll(async () => {
+    await fillWithRecords(earshot.database, 10);
+    await sealAll(earshot.database);
+  });
   afterEach(async () => expect(await leftRows()).toBe(0));
 
   it.each(sabotages)('%s: %s', async (code, _what, spoil, mend) => {
@@ -269,7 +273,7 @@ describe('by their schedule', () => {
     expect(await red()).toEqual([]);
     expect(await count('canary where code is not null')).toBe(0);
     const failures = await failedSteps();
-    const index = `where indexrelid = 'embedding_v1_hnsw'::regclass`;
+    const index = `where indexrelid = 'embedding_v1_tenant_sequence_idx'::regclass`;
     await earshot.database.query(`update pg_index set indisready = false ${index}`);
     await until('health is red', async () => (await red()).includes('canary_index_miss'));
     expect(await failedSteps()).toBe(failures);

@@ -6,6 +6,7 @@ import { listMissing } from '../../src/db/reconciled-rows.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { picture } from '../support/pictures.ts';
+import { sealAll } from '../support/segments.ts';
 import { tone } from '../support/sound.ts';
 import { until } from '../support/until.ts';
 
@@ -264,12 +265,16 @@ describe('a reconciliation', () => {
   });
 
   it.each([
-    ['vector_index', 'drop index embedding_v1_hnsw'],
-    ['vector_index', `update pg_index set indisvalid = false where indexrelid = 'embedding_v1_hnsw'::regclass`],
+    ['vector_index', 'drop index $segment'],
+    ['vector_index', `update pg_index set indisvalid = false where indexrelid = '$segment'::regclass`],
+    [
+      'vector_index',
+      `update pg_index set indisready = false where indexrelid = 'embedding_v1_tenant_sequence_idx'::regclass`,
+    ],
     ['word_index', 'drop index chunk_words'],
     ['partition_detached', 'alter table embedding detach partition embedding_v1'],
   ])('mends a broken %s: %s', async (fault, spoil) => {
-    await rows(spoil);
+    await rows(spoil.replace('$segment', await sealAll(earshot.database)));
     expect(await reconcile()).toMatchObject({ missing: { [fault]: 1 }, repaired: { [fault]: 1 }, unrepairable: {} });
     expect(await reconcile()).toMatchObject(CLEAN);
   });

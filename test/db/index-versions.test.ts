@@ -3,6 +3,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { findIndexFaults, isFoundByIndex, mendIndex } from '../../src/db/index-health.ts';
 import { ensureIndex, ensurePartition, removeOrphans } from '../../src/db/index-partitions.ts';
+import { segmentIndex } from '../../src/db/index-segments.ts';
 import { listIndexVersions } from '../../src/db/index-versions.ts';
 import { acceptInteraction } from '../../src/db/intake.ts';
 import { openDatabase, type Database, type Queryable, type TenantDatabase } from '../../src/db/pools.ts';
@@ -12,6 +13,8 @@ import { ensureSubject } from '../../src/db/subjects.ts';
 import { showInVersion } from '../../src/db/version-texts.ts';
 import { chunksOfVersion, FIRST_CHUNK, noteFailures, storeVersionVectors } from '../../src/db/version-vectors.ts';
 import type { ModelOfVersion } from '../../src/models/ports.ts';
+import { IndexVersionReader } from '../../src/index-version-reader.ts';
+import { CommonWords } from '../../src/retrieval/common-words.ts';
 import { retrieve, type RetrievalDependencies } from '../../src/retrieval/retrieve.ts';
 import { settleVersionTexts } from '../../activities/reindex/settle-texts.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -107,16 +110,15 @@ describe('index versions', () => {
 
   it('are mended by what they compare, and find their vectors by that', async () => {
     const row = (await listIndexVersions(database.deployment)).find(({ index_version }) => index_version === version)!;
-    const [index] = await owner.query<{ indexdef: string }>(
-      `select indexdef from pg_indexes where indexname = 'embedding_v${version}_hnsw'`,
-    );
-    await owner.query(`drop index embedding_v${version}_hnsw`);
+    const name = segmentIndex(row, row.segments[0]!);
+    const [index] = await owner.query<{ indexdef: string }>(`select indexdef from pg_indexes where indexname = $1`, [
+      name,
+    ]);
+    await owner.query(`drop index ${name}`);
     expect(await findIndexFaults(client, row)).toEqual(['vector_index']);
     await mendIndex(client, row, 'vector_index', { memoryMb: 16, workers: 0 });
     expect(await findIndexFaults(client, row)).toEqual([]);
-    expect(await owner.query(`select indexdef from pg_indexes where indexname = 'embedding_v${version}_hnsw'`)).toEqual(
-      [index],
-    );
+    expect(await owner.query(`select indexdef from pg_indexes where indexname = $1`, [name])).toEqual([index]);
     let probe = '';
     const watching: Queryable = {
       query: (statement) => {
@@ -295,6 +297,8 @@ describe('a query whose version is dropped under it', () => {
     const nothing = () => undefined;
     const deps = {
       database,
+      indexVersions: await IndexVersionReader.open(database),
+      commonWords: new CommonWords(),
       embeddings,
       dials: { get: () => 60 },
       keyRing: { open: () => Promise.resolve(Buffer.from(JSON.stringify(payload))) },

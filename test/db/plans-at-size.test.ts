@@ -207,7 +207,14 @@ const REPLAY = {
   modalities: null,
 } as unknown as ReplayRow;
 const DECIDED = { interaction_id: id, index_version: 2, decision: 'keep' } as const;
-const VERSION = { index_version: 1, model: 'm', dimensions: 384, storage: 'vector', state: 'live' } as const;
+const VERSION = {
+  index_version: 1,
+  model: 'm',
+  dimensions: 384,
+  storage: 'vector',
+  state: 'live',
+  segments: [],
+} as const;
 const REPLACEMENT: Replacement = {
   ...{ tenant: 'default', interactionId: id, kinds: ['transcript'], artifactIds: [id], madeIds: [id] },
   redactor: 'r',

@@ -8,6 +8,14 @@ export const RETRIEVAL_DIALS = {
     max: 500,
     reason: 'Rows taken from each ranking before fusion. Too few loses what is middling in both.',
   },
+  'retrieval.text_rows': {
+    defaultValue: 4_000,
+    min: 100,
+    max: 1_000_000,
+    reason:
+      'Of a question over all customers: rows whose words are ranked, chosen by its rarest words. Each costs 2 to 3 µs; ' +
+      'fewer lose texts that share common words alone.',
+  },
   'retrieval.rank_constant': {
     defaultValue: 60,
     min: 1,
@@ -31,5 +39,19 @@ export const RETRIEVAL_DIALS = {
     min: 1,
     max: 5_000,
     reason: 'Records told of in one call, by one statement that must end within 15 s.',
+  },
+  'index.seal_after_rows': {
+    defaultValue: 4_000,
+    min: 1,
+    max: 1_000_000,
+    reason:
+      'New vectors that are searched exactly, at 1 µs each, before an HNSW index is built for them. Fewer build more often.',
+  },
+  'index.max_segments': {
+    defaultValue: 4,
+    min: 1,
+    max: 32,
+    reason:
+      'HNSW indexes that a question over all customers may have to search, at 1 to 3 ms each; fewer build more often.',
   },
 } as const satisfies Record<string, DialDefinition>;

@@ -1,0 +1,81 @@
+import { createHash } from 'node:crypto';
+import { tiersOf } from '../domain/index-segments.ts';
+import { indexedVector, inSegment } from './index-segments.ts';
+import type { IndexVersionRow } from './index-versions.ts';
+import type { Statement } from './pools.ts';
+
+/** What a search for the nearest vectors `e` and their chunks `c` asks for. `$1` is the tenant. */
+export interface NearestSearch {
+  /** The vector that is asked for, as an expression of text or of vectors. */
+  readonly vector: string;
+  /** A condition on `e`, or none. */
+  readonly ofVector?: string;
+  /** A condition on `c`; without one chunks are not looked at. */
+  readonly ofChunk?: string;
+  /** The most rows. */
+  readonly limit: string;
+}
+
+/**
+ * A subquery of the nearest vectors of a version, `chunk_id` and `distance`, nearest first: from each segment by its HNSW
+ * index, with iterative scan, which goes on until enough rows pass; from all that no segment holds exactly. The conditions
+ * on `sequence` are what each index was built for; a vector answers to exactly one of them, so that it is found once,
+ * whatever was built or dropped since the segments were read.
+ */
+export function nearestVectors(row: IndexVersionRow, search: NearestSearch): string {
+  if (row.state === 'dropped') return '(select null::uuid as chunk_id, null::float8 as distance limit 0)';
+  const { sealed, exact } = tiersOf(row.segments);
+  const parts = [
+    ...sealed.map((segment) => byIndex(row, search, inSegment('e.sequence', segment))),
+    ...exact.map((segment) => exactly(row, search, inSegment('e.sequence', segment))),
+  ];
+  return `(
+    select chunk_id, distance
+    from (${parts.join(' union all ')}) as tiers
+    order by distance
+    limit ${search.limit})`;
+}
+
+const distanceOf = (row: IndexVersionRow, { vector }: NearestSearch) =>
+  `${indexedVector(row, 'e.embedding')} <=> ${indexedVector(row, vector)}`;
+
+const and = (condition: string | undefined) => (condition === undefined ? '' : `and ${condition}`);
+
+function byIndex(row: IndexVersionRow, search: NearestSearch, range: string): string {
+  const { ofVector, ofChunk, limit } = search;
+  const distance = distanceOf(row, search);
+  return `(
+      select e.chunk_id, ${distance} as distance
+      from embedding_v${row.index_version} e
+      ${ofChunk === undefined ? '' : `join chunk c on c.tenant = $1 and c.chunk_id = e.chunk_id and ${ofChunk}`}
+      where e.tenant = $1 and ${range} ${and(ofVector)}
+      order by ${distance}
+      limit ${limit})`;
+}
+
+/** Sorted before chunks are looked at, for which "offset 0" stands: only the nearest need be. */
+function exactly(row: IndexVersionRow, search: NearestSearch, range: string): string {
+  const { ofVector, ofChunk, limit } = search;
+  const sorted = `
+        select e.chunk_id, ${distanceOf(row, search)} as distance
+        from embedding_v${row.index_version} e
+        where e.tenant = $1 and ${range} ${and(ofVector)}
+        order by distance`;
+  if (ofChunk === undefined) return `(${sorted} limit ${limit})`;
+  return `(
+      select e.chunk_id, e.distance
+      from (${sorted} offset 0) as e
+      join chunk c on c.tenant = $1 and c.chunk_id = e.chunk_id and ${ofChunk}
+      order by e.distance
+      limit ${limit})`;
+}
+
+/**
+ * A statement over the segments of a version. Their numbers are in its text, as the indexes need them, so that it is another
+ * one after each sealing; it is counted without them.
+ */
+export function overSegments(name: string, { segments }: Pick<IndexVersionRow, 'segments'>, text: string): Statement {
+  const tiers = segments.map(({ from, until }) => `${from} ${until}`).join();
+  const suffix = createHash('sha256').update(tiers).digest('hex').slice(0, 12);
+  return { name: tiers === '' ? name : `${name}_${suffix}`, family: name, text };
+}
