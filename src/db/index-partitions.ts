@@ -100,7 +100,7 @@ export async function sealFresh(
   const segments = await listSegments(owner, version);
   // Counted after the number was taken: what comes in between is left for the next one.
   const until = await nextSequence(owner);
-  const rows = await countFresh(owner, version, tenants, segments.at(-1)?.until ?? 0, rules.afterRows);
+  const rows = await countFresh(owner, version, tenants, segments.at(-1)?.until ?? 0);
   const next = nextSegment(segments, { rows, until }, rules);
   if (next !== null) await addSegment(owner, version, next);
   await dropStrayIndexes(owner, version);

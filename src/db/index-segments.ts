@@ -157,22 +157,19 @@ export async function nextSequence(owner: OwnerConnection): Promise<number> {
   return rows[0]!.next;
 }
 
-/** Counts vectors from a number on, of all tenants, as far as `enough`. */
+/** Counts vectors from a number on, of all tenants. */
 export async function countFresh(
   owner: OwnerConnection,
   { index_version: version }: PartitionSpec,
   tenants: readonly string[],
   from: number,
-  enough: number,
 ): Promise<number> {
   let count = 0;
   for (const tenant of tenants) {
-    if (count >= enough) break;
     await owner.query(`select set_config('earshot.tenant', $1, false)`, [tenant]);
     const { rows } = await owner.query<{ count: number }>(
-      `select count(*)::integer as count
-       from (select from embedding_v${version} where tenant = $1 and sequence >= $2::bigint limit $3) as fresh`,
-      [tenant, from, enough],
+      `select count(*)::integer as count from embedding_v${version} where tenant = $1 and sequence >= $2::bigint`,
+      [tenant, from],
     );
     count += rows[0]!.count;
   }

@@ -23,7 +23,10 @@ export interface NearestSearch {
  * whatever was built or dropped since the segments were read.
  */
 export function nearestVectors(row: IndexVersionRow, search: NearestSearch): string {
-  if (row.state === 'dropped') return '(select null::uuid as chunk_id, null::float8 as distance limit 0)';
+  // Names what is asked for, so that it has a type.
+  if (row.state === 'dropped') {
+    return `(select null::uuid as chunk_id, (${search.vector})::vector <=> null as distance limit 0)`;
+  }
   const { sealed, exact } = tiersOf(row.segments);
   const parts = [
     ...sealed.map((segment) => byIndex(row, search, inSegment('e.sequence', segment))),

@@ -94,10 +94,16 @@ export function openDatabase(options: DatabaseOptions): Database {
 }
 
 /**
+ * A statement over many tables is planned as if it were long, and compiling it would take longer than running it ("jit").
  * Without iterative scan a filtered HNSW search returns a fraction of what it was asked for. The setting's value is
  * read back by the readiness check, because pgvector takes an unknown value as "off" with only a warning.
  */
-const READER_SETTINGS = ['default_transaction_read_only=on', 'hnsw.iterative_scan=strict_order', 'hnsw.ef_search=100'];
+const READER_SETTINGS = [
+  'default_transaction_read_only=on',
+  'hnsw.iterative_scan=strict_order',
+  'hnsw.ef_search=100',
+  'jit=off',
+];
 
 const PLANNED_ONCE = ['plan_cache_mode=force_generic_plan'];
 

@@ -31,6 +31,8 @@ export interface RetrievalQuery {
   readonly common?: WordCounts;
   /** Of a question over all customers: the most rows whose words are ranked. */
   readonly textRows?: number;
+  /** Of a question over all customers and a time: the most rows that are measured without an index. */
+  readonly exactRows?: number;
 }
 
 /** A candidate with its rank in each list, and all that an answer says of it. */
@@ -91,20 +93,20 @@ interface Kind {
   readonly version: IndexVersionRow;
   readonly moment: Moment;
   readonly canary: boolean;
-  /** Whether it asks for a time. */
-  readonly windowed: boolean;
+  /** Which filters it has: a plan for all questions could use no index of times. */
+  readonly has: { readonly modalities: boolean; readonly from: boolean; readonly to: boolean };
 }
 
 /** Where a version's vectors are: the partition by its name, for the planner need not look for it; nowhere once dropped. */
 const partitionOf = ({ index_version: version, state }: IndexVersionRow): string =>
   state === 'dropped' ? '(select * from embedding limit 0)' : `embedding_v${version}`;
 
-/** Filters that both rankings share. */
-const filters = ({ version, moment }: Kind): string => `
+/** Filters that both rankings share. One that a question does not have is named all the same: each parameter has a type. */
+const filters = ({ version, moment, has }: Kind): string => `
   c.tenant = $1 and ${moment.served(version.index_version)}
-  and ($5::text[] is null or c.modality = any($5))
-  and ($6::timestamptz is null or c.event_time >= $6)
-  and ($7::timestamptz is null or c.event_time < $7)
+  and ${has.modalities ? 'c.modality = any($5::text[])' : '$5::text[] is null'}
+  and ${has.from ? 'c.event_time >= $6::timestamptz' : '$6::timestamptz is null'}
+  and ${has.to ? 'c.event_time < $7::timestamptz' : '$7::timestamptz is null'}
   and c.confidence >= $8`;
 
 const and = (condition: string | undefined) => (condition === undefined ? '' : `and ${condition}`);
@@ -120,10 +122,14 @@ const fusedRows = ({ version: row, moment }: Kind): string => `
     select chunk_id, rank() over (order by round(score::numeric, 3) desc)::integer as text_rank from text_hits
   ), vector_ranked as (
     select chunk_id, rank() over (order by round(distance::numeric, 2))::integer as vector_rank from vector_hits
-  ), candidate as (
-    select chunk_id, text_rank, vector_rank
-    from text_ranked
-    full join vector_ranked using (chunk_id)
+  ), candidate as materialized (
+    select chunk_id, max(text_rank) as text_rank, max(vector_rank) as vector_rank
+    from (
+      select chunk_id, text_rank, null::integer as vector_rank from text_ranked
+      union all
+      select chunk_id, null, vector_rank from vector_ranked
+    ) as ranked
+    group by chunk_id
   )
   select
     c.chunk_id, c.text, candidate.text_rank, candidate.vector_rank,
@@ -187,7 +193,7 @@ const overAll = (kind: Kind): string => {
       from (
         select c.chunk_id, ts_rank(c.words, (select query from wanted), 1) as score
         from tenant_chunk c
-        where $2::text is null and c.words @@ (select selective from wanted) and ${asked}
+        where $2::text is null and $13::integer > 0 and c.words @@ (select selective from wanted) and ${asked}
         union all
         select c.chunk_id, ts_rank(c.words, query, 1) as score
         from (
@@ -201,7 +207,7 @@ const overAll = (kind: Kind): string => {
       ) as found
       order by score desc
       limit $9
-    ), ${kind.windowed ? windowedHits(kind) : vectorHits(kind)}${fusedRows(kind)}`;
+    ), ${kind.has.from || kind.has.to ? windowedHits(kind) : vectorHits(kind)}${fusedRows(kind)}`;
 };
 
 const vectorHits = (kind: Kind, gate = 'true'): string => `
@@ -219,13 +225,13 @@ const vectorHits = (kind: Kind, gate = 'true'): string => `
 const windowedHits = (kind: Kind): string => {
   const { version: row, moment } = kind;
   if (row.state === 'dropped') return vectorHits(kind);
-  const few = '(select count(*) <= $12::integer from in_time)';
+  const few = '(select count(*) <= $13::integer from in_time)';
   return `
     in_time as materialized (
       select c.chunk_id
       from chunk c
       where $4::vector is not null and ${filters(kind)} and ${kind.canary ? 'true' : ofRealCustomers('c.customer_key')}
-      limit $12::integer + 1
+      limit $13::integer + 1
     ), ${vectorHits(kind, `not ${few}`).replace('vector_hits as', 'of_many as')}, of_few as (
       select e.chunk_id, ${indexedVector(row, 'e.embedding')} <=> ${indexedVector(row, '$4')} as distance
       from in_time
@@ -263,7 +269,7 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
   const ofCustomer = query.customerKey !== null;
   if (!ofCustomer) {
     const { words, chunks } = query.common ?? { words: [], chunks: [] };
-    values.push(words, chunks, query.textRows ?? DEFAULT_TEXT_ROWS);
+    values.push(words, chunks, query.textRows ?? DEFAULT_ROWS, query.exactRows ?? DEFAULT_ROWS);
   }
   const past = (query.asOf ?? null) !== null;
   if (past) values.push(query.asOf);
@@ -271,17 +277,19 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
     version,
     moment: past ? at(`$${values.length}`) : NOW,
     canary: query.canary ?? false,
-    windowed: !ofCustomer && (query.from !== null || query.to !== null),
+    has: { modalities: query.modalities !== null, from: query.from !== null, to: query.to !== null },
   };
-  const traits = [kind.moment.name, kind.canary && '_canary', kind.windowed && '_of_a_time', stateOf(version)];
+  const { moment, canary, has } = kind;
+  const traits = [
+    ...[moment.name, canary && '_canary', version.state === 'dropped' && '_dropped'],
+    ...[has.modalities && '_mod', has.from && '_from', has.to && '_to'],
+  ];
   const name = `${ofCustomer ? 'customer' : 'all'}_v${version.index_version}${traits.filter(Boolean).join('')}`;
   return { name, values, kind, text: ofCustomer ? withinCustomer(kind) : overAll(kind) };
 }
 
 /** Where a caller knows of no dial. */
-const DEFAULT_TEXT_ROWS = 4_000;
-
-const stateOf = ({ state }: IndexVersionRow) => state === 'dropped' && '_dropped';
+const DEFAULT_ROWS = 2_000;
 
 /** Candidates of both rankings; src/domain/rank-fusion.ts orders them. */
 export async function retrieveCandidates(

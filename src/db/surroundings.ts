@@ -83,11 +83,16 @@ export function surroundingsText({ ofCustomer, indexVersion, moment }: Situation
 const newestText = (ofCustomer: boolean): string =>
   ofCustomer
     ? `
-        select max(c.event_time)
-        from chunk c
-        join subject s on s.tenant = $1 and s.customer_key = $2
-        where c.tenant = $1 and c.customer_key = $2 and c.active
-          and c.event_time > coalesce(s.erased_before, '-infinity')`
+        select newest.event_time
+        from subject s
+        cross join lateral (
+          select c.event_time
+          from chunk c
+          where c.tenant = $1 and c.customer_key = $2 and c.active
+          order by c.event_time desc
+          limit 1
+        ) as newest
+        where s.tenant = $1 and s.customer_key = $2 and newest.event_time > coalesce(s.erased_before, '-infinity')`
     : `
         select max(c.event_time)
         from chunk c

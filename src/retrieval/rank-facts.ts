@@ -99,7 +99,15 @@ async function rankedOverAll(
   const { reader } = deps.database.forTenant(tenant);
   const textRows = deps.dials.get('retrieval.text_rows');
   const common = await deps.commonWords.among(reader, tenant, query.words ?? '', textRows);
-  const asked = { ...query, tenant, customerKey: null, asOf: moment, textRows, common };
+  const asked = {
+    ...query,
+    tenant,
+    customerKey: null,
+    asOf: moment,
+    textRows,
+    common,
+    exactRows: deps.dials.get('retrieval.exact_rows'),
+  };
   const rows = await retrieveCandidates(reader, version, asked);
   const candidates = rows.map((row) => ({
     id: row.chunk_id,

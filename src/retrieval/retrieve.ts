@@ -200,6 +200,7 @@ async function asQuery(
   return {
     ...{ tenant, canary, customerKey, words, vector, modalities, from, to, minConfidence, asOf, textRows },
     ...(overAll ? { common: await deps.commonWords.among(reader, tenant, words, textRows) } : {}),
+    exactRows: deps.dials.get('retrieval.exact_rows'),
     candidates: Math.max(k, deps.dials.get('retrieval.candidates')),
   };
 }
