@@ -11,6 +11,7 @@ import { CACHE } from '../src/stack/tools.ts';
 import { BenchClient } from './client.ts';
 import { benchErasure } from './erasure.ts';
 import { benchReindex } from './reindex.ts';
+import { benchRetrieval } from './retrieval/main.ts';
 import { percentile, runScenario, type Scenario, type ScenarioResult } from './scenario.ts';
 
 // `npm run bench`, or a part of it, `npm run bench -- chats erasure`, through the whole system with the real embedding
@@ -35,6 +36,7 @@ try {
   const client = new BenchClient(application.url, application.apiKey);
   if (wanted('chats')) await bench(client, stack.env);
   if (wanted('reindex')) await progress.step('re-embedding', () => benchReindex(client, stack.env));
+  if (wanted('retrieval')) await progress.step('retrieval', () => benchRetrieval(client, stack.env));
   if (wanted('erasure')) await progress.step('erasures', () => benchErasure(client, stack.env));
 } finally {
   await application?.stop();

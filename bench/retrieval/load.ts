@@ -3,7 +3,8 @@ import type pg from 'pg';
 /** What is loaded: sizes of the data set. */
 export interface DataSize {
   readonly chunks: number;
-  readonly customers: number;
+  /** Keys of customers, the largest first. */
+  readonly customers: readonly string[];
 }
 
 /** Chunks of one record: a chat has one, a call several; this is their mean. */
@@ -29,7 +30,7 @@ const MAKE_PARTS = `
 /** Sessions, records and what stands for them, by customers of Zipf sizes. */
 const LOAD_RECORDS = `
   with customer as (
-    select n, md5('bench ' || n) as customer_key,
+    select n, ($5::text[])[n] as customer_key,
       greatest(1, round($1::integer / $3::float8 * power(n, -$4::float8)
         / (select sum(power(m, -$4::float8)) from generate_series(1, $2) m)))::integer as records
     from generate_series(1, $2::integer) n
@@ -100,7 +101,7 @@ const LOAD_VECTORS = `
 /** Loads the data set into an empty Earshot, all of it fresh. The connection's seed makes it the same each time. */
 export async function loadData(owner: pg.ClientBase, { chunks, customers }: DataSize): Promise<void> {
   await owner.query(MAKE_PARTS);
-  await owner.query(LOAD_RECORDS, [chunks, customers, CHUNKS_PER_RECORD, SKEW]);
+  await owner.query(LOAD_RECORDS, [chunks, customers.length, CHUNKS_PER_RECORD, SKEW, customers]);
   await owner.query('analyze interaction, artifact, part');
   await owner.query(LOAD_CHUNKS, [CHUNKS_PER_RECORD]);
   await owner.query('analyze chunk');

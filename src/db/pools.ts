@@ -126,6 +126,8 @@ function openPool(options: DatabaseOptions, settings: string[]): pg.Pool {
     max: options.poolSize ?? 10,
     connectionTimeoutMillis: 5_000,
     idleTimeoutMillis: 60_000,
+    // Statements over segments of the index are other ones after each sealing; those that were prepared go with it.
+    maxLifetimeSeconds: 1_800,
     keepAlive: true,
     application_name: 'earshot',
     options: all.map((setting) => `-c ${setting}`).join(' '),

@@ -1,0 +1,88 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type pg from 'pg';
+import type { BenchClient } from '../client.ts';
+import { percentile } from '../scenario.ts';
+import type { BenchQuestion } from './questions.ts';
+
+/** Answers of the API to one kind of question: round trips over HTTP, with the question's vector remembered. */
+export interface Answers {
+  readonly what: string;
+  readonly p50: number;
+  readonly p99: number;
+  /** Of Postgres, for each answer, beside the record of it that is written afterwards. */
+  readonly roundTrips: number;
+}
+
+type Body = (question: BenchQuestion) => Record<string, unknown>;
+
+export async function askByHttp(
+  client: BenchClient,
+  what: string,
+  questions: readonly BenchQuestion[],
+  bodyOf: Body,
+): Promise<Answers> {
+  const ask = (question: BenchQuestion) =>
+    client.post('/v1/retrieve', { query: question.words, mode: 'hybrid', k: 10, ...bodyOf(question) });
+  for (const question of questions) await ask(question);
+  const before = await retrievals(client);
+  const tookMs: number[] = [];
+  for (const question of questions) {
+    const started = performance.now();
+    await ask(question);
+    tookMs.push(performance.now() - started);
+  }
+  const roundTrips = ((await retrievals(client)) - before) / questions.length;
+  return { what, p50: percentile(tookMs, 0.5), p99: percentile(tookMs, 0.99), roundTrips };
+}
+
+/** Statements of questions so far: those that answer them and those that look around them. */
+async function retrievals(client: BenchClient): Promise<number> {
+  const name = 'earshot_database_round_trips_total';
+  const counts = ['retrieve_', 'surroundings_', 'common_words'].map((each) =>
+    client.metric(name, `statement="${each}`),
+  );
+  return (await Promise.all(counts)).reduce((sum, each) => sum + each, 0);
+}
+
+/** Vectors written per second beside questions. */
+const ROWS_PER_SECOND = 50;
+
+/** Writes vectors of their own, each its own statement, until told to stop; answers how many. */
+export async function writeMeanwhile(owner: pg.ClientBase, work: () => Promise<void>): Promise<number> {
+  const stop = new AbortController();
+  const writing = writeSteadily(owner, stop.signal);
+  try {
+    await work();
+  } finally {
+    stop.abort();
+  }
+  return writing;
+}
+
+async function writeSteadily(owner: pg.ClientBase, signal: AbortSignal): Promise<number> {
+  const started = performance.now();
+  for (let written = 0; ; written++) {
+    const due = started + (written * 1_000) / ROWS_PER_SECOND;
+    if (due > performance.now()) await delay(due - performance.now());
+    if (signal.aborted) return written;
+    await owner.query(COPY_ONE);
+  }
+}
+
+/** A chunk with its vector, as new as can be, of a chunk that is there. */
+const COPY_ONE = `
+  with picked as (
+    select * from chunk where chunk_id >= gen_random_uuid() and chunker_version = 'bench' order by tenant, chunk_id limit 1
+  ), said as (
+    insert into chunk (tenant, chunk_id, artifact_id, interaction_id, session_id, customer_key, modality, ordinal, text, place,
+      confidence, event_time, chunker_version)
+    select tenant, gen_random_uuid(), artifact_id, interaction_id, session_id, customer_key, modality, ordinal, text, place,
+      confidence, now(), 'written'
+    from picked
+    returning tenant, chunk_id, customer_key
+  )
+  insert into embedding (index_version, tenant, chunk_id, customer_key, embedding, model_version, embedded_at, committed_at,
+    reachable_at)
+  select 1, said.tenant, said.chunk_id, said.customer_key, e.embedding, 'bench', now(), now(), now()
+  from said, picked
+  join embedding_v1 e on e.index_version = 1 and e.tenant = picked.tenant and e.chunk_id = picked.chunk_id`;
