@@ -8,6 +8,7 @@ import {
   RESIDUE_WORKFLOW,
   RETENTION_WORKFLOW,
   ROLLUP_WORKFLOW,
+  SEAL_INDEX_WORKFLOW,
   SUPERSEDED_WORKFLOW,
 } from '../../src/domain/workflows.ts';
 import { PRESSURE_STEPS, type PressureStep } from '../../src/domain/pressure.ts';
@@ -55,6 +56,18 @@ const screenshot = async (screenshotId: string, customerId = 'viewer') =>
     customerId,
     capturedAt: startedAt,
   });
+
+it('records a sealing that builds an index, and one that need not', async () => {
+  const seal = async (name: string) => {
+    await earshot.temporal.start(SEAL_INDEX_WORKFLOW, { workflowId: name, taskQueue: 'batch', args: [] });
+    await keep(`seal-index/${name}`, name);
+  };
+  await seal('nothing-fresh');
+  await setDial('index.seal_after_rows', 1);
+  const { body } = await earshot.message({ conversationId: 'sealed' });
+  await earshot.settled(body.interactionId, 'reachable');
+  await seal('sealed');
+});
 
 it('records a conversation of one message, of a batch, and after a failure', async () => {
   const lone = await earshot.message({ conversationId: 'lone' });
