@@ -21,9 +21,17 @@ const SEGMENTS = [0.8, 0.95, 0.98];
 
 /** Loads a memory of a year, and asks it: `npm run bench -- retrieval`. */
 export async function benchRetrieval(client: BenchClient, env: Readonly<Record<string, string>>): Promise<void> {
-  const url = env['DATABASE_URL']!;
-  const owner = new pg.Client({ connectionString: url });
+  const owner = new pg.Client({ connectionString: env['DATABASE_URL']! });
   await owner.connect();
+  try {
+    await loadAndAsk(client, env, owner);
+  } finally {
+    await owner.end();
+  }
+}
+
+async function loadAndAsk(client: BenchClient, env: Readonly<Record<string, string>>, owner: pg.Client): Promise<void> {
+  const url = env['DATABASE_URL']!;
   const ids = keyedIds(Buffer.from(env['EARSHOT_CUSTOMER_SECRET']!, 'hex'));
   const customers = new Map(
     Array.from({ length: CUSTOMERS }, (_, n) => [ids.customerKey('default', `bench-${n}`), `bench-${n}`]),
@@ -44,7 +52,6 @@ export async function benchRetrieval(client: BenchClient, env: Readonly<Record<s
       `${(rates.tiered / rates.live).toFixed(0)} to 1.`,
   );
   await compareStorages(owner, url, version, questions);
-  await owner.end();
 }
 
 async function sealSegments(owner: pg.Client, url: string): Promise<IndexVersionRow> {

@@ -34,7 +34,10 @@ export function segmentIndex({ index_version: version }: PartitionSpec, { from, 
 }
 
 /** The condition that puts a vector `e` in a segment: the one of its index, or the planner would not use that. */
-export function inSegment(column: string, { from, until }: { readonly from: number; readonly until: number | null }) {
+export function inSegment(
+  column: string,
+  { from, until }: { readonly from: number; readonly until: number | null },
+): string {
   return `${column} >= ${from}${until === null ? '' : ` and ${column} < ${until}`}`;
 }
 

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { ensureIndex } from '../../src/db/index-partitions.ts';
 import { segmentIndex, type PartitionSpec } from '../../src/db/index-segments.ts';
+import type { Segment } from '../../src/domain/index-segments.ts';
 import type { TestDatabase } from './database.ts';
 
 /** Builds an HNSW index of a version over all that it holds; answers the index's name. */
@@ -16,7 +17,7 @@ export async function sealAll(database: Pick<TestDatabase, 'url' | 'query'>, ver
   return segmentIndex(spec!, (await segmentsOf(database, version))[0]!);
 }
 
-export async function segmentsOf(database: Pick<TestDatabase, 'query'>, version = 1) {
+export async function segmentsOf(database: Pick<TestDatabase, 'query'>, version = 1): Promise<Segment[]> {
   return database.query<{ from: number; until: number }>(
     `select from_sequence::float8 as from, until_sequence::float8 as until
      from index_segment where index_version = $1 order by 1`,
