@@ -6,6 +6,7 @@ import { buildSegment, dropStrayIndexes, publishSegment, segmentIndex } from '..
 import { listIndexVersions, type IndexVersionRow } from '../../src/db/index-versions.ts';
 import { openDatabase, type Database } from '../../src/db/pools.ts';
 import { retrieveAll, retrieveCandidates } from '../../src/db/retrieval.ts';
+import { nearest } from '../../src/db/version-evidence.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { fakeVector } from '../support/fake-models.ts';
 import { fillWithRecords } from '../support/many-records.ts';
@@ -53,11 +54,18 @@ const question = {
   ...{ minConfidence: 0, candidates: 1_000 },
 };
 
-/** All chunks that a question over all customers finds by vectors, in the order of their ids, so that a double shows. */
+/**
+ * All chunks that a question over all customers finds by vectors, in the order of their ids. What a double would take the
+ * place of shows in the tiers themselves.
+ */
 async function found(row: IndexVersionRow): Promise<string[]> {
   const { reader } = database.forTenant('default');
-  const rows = await retrieveCandidates(reader, row, { ...question, vector: fakeVector('anything') });
-  return rows.map(({ chunk_id }) => chunk_id).sort();
+  const vector = fakeVector('anything');
+  const rows = await retrieveCandidates(reader, row, { ...question, vector });
+  const inTiers = await nearest(reader, 'default', row, `[${vector.join(',')}]`, 1_000);
+  const ids = rows.map(({ chunk_id }) => chunk_id).sort();
+  expect(inTiers.map(({ chunk_id }) => chunk_id).sort()).toEqual(ids);
+  return ids;
 }
 
 async function stored(): Promise<string[]> {
