@@ -69,7 +69,7 @@ async function writeSteadily(owner: pg.ClientBase, signal: AbortSignal): Promise
   }
 }
 
-/** A chunk with its vector, as new as can be, of a chunk that is there. */
+/** A new chunk like one that is there, with a vector of its own: equal ones would be drawn lots for. */
 const COPY_ONE = `
   with picked as (
     select * from chunk where chunk_id >= gen_random_uuid() and chunker_version = 'bench' order by tenant, chunk_id limit 1
@@ -83,6 +83,7 @@ const COPY_ONE = `
   )
   insert into embedding (index_version, tenant, chunk_id, customer_key, embedding, model_version, embedded_at, committed_at,
     reachable_at)
-  select 1, said.tenant, said.chunk_id, said.customer_key, e.embedding, 'bench', now(), now(), now()
+  select 1, said.tenant, said.chunk_id, said.customer_key, e.embedding + own.vector, 'bench', now(), now(), now()
   from said, picked
-  join embedding_v1 e on e.index_version = 1 and e.tenant = picked.tenant and e.chunk_id = picked.chunk_id`;
+  join embedding_v1 e on e.index_version = 1 and e.tenant = picked.tenant and e.chunk_id = picked.chunk_id
+  join part own on own.kind = 'own' and own.place = floor(random() * 2000)::integer`;

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
 import pg from 'pg';
 import { keyedIds } from '../../src/domain/ids.ts';
-import { buildSegment, publishSegment, takeTime } from '../../src/db/index-segments.ts';
+import { buildSegment, lockSegments, publishSegment, takeTime } from '../../src/db/index-segments.ts';
 import { listIndexVersions, type IndexVersionRow } from '../../src/db/index-versions.ts';
 import { openDatabase } from '../../src/db/pools.ts';
 import type { BenchClient } from '../client.ts';
@@ -36,8 +36,6 @@ async function loadAndAsk(client: BenchClient, env: Readonly<Record<string, stri
   const customers = new Map(
     Array.from({ length: CUSTOMERS }, (_, n) => [ids.customerKey('default', `bench-${n}`), `bench-${n}`]),
   );
-  // A question of its own each minute would be one too many; the bench seals what it wants sealed.
-  await client.put('/v1/dials/index.seal_after_rows', { value: 1_000_000 });
   await timed('loaded', () => loadData(owner, { chunks: CHUNKS, customers: [...customers.keys()] }));
   await timed('sealed the payloads', () =>
     sealAllPayloads(owner, Buffer.from(env['EARSHOT_MASTER_KEY']!, 'hex'), customers),
@@ -58,6 +56,8 @@ async function sealSegments(owner: pg.Client, url: string): Promise<IndexVersion
   const database = openDatabase({ url });
   const live = async () => (await listIndexVersions(database.deployment)).find(({ state }) => state === 'live')!;
   const version = await live();
+  // Nobody else seals meanwhile, or takes what is being built for a stray.
+  if (!(await lockSegments(owner, version))) throw new Error('another one builds the index');
   await takeTime(owner, { memoryMb: 1_024, workers: 1 });
   let from = 0;
   for (const share of SEGMENTS) {

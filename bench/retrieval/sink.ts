@@ -14,7 +14,7 @@ export interface SinkRates {
 export async function measureSink(owner: pg.ClientBase): Promise<SinkRates> {
   for (const table of ['sink_live', 'sink_tiered']) {
     await owner.query(`create table ${table} (like embedding_v1 including defaults including constraints)`);
-    await owner.query(`insert into ${table} select * from embedding_v1 order by sequence limit 20000`);
+    await owner.query(`insert into ${table} select * from embedding_v1 order by sequence desc limit 20000`);
     await owner.query(`alter table ${table} add primary key (index_version, tenant, chunk_id)`);
     await owner.query(`create index on ${table} (tenant, chunk_id)`);
     await owner.query(`create index on ${table} (tenant, customer_key)`);
@@ -32,8 +32,8 @@ export async function measureSink(owner: pg.ClientBase): Promise<SinkRates> {
            committed_at, reachable_at)
          select index_version, tenant, gen_random_uuid(), customer_key, embedding, model_version, embedded_at,
            committed_at, reachable_at
-         from embedding_v1 where tenant = 'default' and sequence > $1 order by sequence limit ${ROWS}`,
-        [20_000 + round * ROWS],
+         from embedding_v1 where tenant = 'default' and sequence % 10 = $1 order by sequence limit ${ROWS}`,
+        [round],
       );
       rates[table]!.push((ROWS * 1_000) / (performance.now() - started));
     }
