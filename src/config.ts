@@ -40,6 +40,9 @@ const url = (protocols: string[]) =>
 
 const flag = z.enum(['true', 'false', '1', '0', '']).transform((value) => value === 'true' || value === '1');
 
+/** Steps of a queue that one process runs at a time. */
+const places = z.coerce.number().int().min(1).max(1_000).default(4);
+
 /** `*` allows all of them. */
 const languages = z
   .string()
@@ -70,6 +73,8 @@ export const SETTINGS = {
   EARSHOT_MASTER_KEY: hex32,
   EARSHOT_CUSTOMER_SECRET: hex32,
   EARSHOT_CODE_VERSION: z.string().min(1).default('dev'),
+  EARSHOT_AUDIO_STEPS: places,
+  EARSHOT_VISION_STEPS: places,
   EARSHOT_LANGUAGES: languages.default(['en']),
   EARSHOT_PUBLIC_URL: url(['http:', 'https:']).optional(),
   LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),

@@ -60,7 +60,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   const ring = ringVia(client);
   const workers = await Promise.all(
     parts.queues.map((queue) =>
-      createWorker(queue, connection, config.TEMPORAL_NAMESPACE, deps, parts.interceptors ?? []),
+      createWorker(queue, connection, config, deps, parts.interceptors ?? []),
     ),
   );
   const running = Promise.all(workers.map((worker) => worker.run()));

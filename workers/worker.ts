@@ -9,20 +9,19 @@ import type { ActivityDependencies } from '../activities/dependencies.ts';
 import { FailureInterceptor } from '../activities/interceptor.ts';
 import { StandingInterceptor } from '../activities/standing-interceptor.ts';
 import { LineageInterceptor } from '../activities/lineage-interceptor.ts';
+import type { Config } from '../src/config.ts';
 import { WORKFLOW_QUEUES, type TaskQueue } from '../src/domain/task-queues.ts';
 import { workflowBundle } from './bundle.ts';
 
 /**
- * How many steps of a queue run at a time in one process. Heavy models gain nothing from more requests than they have
- * cores; database steps wait for the network and may be many.
+ * How many steps of a queue run at a time in one process. A heavy model on this machine gains nothing from more requests
+ * than it has cores, a remote one takes many: that is a setting. Database steps wait for the network and may be many.
  */
-const CONCURRENCY: Readonly<Record<TaskQueue, number>> = {
-  intake: 400,
-  audio: 4,
-  vision: 4,
-  embedding: 100,
-  batch: 20,
-};
+function placesOf(queue: TaskQueue, { EARSHOT_AUDIO_STEPS, EARSHOT_VISION_STEPS }: WorkerSettings): number {
+  return { intake: 400, audio: EARSHOT_AUDIO_STEPS, vision: EARSHOT_VISION_STEPS, embedding: 100, batch: 20 }[queue];
+}
+
+export type WorkerSettings = Pick<Config, 'TEMPORAL_NAMESPACE' | 'EARSHOT_AUDIO_STEPS' | 'EARSHOT_VISION_STEPS'>;
 
 /** A worker that finishes its steps before it stops has this long; then they are handed back and retried elsewhere. */
 const DRAIN = '20s';
@@ -31,7 +30,7 @@ const DRAIN = '20s';
 export async function createWorker(
   queue: TaskQueue,
   connection: NativeConnection,
-  namespace: string,
+  settings: WorkerSettings,
   deps: ActivityDependencies,
   inner: readonly ActivityInboundCallsInterceptor[],
 ): Promise<Worker> {
@@ -43,10 +42,10 @@ export async function createWorker(
   ];
   const options: WorkerOptions = {
     connection,
-    namespace,
+    namespace: settings.TEMPORAL_NAMESPACE,
     taskQueue: queue,
-    maxConcurrentActivityTaskExecutions: CONCURRENCY[queue],
-    maxConcurrentLocalActivityExecutions: CONCURRENCY[queue],
+    maxConcurrentActivityTaskExecutions: placesOf(queue, settings),
+    maxConcurrentLocalActivityExecutions: placesOf(queue, settings),
     shutdownGraceTime: DRAIN,
     // One ring is one short task: polls beyond a few only cost the server.
     workflowTaskPollerBehavior: { type: 'autoscaling', initial: 2, minimum: 1, maximum: 10 },

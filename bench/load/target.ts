@@ -36,6 +36,9 @@ export function givenTarget({ url, apiKey, databaseUrl }: NonNullable<LoadOption
   };
 }
 
+/** The stub waits where a real endpoint computes elsewhere: as many at a time as the load asks for. */
+const STUB_PLACES = { EARSHOT_AUDIO_STEPS: '64', EARSHOT_VISION_STEPS: '16' };
+
 /** Starts the embedded stack in a folder of its own, with its models or the stub in their place, and Earshot on it. */
 export async function startTarget(folder: string, options: LoadOptions, progress: Progress): Promise<Target> {
   const stub =
@@ -46,7 +49,9 @@ export async function startTarget(folder: string, options: LoadOptions, progress
   try {
     const stack = await startStack({ folder, env: { ...process.env, ...stubEnv }, progress });
     try {
-      const application = await progress.step('Starting Earshot', () => startApplication({ env: stack.env, folder }));
+      const application = await progress.step('Starting Earshot', () =>
+        startApplication({ env: { ...stack.env, ...(stub === undefined ? {} : STUB_PLACES) }, folder }),
+      );
       const { url, apiKey, child } = application;
       await moveDials(url, apiKey, { ...(stub === undefined ? {} : STUB_DIALS), ...options.dials });
       return {
