@@ -35,6 +35,7 @@ describe('a recorded history replays with the workflow code of today', () => {
         'retention',
         'rollup',
         'screenshot',
+        'seal-index',
         'verify-erasure',
       ]),
     );
