@@ -32,7 +32,9 @@ export async function askByHttp(
     tookMs.push(performance.now() - started);
   }
   const roundTrips = ((await retrievals(client)) - before) / questions.length;
-  return { what, p50: percentile(tookMs, 0.5), p99: percentile(tookMs, 0.99), roundTrips };
+  const answers = { what, p50: percentile(tookMs, 0.5), p99: percentile(tookMs, 0.99), roundTrips };
+  console.log(JSON.stringify(answers));
+  return answers;
 }
 
 /** Statements of questions so far: those that answer them and those that look around them. */
@@ -86,4 +88,4 @@ const COPY_ONE = `
   select 1, said.tenant, said.chunk_id, said.customer_key, e.embedding + own.vector, 'bench', now(), now(), now()
   from said, picked
   join embedding_v1 e on e.index_version = 1 and e.tenant = picked.tenant and e.chunk_id = picked.chunk_id
-  join part own on own.kind = 'own' and own.place = floor(random() * 2000)::integer`;
+  join part own on own.kind = 'own' and own.place = (select floor(random() * 2000)::integer)`;
