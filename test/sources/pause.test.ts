@@ -85,8 +85,7 @@ describe('a source whose endpoint is dead', () => {
     const { body: shot } = await earshot.upload('/v1/screenshots', 'image', await picture(), screen);
     await earshot.settled(chat.interactionId, 'reachable');
     await earshot.settled(shot.interactionId, 'reachable');
-    const steps = await openSteps();
-    expect(steps).toEqual([]);
+    await until('no step is under way or waits', async () => (await openSteps()).length === 0);
     const health = await earshot.request<{ status: string; reasons: { code: string }[] }>('GET', '/v1/health');
     expect(health.body.reasons).toContainEqual(
       expect.objectContaining({ status: 'red', code: 'source_paused_speech' }),

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { keyedIds } from '../../src/domain/ids.ts';
 import { priorityOf } from '../../src/temporal/priority.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
-import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
+import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { picture } from '../support/pictures.ts';
 import { until } from '../support/until.ts';
 
@@ -53,13 +53,16 @@ function customerOfAnotherShareThan(customerId: string): string {
 }
 
 it('a customer who floods a model does not keep another one waiting', async () => {
-  const held = holdRoute(models, 'screen_text');
+  // Of captions too: a step that ended would not be seen to wait.
+  const held = Promise.withResolvers<void>();
+  models.hold = held.promise;
   const flood = [];
   for (let index = 0; index < FLOOD; index++) flood.push(await screenshot('flooding', `flood-${index}`));
-  await held.arrived();
+  await until('the model is asked', () => models.calls.length > 0);
   const other = await screenshot(customerOfAnotherShareThan('flooding'), 'one');
   models.latencyMs = 20;
-  held.release();
+  models.hold = undefined;
+  held.resolve();
   for (const id of [...flood, other]) await earshot.settled(id, 'reachable');
   // In the order of arrival it would come after both steps of each.
   expect(await madeBefore(other)).toBeLessThan(FLOOD);
