@@ -29,12 +29,11 @@ const DEFERRED: DeferredBatch = { deferred: true };
 export function chatActivities(deps: ActivityDependencies): ChatActivities {
   let deferUntil = 0;
   const attempt = async (request: IndexMessagesRequest) => {
-    const deadline = AbortSignal.timeout(deps.dials.get('chat.at_once_deadline_ms'));
-    const signal = AbortSignal.any([Context.current().cancellationSignal, deadline]);
+    const { cancellationSignal: cancelled } = Context.current();
     try {
-      return await indexMessages(deps, request, signal);
+      return await indexMessages(deps, request, cancelled, deps.dials.get('chat.at_once_deadline_ms'));
     } catch (error) {
-      if (Context.current().cancellationSignal.aborted || !isWorthPatience(error)) throw error;
+      if (cancelled.aborted || !isWorthPatience(error)) throw error;
       deferUntil = performance.now() + deps.dials.get('chat.defer_after_failure_ms');
       deps.log.warn({ sessionId: request.sessionId, ...errorForLog(error) }, 'a chat batch is left to an activity');
       return DEFERRED;
@@ -55,19 +54,25 @@ function isWorthPatience(error: unknown): boolean {
   return !(error instanceof EarshotError) || error.retryable;
 }
 
-/** Makes the next messages of a conversation reachable by vector, and lets it sleep when none is left. */
+/**
+ * Makes the next messages of a conversation reachable by vector, and lets it sleep when none is left.
+ *
+ * @param modelDeadlineMs from when they are collected; without it the model has its own time.
+ */
 export function indexMessages(
   deps: ActivityDependencies,
   request: IndexMessagesRequest,
   signal: AbortSignal,
+  modelDeadlineMs?: number,
 ): Promise<IndexMessagesResult> {
-  return parkMessagesWhilePaused(deps, request, () => indexBatch(deps, request, signal));
+  return parkMessagesWhilePaused(deps, request, () => indexBatch(deps, request, signal, modelDeadlineMs));
 }
 
 async function indexBatch(
   deps: ActivityDependencies,
   { tenant, sessionId, first }: IndexMessagesRequest,
   signal: AbortSignal,
+  modelDeadlineMs: number | undefined,
 ): Promise<IndexMessagesResult> {
   const version = deps.indexVersions.live();
   const { batch, closedBy } = await collectBatch(deps, tenant, sessionId, version, first, signal);
@@ -75,7 +80,7 @@ async function indexBatch(
   const { chunks, pickedUpAt } = batch;
   const model = deps.liveEmbeddings.of(version);
   const { written, rejected } = await tellWhenSlow(deps, tenant, batch, () =>
-    embedAndStore(deps, { tenant, version, model, chunks, pickedUpAt }, signal),
+    embedAndStore(deps, { tenant, version, model, chunks, pickedUpAt }, within(modelDeadlineMs, signal)),
   );
   await recordRejected(deps, tenant, rejected);
   await settleErased(deps, tenant, refused(batch.chunks, written, rejected));
@@ -87,6 +92,10 @@ async function indexBatch(
   deps.metrics.batches.observe({ closed_by: closedBy }, messages);
   deps.log.info({ sessionId, messages, chunks: written.length, closedBy }, 'chat batch indexed');
   return { messages, closedBy, asleep };
+}
+
+function within(deadlineMs: number | undefined, signal: AbortSignal): AbortSignal {
+  return deadlineMs === undefined ? signal : AbortSignal.any([signal, AbortSignal.timeout(deadlineMs)]);
 }
 
 /**

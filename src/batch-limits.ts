@@ -24,10 +24,16 @@ export function joinedRequestLimits(deps: BatchDependencies): JoinLimits {
   const { dials } = deps;
   return {
     maxTexts: grown(deps, dials.get('embedding.join_max_texts')),
-    maxTokens: grown(deps, dials.get('embedding.join_max_tokens')),
+    maxTokens: Math.min(grown(deps, dials.get('embedding.join_max_tokens')), mostTokensAtOnce(dials)),
     waitMs: dials.get('embedding.join_wait_ms'),
     inFlight: dials.get('embedding.requests_in_flight'),
   };
+}
+
+/** An endpoint may refuse a request that alone is larger than what it allows a minute. */
+function mostTokensAtOnce(dials: Pick<DialReader, 'get'>): number {
+  const perMinute = dials.get('models.embedding_tokens_per_minute');
+  return perMinute === 0 ? Infinity : perMinute / 4;
 }
 
 /** What one joined statement may hold, in rows. */

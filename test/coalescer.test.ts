@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Coalescer, type CoalesceLimits } from '../src/coalescer.ts';
 import { EarshotError } from '../src/domain/errors.ts';
 import { joinedEmbedding } from '../src/joined-embedding.ts';
+import { standing, withStanding } from '../src/sources/background.ts';
 
 const LIMITS: CoalesceLimits = { size: 4, waitMs: 0, inParallel: 1 };
 
@@ -177,5 +178,26 @@ describe('texts of callers that ask an embedding model at the same time', () => 
     const { embed } = embedding(10, 1_000, (texts) => (texts.includes('poison') ? code : undefined));
     const answers = await Promise.allSettled([embed('fine'), embed('poison'), embed('well')]);
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  it('of live records neither wait for those of history nor go with them', async () => {
+    const held = Promise.withResolvers<void>();
+    const model = joinedEmbedding(
+      {
+        model: 'm',
+        dimensions: 1,
+        embed: async (texts) => {
+          if (standing().behindLive) await held.promise;
+          return texts.map((text) => [text.length]);
+        },
+      },
+      () => ({ maxTexts: 10, maxTokens: 1_000, waitMs: 0, inFlight: 1 }),
+      () => undefined,
+    );
+    const { signal } = new AbortController();
+    const history = withStanding({ behindLive: true, waitsOutPauses: false }, () => model.embed(['old'], signal));
+    expect(await model.embed(['new!'], signal)).toEqual([[4]]);
+    held.resolve();
+    expect(await history).toEqual([[3]]);
   });
 });

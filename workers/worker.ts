@@ -23,6 +23,9 @@ function placesOf(queue: TaskQueue, { EARSHOT_AUDIO_STEPS, EARSHOT_VISION_STEPS 
 
 export type WorkerSettings = Pick<Config, 'TEMPORAL_NAMESPACE' | 'EARSHOT_AUDIO_STEPS' | 'EARSHOT_VISION_STEPS'>;
 
+/** Workflow tasks of a process at a time. */
+const WORKFLOW_TASKS = 200;
+
 /** A worker that finishes its steps before it stops has this long; then they are handed back and retried elsewhere. */
 const DRAIN = '20s';
 
@@ -45,6 +48,8 @@ export async function createWorker(
     namespace: settings.TEMPORAL_NAMESPACE,
     taskQueue: queue,
     maxConcurrentActivityTaskExecutions: placesOf(queue, settings),
+    // A chat's task lasts until its batch is indexed: calls and screenshots must not wait for the last of forty.
+    maxConcurrentWorkflowTaskExecutions: WORKFLOW_TASKS,
     maxConcurrentLocalActivityExecutions: placesOf(queue, settings),
     shutdownGraceTime: DRAIN,
     // One ring is one short task: polls beyond a few only cost the server.

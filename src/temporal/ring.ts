@@ -62,7 +62,9 @@ type StartOptions = ReturnType<typeof startOptions>;
 
 function startOptions(target: RingTarget, workClass: WorkClass) {
   const { tenant, sessionId, channel, customerKey, workflowId } = target;
-  const input: ConversationRef = { tenant, sessionId, ...(channel === 'chat' ? { inOneTask: true } : {}) };
+  // A step within the task has no priority of its own: history goes by a queue, behind what is live.
+  const atOnce = channel === 'chat' && workClass === 'live';
+  const input: ConversationRef = { tenant, sessionId, ...(atOnce ? { inOneTask: true } : {}) };
   return {
     workflowId,
     taskQueue: 'intake',
