@@ -34,7 +34,7 @@ export function chatActivities(deps: ActivityDependencies): ChatActivities {
       return await indexMessages(deps, request, cancelled, deps.dials.get('chat.at_once_deadline_ms'));
     } catch (error) {
       if (cancelled.aborted || !isWorthPatience(error)) throw error;
-      deferUntil = performance.now() + deps.dials.get('chat.defer_after_failure_ms');
+      if (isOfModel(error)) deferUntil = performance.now() + deps.dials.get('chat.defer_after_failure_ms');
       deps.log.warn({ sessionId: request.sessionId, ...errorForLog(error) }, 'a chat batch is left to an activity');
       return DEFERRED;
     }
@@ -52,6 +52,11 @@ export function chatActivities(deps: ActivityDependencies): ChatActivities {
 /** What a deadline ends is no EarshotError. */
 function isWorthPatience(error: unknown): boolean {
   return !(error instanceof EarshotError) || error.retryable;
+}
+
+/** Others would wait for it in vain; a statement that failed is no reason for them. */
+function isOfModel(error: unknown): boolean {
+  return !(error instanceof EarshotError) || error.code.startsWith('model_');
 }
 
 /**

@@ -8,14 +8,20 @@ export interface CoalesceLimits {
   readonly inParallel: number;
 }
 
+/**
+ * `one`: of one of the batch, which is found by halves, and fails alone. `perhaps one`: the same, unless both halves fail:
+ * then of all. `all`: the other side's, so that asking again would only add to its load.
+ */
+export type Blame = 'one' | 'perhaps one' | 'all';
+
 export interface CoalescerOptions<Request, Answer> {
   /** Answers requests in their order. */
   readonly run: (requests: readonly Request[], signal: AbortSignal) => Promise<readonly Answer[]>;
   /** Asked for at each batch, so that dials move it. */
   readonly limits: () => CoalesceLimits;
   readonly sizeOf?: (request: Request) => number;
-  /** Whether a failed batch may be the fault of one of it: then each is asked again alone. */
-  readonly mayBeOneOf: (error: unknown) => boolean;
+  /** Whose fault it is that a batch failed. */
+  readonly blame: (error: unknown) => Blame;
   readonly onBatch?: (requests: number) => void;
 }
 
@@ -57,13 +63,12 @@ export class Coalescer<Request, Answer> {
     const { size, waitMs, inParallel } = this.#options.limits();
     if (oldest === undefined || this.#underWay >= inParallel || this.#immediate !== undefined) return;
     const left = waitMs - (performance.now() - oldest.since);
+    clearTimeout(this.#timer);
     if (left <= 0 || this.#sizeOfWaiting() >= size) this.#immediate = setImmediate(() => this.#next());
-    else this.#timer ??= setTimeout(() => this.#next(), left);
+    else this.#timer = setTimeout(() => this.#schedule(), left);
   }
 
   #next(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
     this.#immediate = undefined;
     const batch = this.#take(this.#options.limits().size);
     if (batch.length > 0) void this.#runBatch(batch);
@@ -82,21 +87,40 @@ export class Coalescer<Request, Answer> {
 
   async #runBatch(batch: readonly Waiting<Request, Answer>[]): Promise<void> {
     this.#underWay += 1;
-    this.#options.onBatch?.(batch.length);
-    await this.#answer(batch);
-    this.#underWay -= 1;
-    this.#schedule();
+    try {
+      this.#options.onBatch?.(batch.length);
+      const failed = await this.#try(batch);
+      if (failed !== undefined) await this.#apart(batch, failed.error);
+    } finally {
+      this.#underWay -= 1;
+      this.#schedule();
+    }
   }
 
-  async #answer(batch: readonly Waiting<Request, Answer>[]): Promise<void> {
+  /** Answers a batch, or says how it failed. */
+  async #try(batch: readonly Waiting<Request, Answer>[]): Promise<{ readonly error: unknown } | undefined> {
     const requests = batch.map(({ request }) => request);
     try {
       const answers = await this.#options.run(requests, whileAnyListens(batch.map(({ signal }) => signal)));
       batch.forEach(({ resolve }, index) => resolve(answers[index]!));
+      return undefined;
     } catch (error) {
-      if (batch.length === 1 || !this.#options.mayBeOneOf(error)) batch.forEach(({ reject }) => reject(error));
-      else for (const one of batch) await this.#answer([one]);
+      return { error };
     }
+  }
+
+  /** Finds whose fault it is by halves, and lets the others have their answers. */
+  async #apart(batch: readonly Waiting<Request, Answer>[], error: unknown): Promise<void> {
+    const blame = batch.length === 1 ? 'all' : this.#options.blame(error);
+    if (blame === 'all') return batch.forEach(({ reject }) => reject(error));
+    const middle = Math.ceil(batch.length / 2);
+    const [first, second] = [batch.slice(0, middle), batch.slice(middle)];
+    const [ofFirst, ofSecond] = [await this.#try(first), await this.#try(second)];
+    if (blame === 'perhaps one' && ofFirst !== undefined && ofSecond !== undefined) {
+      return batch.forEach(({ reject }) => reject(error));
+    }
+    if (ofFirst !== undefined) await this.#apart(first, ofFirst.error);
+    if (ofSecond !== undefined) await this.#apart(second, ofSecond.error);
   }
 
   #sizeOf(request: Request): number {

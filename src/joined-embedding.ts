@@ -1,4 +1,4 @@
-import { Coalescer } from './coalescer.ts';
+import { Coalescer, type Blame } from './coalescer.ts';
 import { EarshotError } from './domain/errors.ts';
 import type { EmbeddingModel } from './models/ports.ts';
 import { standing, withStanding } from './sources/background.ts';
@@ -14,12 +14,17 @@ export interface JoinLimits {
 /** Of English text in the usual tokenizers (OpenAI, "What are tokens and how to count them"). */
 const CHARACTERS_PER_TOKEN = 4;
 
-const ONE_TEXT_MAY_CAUSE: ReadonlySet<string> = new Set(['model_rejected', 'model_answer_invalid']);
+/** A refusal is of a text. An unusable answer may be about one text, or what an endpoint says that is not well. */
+function blame(error: unknown): Blame {
+  const code = error instanceof EarshotError ? error.code : undefined;
+  if (code === 'model_rejected') return 'one';
+  return code === 'model_answer_invalid' ? 'perhaps one' : 'all';
+}
 
 /**
  * The same model for callers that ask at the same time: their texts go in one request, and each has its own answer. When
- * the endpoint refuses the request, or one vector of its answer is unusable, each caller's texts go alone: one caller's
- * bad text is no other's failure.
+ * the endpoint refuses the request, or one vector of its answer is unusable, the callers' texts go apart: one
+ * caller's bad text is no other's failure.
  */
 export function joinedEmbedding(
   model: EmbeddingModel,
@@ -52,7 +57,7 @@ function openLane(
     limits: () => ({ size: 1, waitMs: limits().waitMs, inParallel: limits().inFlight }),
     // The larger of two shares of 1: together they exceed neither limit.
     sizeOf: (texts) => Math.max(texts.length / limits().maxTexts, tokensOf(texts) / limits().maxTokens),
-    mayBeOneOf: (error) => error instanceof EarshotError && ONE_TEXT_MAY_CAUSE.has(error.code),
+    blame,
     onBatch: onRequest,
   });
 }

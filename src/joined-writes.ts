@@ -9,7 +9,7 @@ import {
   type SettleRequest,
   type TakeRequest,
 } from './db/embeddings.ts';
-import { blamesValues, type Database } from './db/pools.ts';
+import { blameOfStatement, type Database } from './db/pools.ts';
 
 /** The statements on a message's way to its vector. */
 export type JoinedStatement = 'take' | 'store' | 'probe' | 'settle';
@@ -72,7 +72,12 @@ export class JoinedWrites {
   #open(tenant: string, version: number): Statements {
     const { app, reader } = this.#deps.database.forTenant(tenant).live;
     return {
-      take: new Coalescer({ ...this.#common('take'), run: (requests) => takeMessages(app, tenant, requests, version) }),
+      take: new Coalescer({
+        ...this.#common('take'),
+        run: (requests) => takeMessages(app, tenant, requests, version),
+        // Most conversations have a few messages; some have all that they may.
+        sizeOf: ({ limit }) => Math.ceil(limit / 20),
+      }),
       store: new Coalescer({
         ...this.#common('store'),
         run: async (requests) => {
@@ -105,7 +110,7 @@ export class JoinedWrites {
   #common(statement: JoinedStatement) {
     return {
       limits: this.#deps.limits,
-      mayBeOneOf: blamesValues,
+      blame: blameOfStatement,
       onBatch: (requests: number) => this.#deps.onStatement(statement, requests),
     };
   }

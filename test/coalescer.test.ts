@@ -14,7 +14,7 @@ function doubling(limits: Partial<CoalesceLimits> = {}, poison?: number) {
   const signals: AbortSignal[] = [];
   const coalescer = new Coalescer<number, number>({
     limits: () => ({ ...LIMITS, ...limits }),
-    mayBeOneOf: (error) => error instanceof RangeError,
+    blame: (error) => (error instanceof RangeError ? 'one' : 'all'),
     run: async (requests, signal) => {
       batches.push([...requests]);
       signals.push(signal);
@@ -84,12 +84,31 @@ describe('requests that are made at the same time', () => {
     let runs = 0;
     const down = new Coalescer<number, number>({
       limits: () => LIMITS,
-      mayBeOneOf: () => false,
+      blame: () => 'all',
       run: () => Promise.reject(new Error(`down ${++runs}`)),
     });
     const failed = await Promise.allSettled([1, 2, 3].map((request) => down.ask(request)));
     expect(failed.map(({ status }) => status)).toEqual(['rejected', 'rejected', 'rejected']);
     expect(runs).toBe(1);
+  });
+
+  it('are not asked again one by one when both halves fail too and the other side may be at fault', async () => {
+    let runs = 0;
+    const odd = new Coalescer<number, number>({
+      limits: () => ({ ...LIMITS, size: 100 }),
+      blame: () => 'perhaps one',
+      run: (requests) => {
+        runs += 1;
+        return requests.includes(0) ? Promise.reject(new Error('odd')) : Promise.resolve(requests);
+      },
+    });
+    const one = await Promise.allSettled(Array.from({ length: 64 }, (_, index) => odd.ask(index)));
+    expect(one.filter(({ status }) => status === 'rejected')).toHaveLength(1);
+    expect(runs).toBeLessThanOrEqual(1 + 2 * Math.log2(64));
+    runs = 0;
+    const all = await Promise.allSettled(Array.from({ length: 64 }, () => odd.ask(0)));
+    expect(all.every(({ status }) => status === 'rejected')).toBe(true);
+    expect(runs).toBe(3);
   });
 
   it('leave when their caller does; the batch ends when nobody is left', async () => {
@@ -130,7 +149,7 @@ describe('requests that are made at the same time', () => {
           const coalescer = new Coalescer<number, number>({
             limits: () => ({ size, waitMs: 0, inParallel }),
             sizeOf: (request) => request,
-            mayBeOneOf: () => true,
+            blame: () => 'one',
             run: (requests) => (batches.push([...requests]), Promise.resolve(requests)),
           });
           expect(await Promise.all(asked.map((request) => coalescer.ask(request)))).toEqual(asked);

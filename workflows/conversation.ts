@@ -1,5 +1,13 @@
-import { continueAsNew, defineQuery, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
-import type { IndexMessagesResult } from '../src/domain/activities.ts';
+import {
+  ActivityFailure,
+  continueAsNew,
+  defineQuery,
+  setCurrentDetails,
+  setHandler,
+  TimeoutFailure,
+  workflowInfo,
+} from '@temporalio/workflow';
+import type { DeferredBatch, IndexMessagesRequest, IndexMessagesResult } from '../src/domain/activities.ts';
 import { PROGRESS_QUERY, type ConversationRef } from '../src/domain/workflows.ts';
 import { listenForRings } from './doorbell.ts';
 import { chat, embedding } from './proxies.ts';
@@ -40,7 +48,17 @@ async function nextBatch(
   batches: number,
 ): Promise<IndexMessagesResult> {
   const request = { tenant, sessionId, first: batches === 0 };
-  const batch = inOneTask === true ? await chat.indexMessagesAtOnce(request) : undefined;
+  const batch = inOneTask === true ? await atOnce(request) : undefined;
   if (batch !== undefined && !('deferred' in batch)) return batch;
   return embedding(request.first ? 'first message' : `batch ${batches + 1}`).indexMessages(request);
+}
+
+/** A step that hung, or whose worker did, is left to an activity too. */
+async function atOnce(request: IndexMessagesRequest): Promise<IndexMessagesResult | DeferredBatch> {
+  try {
+    return await chat.indexMessagesAtOnce(request);
+  } catch (error) {
+    if (error instanceof ActivityFailure && error.cause instanceof TimeoutFailure) return { deferred: true };
+    throw error;
+  }
 }

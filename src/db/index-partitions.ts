@@ -19,6 +19,7 @@ import {
 import { setTimeout as delay } from 'node:timers/promises';
 import { nextSegment, type SealingRules, type Segment } from '../domain/index-segments.ts';
 import { sqlStateOf, type OwnerConnection } from './owner.ts';
+import { isMaintained } from './residue.ts';
 
 /**
  * The partition of a version. The parent column has no dimensions, because versions differ in them; the partition's
@@ -94,7 +95,7 @@ export async function sealFresh(
   rules: SealingRules,
   limits: BuildLimits,
 ): Promise<Segment | null> {
-  if (!(await lockSegments(owner, version))) return null;
+  if ((await isMaintained(owner)) || !(await lockSegments(owner, version))) return null;
   await takeTime(owner, limits);
   if (await hasUndividedIndex(owner, version)) await mendSegments(owner, version);
   const segments = await listSegments(owner, version);
@@ -102,7 +103,11 @@ export async function sealFresh(
   const until = await nextSequence(owner);
   const rows = await countFresh(owner, version, tenants, segments.at(-1)?.until ?? 0);
   const next = nextSegment(segments, { rows, until }, rules);
-  if (next !== null) await addSegment(owner, version, next);
+  if (next !== null) {
+    await addSegment(owner, version, next);
+    // Until every process knows of it, questions name the indexes that it replaces.
+    await delay(rules.knownAfterMs ?? 0);
+  }
   await dropStrayIndexes(owner, version);
   return next;
 }

@@ -60,16 +60,20 @@ const TENANT = /^[a-z0-9][a-z0-9_-]{0,62}$/;
  */
 export function openDatabase(options: DatabaseOptions): Database {
   const pools = new Map<string, pg.Pool>();
-  const poolOf = (role: string, tenant: string | undefined, extra: string[]): pg.Pool => {
+  const poolOf = (role: string, tenant: string | undefined, extra: string[], most = CONNECTIONS): pg.Pool => {
     const key = [role, tenant ?? '', ...extra].join('/');
     const existing = pools.get(key);
     if (existing !== undefined) return existing;
-    const created = openPool(options, [`role=${role}`, `earshot.tenant=${tenant ?? ''}`, ...extra]);
+    const created = openPool(options, Math.min(most, options.poolSize ?? CONNECTIONS), [
+      `role=${role}`,
+      `earshot.tenant=${tenant ?? ''}`,
+      ...extra,
+    ]);
     pools.set(key, created);
     return created;
   };
-  const pool = (role: string, tenant: string | undefined, extra: string[]): Queryable =>
-    counted(poolOf(role, tenant, extra), options.onRoundTrip);
+  const pool = (role: string, tenant: string | undefined, extra: string[], most?: number): Queryable =>
+    counted(poolOf(role, tenant, extra, most), options.onRoundTrip);
   const deployment = pool('earshot_app', undefined, []);
   return {
     deployment,
@@ -81,7 +85,8 @@ export function openDatabase(options: DatabaseOptions): Database {
         reader: pool('earshot_reader', tenant, READER_SETTINGS),
         live: {
           app: pool('earshot_app', tenant, PLANNED_ONCE),
-          reader: pool('earshot_reader', tenant, [...READER_SETTINGS, ...PLANNED_ONCE]),
+          // It proves what was written, by a joined statement or two at a time.
+          reader: pool('earshot_reader', tenant, [...READER_SETTINGS, ...PLANNED_ONCE], 3),
         },
         transaction: (work) => inTransaction(poolOf('earshot_app', tenant, []), options.onRoundTrip, work),
       };
@@ -119,12 +124,17 @@ async function checkSettings(reader: Queryable): Promise<void> {
   );
 }
 
-function openPool(options: DatabaseOptions, settings: string[]): pg.Pool {
+/** Of a tenant and role, at most. */
+const CONNECTIONS = 10;
+
+function openPool(options: DatabaseOptions, max: number, settings: string[]): pg.Pool {
   const all = [...settings, 'statement_timeout=15s', 'lock_timeout=10s', 'idle_in_transaction_session_timeout=15s'];
   const pool = new pg.Pool({
     connectionString: options.url,
-    max: options.poolSize ?? 10,
+    max,
     connectionTimeoutMillis: 5_000,
+    // Past the server's own limit: a connection whose other end is gone would never answer.
+    query_timeout: 20_000,
     idleTimeoutMillis: 60_000,
     // Statements over segments of the index are other ones after each sealing; those that were prepared go with it.
     maxLifetimeSeconds: 1_800,
@@ -209,12 +219,16 @@ class StatementError extends EarshotError {
   }
 }
 
-/** What a value may have caused: data exception, constraint, limit; or a row that is locked, or read for too long. */
-const MAY_BE_A_VALUE = /^(22|23|54|55P03|57014)/;
+/** Data exceptions and constraints. */
+const A_VALUE = /^(22|23)/;
+/** A limit of Postgres, a row that is locked, rows that are too many. */
+const PERHAPS_A_VALUE = /^(54|55P03|57014)/;
 
-/** Whether a statement failed in a way that one of several joined requests may have caused alone. */
-export function blamesValues(error: unknown): boolean {
-  return error instanceof StatementError && MAY_BE_A_VALUE.test(error.sqlState);
+/** Whether one of several requests that a statement joined made it fail. */
+export function blameOfStatement(error: unknown): 'one' | 'perhaps one' | 'all' {
+  if (!(error instanceof StatementError)) return 'all';
+  if (A_VALUE.test(error.sqlState)) return 'one';
+  return PERHAPS_A_VALUE.test(error.sqlState) ? 'perhaps one' : 'all';
 }
 
 function sqlState(error: unknown): string {

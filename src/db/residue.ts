@@ -79,6 +79,15 @@ async function lockMaintenance(owner: OwnerConnection): Promise<void> {
   }
 }
 
+/** Whether somebody vacuums and rewrites: a build's snapshot would keep what was erased from being removed. */
+export async function isMaintained(owner: OwnerConnection): Promise<boolean> {
+  const { rows } = await owner.query<{ free: boolean }>(
+    `select case when pg_try_advisory_lock($1) then pg_advisory_unlock($1) else false end as free`,
+    [MAINTENANCE_LOCK],
+  );
+  return !rows[0]!.free;
+}
+
 /**
  * Statistics that were made before their columns got a target of 0 stay for ever, for analyze then skips the column.
  * Postgres 18 can clear them; before it, a change of the column's type does.

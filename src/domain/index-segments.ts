@@ -37,6 +37,8 @@ export interface SealingRules {
   readonly afterRows: number;
   /** Graphs that a question may have to search. */
   readonly maxSegments: number;
+  /** After so long each process knows of a new graph, and those that it replaces may go, in milliseconds. */
+  readonly knownAfterMs?: number;
 }
 
 /**

@@ -34,13 +34,14 @@ export class JoinedEmbeddings implements EmbeddingModels {
   }
 
   /** Answers a question that asks for at most one text; one that asks again, in another version, asks alone. */
-  async during<T>(question: (embeddings: EmbeddingModels) => Promise<T>): Promise<T> {
+  async during<T>(needsVector: boolean, question: (embeddings: EmbeddingModels) => Promise<T>): Promise<T> {
     let undecided = true;
     const decide = () => {
       if (undecided) this.#undecided -= 1;
       undecided = false;
       this.#sendIfAllDecided();
     };
+    if (!needsVector) decide();
     const embeddings: EmbeddingModels = {
       of: (version) => {
         const model = this.of(version);

@@ -19,7 +19,9 @@ export async function retrieveBatch(
   return Promise.all(
     questions.map(async (question): Promise<BatchedAnswer> => {
       try {
-        const answer = await joined.during((embeddings) => retrieve({ ...deps, embeddings }, question));
+        const answer = await joined.during(question.mode !== 'text', (embeddings) =>
+          retrieve({ ...deps, embeddings }, question),
+        );
         return { answer, error: null };
       } catch (error) {
         deps.log.warn(errorForLog(error), 'a question of several was not answered');
