@@ -59,9 +59,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   if (parts.queues.includes('batch')) await ensureSchedules(client);
   const ring = ringVia(client);
   const workers = await Promise.all(
-    parts.queues.map((queue) =>
-      createWorker(queue, connection, config, deps, parts.interceptors ?? []),
-    ),
+    parts.queues.map((queue) => createWorker(queue, connection, config, deps, parts.interceptors ?? [])),
   );
   const running = Promise.all(workers.map((worker) => worker.run()));
   const sweep = parts.queues.includes('intake') ? startSweep(deps, ring) : undefined;
