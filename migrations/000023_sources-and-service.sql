@@ -46,6 +46,9 @@ grant select on model_source, model_source_change to earshot_reader;
 -- The paused source that a record waits for; null when it waits for none. Nothing of it runs meanwhile.
 alter table freshness add column waits_for text;
 create index freshness_parked on freshness (tenant, waits_for, accepted_at) where waits_for is not null;
+-- When it first waited for one; null if it never did. What has waited has no budget, and counts in no forecast.
+alter table freshness add column parked_at timestamptz;
+create index freshness_parked_since on freshness (tenant, parked_at) where parked_at is not null;
 
 -- How requests were answered, by minute and by the process that answered them. Each process writes its own rows whole,
 -- so that writing twice changes nothing. A row of `alive` says that a process was there, whether anybody asked or not.

@@ -118,12 +118,15 @@ function foretell(
   rules: ForecastRules,
   intervalMs: number,
 ): BacklogSample {
-  const { measured_at: sampledAt, oldest_moving_ms: oldestMs, arrived, ...counts } = measured;
+  const { measured_at: sampledAt, oldest_moving_ms: oldestMs, arrived, parked, ...counts } = measured;
   const last = before.at(-1);
   const elapsedMs = last === undefined ? null : sampledAt.getTime() - last.sampled_at.getTime();
   const known = elapsedMs !== null && elapsedMs > 0 && elapsedMs < GAP_INTERVALS * intervalMs;
-  // What was there and what came, less what is left, is what went: no index of what is done with has to be kept.
-  const completed = known ? Math.max(0, last!.waiting - last!.late + arrived - (counts.waiting - counts.late)) : null;
+  // What was there and what came, less what waits for a paused source and what is left, is what went: no index of what is
+  // done with has to be kept.
+  const completed = known
+    ? Math.max(0, last!.waiting - last!.late + arrived - parked - (counts.waiting - counts.late))
+    : null;
   const since = { arrived: known ? arrived : null, completed, since_ms: known ? elapsedMs : null };
   const points = [...before.map(pointOf), pointOf({ ...counts, ...since, sampled_at: sampledAt })];
   const seen = forecast(inWindow(points, rules, intervalMs), { oldestMs, overdue: counts.overdue }, rules);

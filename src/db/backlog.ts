@@ -49,13 +49,18 @@ export interface MeasuredRow {
   readonly oldest_ms: number | null;
   readonly oldest_moving_ms: number | null;
   readonly arrived: number;
+  /** Of those that were there before: they wait for a paused source since, and were not completed. */
+  readonly parked: number;
   readonly typical_pick_up_ms: number | null;
   readonly typical_text_ms: number | null;
   readonly typical_total_ms: number | null;
 }
 
 /** A record that its channel held for long, history for one, has no budget: the dial `late.after_ms`, as `$5`. */
-const LATE = "accepted_at - captured_at > $5::double precision * interval '1 ms'";
+const CAME_LATE = "accepted_at - captured_at > $5::double precision * interval '1 ms'";
+
+/** Nor has one that has waited for a paused source: it is late because of the pause, and no load of now. */
+const LATE = `(${CAME_LATE} or parked_at is not null)`;
 
 /** Newest records of which the typical times are taken, those that wait among them. */
 const RECENT_RECORDS = 500;
@@ -106,7 +111,12 @@ export async function measureBacklog(
       ), came as (
         select modality, count(*) as arrived
         from freshness
-        where tenant = $1 and accepted_at > $4::timestamptz and not ${LATE}
+        where tenant = $1 and accepted_at > $4::timestamptz and not ${CAME_LATE}
+        group by modality
+      ), parked as (
+        select modality, count(*) as parked
+        from freshness
+        where tenant = $1 and parked_at > $4::timestamptz and accepted_at <= $4 and not ${CAME_LATE}
         group by modality
       ), recent as (
         select
@@ -128,10 +138,12 @@ export async function measureBacklog(
         coalesce(accepted, 0)::integer as accepted, coalesce(recognising, 0)::integer as recognising,
         coalesce(indexing, 0)::integer as indexing, coalesce(stuck, 0)::integer as stuck,
         coalesce(overdue, 0)::integer as overdue, oldest_ms, oldest_moving_ms, coalesce(arrived, 0)::integer as arrived,
+        coalesce(parked, 0)::integer as parked,
         pick_up_ms as typical_pick_up_ms, text_ms as typical_text_ms, total_ms as typical_total_ms
       from unnest(array['chat', 'audio', 'screenshot']) as asked (modality)
       left join waits using (modality)
       left join came using (modality)
+      left join parked using (modality)
       left join recent using (modality)`,
   };
   return run<MeasuredRow>(db, statement, [
@@ -144,7 +156,7 @@ export async function measureBacklog(
 }
 
 /** One sample of one modality. */
-export interface BacklogSample extends Omit<MeasuredRow, 'oldest_moving_ms' | 'arrived' | 'measured_at'> {
+export interface BacklogSample extends Omit<MeasuredRow, 'oldest_moving_ms' | 'arrived' | 'parked' | 'measured_at'> {
   readonly sampled_at: Date;
   readonly arrived: number | null;
   readonly completed: number | null;

@@ -14,7 +14,7 @@ export async function parkRecords(
   const statement = {
     name: 'park_records',
     text: `
-      update freshness set waits_for = $3
+      update freshness set waits_for = $3, parked_at = coalesce(parked_at, now())
       where tenant = $1 and interaction_id = any($2::uuid[]) and state in ('accepted', 'processing')`,
   };
   await run(db, statement, [tenant, interactionIds, source]);
@@ -44,7 +44,7 @@ export async function parkSession(
     name: 'park_session',
     text: `
       with parked as (
-        update freshness set waits_for = $4
+        update freshness set waits_for = $4, parked_at = coalesce(parked_at, now())
         where tenant = $1 and session_id = $2::uuid and state in ('accepted', 'processing')
       ), slept as (
         update session set awake_since = null

@@ -2,6 +2,7 @@ import type { Client } from '@temporalio/client';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { BacklogSampler } from '../../src/backlog/sample.ts';
 import { latestBacklog } from '../../src/db/backlog-history.ts';
+import { parkRecords, wakeParked } from '../../src/db/parked-records.ts';
 import { claimSample } from '../../src/db/pressure.ts';
 import { openDatabase, type Database } from '../../src/db/pools.ts';
 import { DIALS, type DialName } from '../../src/domain/dials.ts';
@@ -39,7 +40,8 @@ afterAll(async () => {
 beforeEach(async () => {
   for (const name of Object.keys(moved)) delete moved[name as DialName];
   await owner.query(
-    `update freshness set state = 'reachable', reachable_at = now(), accepted_at = now() - interval '1 day'`,
+    `update freshness set state = 'reachable', reachable_at = now(), accepted_at = now() - interval '1 day',
+       waits_for = null, parked_at = null`,
   );
   await owner.query('delete from backlog_sample');
   await owner.query('delete from pressure_change');
@@ -60,7 +62,7 @@ const wait = (count: number, state: string, secondsAgo: number, withText = false
 const finish = (count: number) =>
   owner.query(
     `update freshness set state = 'reachable', reachable_at = now()
-     where interaction_id in (select interaction_id from freshness where state = 'accepted' limit $1)`,
+     where interaction_id in (select interaction_id from freshness where state = 'accepted' order by parked_at nulls first limit $1)`,
     [count],
   );
 const chats = async (tenant = 'default') =>
@@ -111,6 +113,37 @@ describe('a sample', () => {
     await wait(20, 'accepted', 0, false, '30 days');
     await sample();
     expect(await chats()).toMatchObject({ waiting: 33, late: 20, arrived: 9, completed: 6 });
+  });
+
+  it('counts what waits for a paused source neither as completed nor, when it is woken, as load', async () => {
+    moved['backlog.sample_interval_ms'] = 60_000;
+    await wait(10, 'accepted', 30);
+    await sample();
+    const park = async () => {
+      const waiting = await owner.query<{ id: string }>(
+        `select interaction_id as id from freshness where state = 'accepted' and waits_for is null limit 8`,
+      );
+      const { app } = database.forTenant('default');
+      await parkRecords(
+        app,
+        'default',
+        waiting.map(({ id }) => id),
+        'embedding',
+      );
+    };
+    await owner.query(`update model_source set state = 'paused', cause = 'operator' where source = 'embedding'`);
+    await park();
+    await sample();
+    expect(await chats()).toMatchObject({ waiting: 2, completed: 0 });
+    await owner.query(`update model_source set state = 'running', cause = null where source = 'embedding'`);
+    expect(await wakeParked(database.forTenant('default').app, 'default', 100)).toBe(8);
+    await finish(1);
+    await sample();
+    expect(await chats()).toMatchObject({ waiting: 9, late: 8, overdue: 1, minutes_to_breach: null });
+    // Waiting for a source again, they leave nothing a second time.
+    await park();
+    await sample();
+    expect(await chats()).toMatchObject({ completed: 0 });
   });
 
   it('is forgotten in its time, a few rows at once', async () => {
