@@ -69,3 +69,6 @@ alter table service_minute force row level security;
 create policy own_tenant on service_minute using (tenant = current_setting('earshot.tenant', true));
 grant select, insert, update, delete on service_minute to earshot_app;
 grant select on service_minute to earshot_reader;
+
+-- Since when each modality is over its budget, and whether its live records are refused (src/domain/overload-lasts.ts).
+alter table pressure add column overloads jsonb not null default '{}';

@@ -1,6 +1,8 @@
 import { findPressure } from './db/pressure.ts';
 import type { Database } from './db/pools.ts';
 import type { DialReader } from './dial-reader.ts';
+import type { Modality } from './domain/interaction.ts';
+import { lastingOf, type Overloads } from './domain/overload-lasts.ts';
 import { deeper, PRESSURE_STEPS, type PressureStep } from './domain/pressure.ts';
 
 /** How old the step may be that is acted on. */
@@ -9,6 +11,8 @@ const REFRESH_MS = 500;
 /** Which step Earshot takes against too much to do, for whoever acts on it. */
 export interface PressureSource {
   step(): PressureStep;
+  /** Whether live records of a modality are to be refused at the last step. */
+  overloaded(modality: Modality): boolean;
 }
 
 /**
@@ -20,6 +24,7 @@ export class PressureReader implements PressureSource {
   readonly #database: Database;
   readonly #dials: Pick<DialReader, 'get'>;
   #step: PressureStep = 'none';
+  #overloads: Overloads = {};
   /** By the process's own clock, so that an outage of the database ages it too. */
   #decidedAt = -Infinity;
   #timer: NodeJS.Timeout | undefined;
@@ -38,14 +43,27 @@ export class PressureReader implements PressureSource {
   }
 
   step(): PressureStep {
-    const fresh = performance.now() - this.#decidedAt < this.#dials.get('pressure.stale_after_ms');
-    const forced = PRESSURE_STEPS[Math.floor(this.#dials.get('pressure.at_least_step'))]!;
-    return deeper(fresh ? this.#step : 'none', forced);
+    return deeper(this.#isFresh() ? this.#step : 'none', this.#forced());
+  }
+
+  /** The last step, when it is forced, is for all modalities. */
+  overloaded(modality: Modality): boolean {
+    if (this.#forced() === 'refuse_live') return true;
+    return this.#isFresh() && lastingOf(this.#overloads).includes(modality);
+  }
+
+  #isFresh(): boolean {
+    return performance.now() - this.#decidedAt < this.#dials.get('pressure.stale_after_ms');
+  }
+
+  #forced(): PressureStep {
+    return PRESSURE_STEPS[Math.floor(this.#dials.get('pressure.at_least_step'))]!;
   }
 
   async refresh(): Promise<void> {
-    const { step, decided_ms_ago: agoMs } = await findPressure(this.#database.deployment);
+    const { step, overloads, decided_ms_ago: agoMs } = await findPressure(this.#database.deployment);
     this.#step = step;
+    this.#overloads = overloads;
     this.#decidedAt = agoMs === null ? -Infinity : performance.now() - agoMs;
   }
 

@@ -70,7 +70,7 @@ async function refuseByStep(
   // Only what waits decides on chat, and only at the last step.
   const asked = record.modality === 'chat' && atLeast(step, 'refuse_live');
   const waiting = asked ? (await deps.drain.look(tenant)).waiting : null;
-  const refusal = refusalOf(record, step, waiting, rules);
+  const refusal = refusalOf(record, step, deps.pressure.overloaded(record.modality), waiting, rules);
   if (refusal === undefined) return;
   if (channel !== 'none') deps.metrics.intake.inc({ channel, class: record.intakeClass, outcome: 'refused' });
   throw overloaded(refusal, step, await retryAfterMs(deps, tenant));

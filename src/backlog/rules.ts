@@ -14,6 +14,8 @@ export function forecastRules(dials: Dials, budgetMs: number): ForecastRules {
     windowBudgets: dials.get('forecast.window_budgets'),
     minPoints: dials.get('forecast.min_points'),
     minWaiting: dials.get('forecast.min_waiting'),
+    minRefusing: dials.get('forecast.min_refusing'),
+    refusingShare: dials.get('forecast.refusing_share'),
     surenessZ: dials.get('forecast.sureness_z'),
     horizonMinutes: dials.get('forecast.horizon_minutes'),
   };
@@ -29,7 +31,9 @@ export function pressureRules(dials: Dials): PressureRules {
       refuse_live: dials.get('pressure.refuse_live_within_minutes'),
     },
     leaveTimes: dials.get('pressure.leave_at_times'),
+    leaveAtLeastMinutes: dials.get('pressure.leave_at_least_minutes'),
     leaveAfterMs: dials.get('pressure.leave_after_ms'),
     riseAfterMs: dials.get('pressure.rise_after_ms'),
+    refuseLiveAfterMs: dials.get('pressure.refuse_live_after_ms'),
   };
 }

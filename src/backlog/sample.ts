@@ -14,9 +14,16 @@ import type { Database } from '../db/pools.ts';
 import { claimSample, decidePressure, findPressure, type PressureRow } from '../db/pressure.ts';
 import { listTenants } from '../db/subjects.ts';
 import type { DialReader } from '../dial-reader.ts';
-import { forecast, inWindow, longestWindowOf, type BacklogPoint, type ForecastRules } from '../domain/forecast.ts';
+import {
+  forecast,
+  inWindow,
+  longestWindowOf,
+  type BacklogPoint,
+  type Forecast,
+  type ForecastRules,
+} from '../domain/forecast.ts';
 import { MODALITIES, type Modality } from '../domain/interaction.ts';
-import { nextPressure, type Pressure, type PressureCause } from '../domain/pressure.ts';
+import { nextPressure, type Foretold, type Pressure } from '../domain/pressure.ts';
 import { freshnessBudgets } from '../freshness-budgets.ts';
 import { errorForLog, type Logger } from '../observe/log.ts';
 import { taskQueueStats } from '../temporal/task-queue-stats.ts';
@@ -50,11 +57,11 @@ export class BacklogSampler {
     const sampledAt = await claimSample(database.deployment, dials.get('backlog.sample_interval_ms'));
     if (sampledAt === undefined) return false;
     this.#sampleQueues(sampledAt);
-    const causes: PressureCause[] = [];
+    const foretold: Foretold[] = [];
     for (const tenant of await listTenants(database.deployment)) {
-      causes.push(...(await sampleTenant(this.#deps, tenant)).flatMap((sample) => causeOf(tenant, sample)));
+      foretold.push(...(await sampleTenant(this.#deps, tenant)));
     }
-    await decide(this.#deps, causes.toSorted((one, other) => one.minutes - other.minutes)[0] ?? null);
+    await decide(this.#deps, foretold);
     return true;
   }
 
@@ -88,7 +95,7 @@ async function sampleQueues({ database, dials, temporal }: SampleDependencies, s
   await pruneQueueSamples(database.deployment, dials.get('backlog.keep_hours'), dials.get('backlog.prune_rows'));
 }
 
-async function sampleTenant({ database, dials }: SampleDependencies, tenant: string): Promise<BacklogSample[]> {
+async function sampleTenant({ database, dials }: SampleDependencies, tenant: string): Promise<Foretold[]> {
   const { app } = database.forTenant(tenant);
   const budgets = freshnessBudgets(dials);
   const intervalMs = dials.get('backlog.sample_interval_ms');
@@ -98,7 +105,7 @@ async function sampleTenant({ database, dials }: SampleDependencies, tenant: str
   const before = await recentSamples(app, tenant, windows);
   const last = before.at(-1)?.sampled_at ?? new Date();
   const measured = await measureBacklog(app, tenant, budgets, measuringRules(dials), last);
-  const samples = measured.map((row) =>
+  const foretellings = measured.map((row) =>
     foretell(
       before.filter(({ modality }) => modality === row.modality),
       row,
@@ -106,9 +113,10 @@ async function sampleTenant({ database, dials }: SampleDependencies, tenant: str
       intervalMs,
     ),
   );
+  const samples = foretellings.map(({ sample }) => sample);
   await keepBacklogSamples(app, tenant, samples);
   await pruneBacklogSamples(app, tenant, dials.get('backlog.keep_hours'), dials.get('backlog.prune_rows'));
-  return samples;
+  return foretellings.flatMap(({ sample, seen }) => foretoldOf(tenant, sample, seen));
 }
 
 /** A sample of one modality, with what it and those before it foretell. */
@@ -117,7 +125,7 @@ function foretell(
   measured: MeasuredRow,
   rules: ForecastRules,
   intervalMs: number,
-): BacklogSample {
+): { sample: BacklogSample; seen: Forecast } {
   const { measured_at: sampledAt, oldest_moving_ms: oldestMs, arrived, parked, ...counts } = measured;
   const last = before.at(-1);
   const elapsedMs = last === undefined ? null : sampledAt.getTime() - last.sampled_at.getTime();
@@ -130,7 +138,7 @@ function foretell(
   const since = { arrived: known ? arrived : null, completed, since_ms: known ? elapsedMs : null };
   const points = [...before.map(pointOf), pointOf({ ...counts, ...since, sampled_at: sampledAt })];
   const seen = forecast(inWindow(points, rules, intervalMs), { oldestMs, overdue: counts.overdue }, rules);
-  return {
+  const sample = {
     ...counts,
     ...since,
     sampled_at: sampledAt,
@@ -141,6 +149,7 @@ function foretell(
     expected_lag_ms: seen.expectedLagMs,
     minutes_to_breach: seen.minutesToBreach,
   };
+  return { sample, seen };
 }
 
 function pointOf(row: BacklogPointRow): BacklogPoint {
@@ -157,14 +166,15 @@ function pointOf(row: BacklogPointRow): BacklogPoint {
  * What would have a step taken. Where something waits and nothing at all is completed, models or workers are away: a fault,
  * which health tells of, and which no refusal would mend. Records that were accepted are safe meanwhile.
  */
-function causeOf(tenant: string, sample: BacklogSample): PressureCause[] {
+function foretoldOf(tenant: string, sample: BacklogSample, seen: Forecast): Foretold[] {
   const { modality, minutes_to_breach: minutes, completed_per_second: completed } = sample;
-  return minutes === null || completed === null || completed === 0 ? [] : [{ tenant, modality, minutes }];
+  if (completed === null || completed === 0) return [];
+  return [{ tenant, modality, minutes, refusingMinutes: seen.refusingMinutes, lagBudgets: seen.lagBudgets }];
 }
 
-async function decide({ database, dials, log }: SampleDependencies, cause: PressureCause | null): Promise<void> {
+async function decide({ database, dials, log }: SampleDependencies, foretold: readonly Foretold[]): Promise<void> {
   const before = pressureOf(await findPressure(database.deployment));
-  const after = nextPressure(before, cause, pressureRules(dials), Date.now());
+  const after = nextPressure(before, foretold, pressureRules(dials), Date.now());
   await decidePressure(database.deployment, before, after);
   if (after.step === before.step) return;
   const { tenant, modality, minutes } = after.cause ?? {};
@@ -178,5 +188,6 @@ export function pressureOf(row: PressureRow): Pressure {
     since: since.getTime(),
     cause: tenant === null || modality === null || minutes === null ? null : { tenant, modality, minutes },
     calmSince: row.calm_since?.getTime() ?? null,
+    overloads: row.overloads,
   };
 }

@@ -1,4 +1,5 @@
 import type { Modality } from '../domain/interaction.ts';
+import type { Overloads } from '../domain/overload-lasts.ts';
 import type { Pressure, PressureStep } from '../domain/pressure.ts';
 import { only, run, type Queryable } from './pools.ts';
 
@@ -9,6 +10,7 @@ export interface PressureRow {
   readonly cause_modality: Modality | null;
   readonly cause_minutes: number | null;
   readonly calm_since: Date | null;
+  readonly overloads: Overloads;
   readonly decided_at: Date | null;
   /** Since it was last decided on; null when it never was. */
   readonly decided_ms_ago: number | null;
@@ -20,7 +22,7 @@ export async function findPressure(db: Queryable): Promise<PressureRow> {
     name: 'find_pressure',
     text: `
       select
-        step, since, cause_tenant, cause_modality, cause_minutes, calm_since,
+        step, since, cause_tenant, cause_modality, cause_minutes, calm_since, overloads,
         nullif(decided_at, '-infinity') as decided_at,
         case when decided_at > '-infinity' then extract(epoch from now() - decided_at)::double precision * 1000 end
           as decided_ms_ago
@@ -59,7 +61,7 @@ export async function decidePressure(db: Queryable, before: Pressure, after: Pre
       )
       update pressure set
         decided_at = now(), step = $1, since = $2::timestamptz, cause_tenant = $3, cause_modality = $4,
-        cause_minutes = $5::double precision, calm_since = $6::timestamptz`,
+        cause_minutes = $5::double precision, calm_since = $6::timestamptz, overloads = $8::jsonb`,
   };
   const { step, since, cause, calmSince } = after;
   await run(db, statement, [
@@ -70,5 +72,6 @@ export async function decidePressure(db: Queryable, before: Pressure, after: Pre
     cause?.minutes ?? null,
     calmSince === null ? null : new Date(calmSince),
     before.step,
+    JSON.stringify(after.overloads),
   ]);
 }

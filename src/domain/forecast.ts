@@ -28,6 +28,10 @@ export interface ForecastRules {
   readonly minPoints: number;
   /** Fewer records than this that wait are no backlog. */
   readonly minWaiting: number;
+  /** Fewer than this that wait, or are late, refuse nobody … */
+  readonly minRefusing: number;
+  /** … and fewer than this share of what is completed within a budget. */
+  readonly refusingShare: number;
   /** How sure a rise must be: z of the Mann-Kendall test. */
   readonly surenessZ: number;
   /** What is farther away is not foretold. */
@@ -43,6 +47,10 @@ export interface Forecast {
   readonly expectedLagMs: number | null;
   /** Until a record that arrives then would take longer than its budget: 0 when it does now, null when none will. */
   readonly minutesToBreach: number | null;
+  /** The same of a breach that is large enough to refuse anybody: a few slow records are late, and no overload. */
+  readonly refusingMinutes: number | null;
+  /** The expected lag in budgets; 0 where too little waits to refuse anybody. */
+  readonly lagBudgets: number;
 }
 
 /** On a machine that is too busy to look as often as it should, windows grow up to so many times. */
@@ -86,16 +94,18 @@ export function forecast(points: readonly BacklogPoint[], now: Waiting, rules: F
   const level = points.length === 0 ? 0 : growth === 0 ? medianOf(recent(series)) : valueNow(recent(series));
   const completed = completionRate(points);
   const expectedLagMs = level === 0 ? 0 : completed === null || completed === 0 ? null : (level / completed) * 1_000;
+  const surely = growth > 0 && risesSurely(series, rules.surenessZ) ? growth : 0;
+  const seen: Seen = { level, completed, expectedLagMs, growth: surely };
+  const perBudget = ((completed ?? 0) * rules.budgetMs) / 1_000;
+  const many = Math.max(rules.minWaiting, rules.minRefusing, rules.refusingShare * perBudget);
   return {
     arrivedPerSecond: rateOf(points, ({ arrived }) => arrived),
     completedPerSecond: completed,
     growthPerSecond: growth,
     expectedLagMs,
-    minutesToBreach: minutesToBreach(
-      { level, completed, expectedLagMs, growth: growth > 0 && risesSurely(series, rules.surenessZ) ? growth : 0 },
-      now,
-      rules,
-    ),
+    minutesToBreach: minutesToBreach(seen, now, rules, rules.minWaiting),
+    refusingMinutes: minutesToBreach(seen, now, rules, many),
+    lagBudgets: level < many ? 0 : (expectedLagMs ?? 0) / rules.budgetMs,
   };
 }
 
@@ -107,16 +117,21 @@ interface Seen {
   readonly growth: number;
 }
 
-function minutesToBreach(seen: Seen, { oldestMs, overdue }: Waiting, rules: ForecastRules): number | null {
-  const { budgetMs, minWaiting } = rules;
-  if (overdue >= minWaiting) return 0;
-  if (seen.level < minWaiting) return null;
+/** @param many fewer records than this that wait are no backlog. */
+function minutesToBreach(
+  seen: Seen,
+  { oldestMs, overdue }: Waiting,
+  { budgetMs, horizonMinutes }: ForecastRules,
+  many: number,
+): number | null {
+  if (overdue >= many) return 0;
+  if (seen.level < many) return null;
   if (seen.expectedLagMs !== null && seen.expectedLagMs >= budgetMs) return 0;
   if (seen.growth === 0) return null;
   if (seen.completed === null || seen.completed === 0) return Math.max(0, budgetMs - (oldestMs ?? 0)) / 60_000;
   const room = (seen.completed * budgetMs) / 1_000 - seen.level;
   const minutes = room / seen.growth / 60;
-  return minutes <= rules.horizonMinutes ? minutes : null;
+  return minutes <= horizonMinutes ? minutes : null;
 }
 
 /** The second half of a window: what counts as now. */

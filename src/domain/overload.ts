@@ -18,25 +18,33 @@ export type Refusal = 'bulk' | Modality;
  * Which refusal a record falls under at a step; undefined when it is taken. History goes first, then what is large and
  * slow; chat stays until even the log cannot take more.
  *
+ * At the last step a live record is refused only where its own modality is overloaded: nobody gets faster by refusing
+ * what nobody waits for. Whoever has a modality refused from an earlier step on refuses it whatever the overload is of.
+ *
+ * @param overloaded whether the record's modality is.
  * @param waiting records of the tenant that are not reachable yet; null when nobody has counted them.
  */
 export function refusalOf(
   record: { readonly modality: Modality; readonly intakeClass: IntakeClass },
   step: PressureStep,
+  overloaded: boolean,
   waiting: number | null,
   rules: RefusalRules,
 ): Refusal | undefined {
   const number = PRESSURE_STEPS.indexOf(step);
   const { modality, intakeClass } = record;
   if (intakeClass === 'bulk' && number >= rules.bulkAtStep) return 'bulk';
+  const last = number === PRESSURE_STEPS.length - 1;
   switch (modality) {
     case 'audio':
-      return number >= rules.audioAtStep ? modality : undefined;
+      return isRefused(rules.audioAtStep) ? modality : undefined;
     case 'screenshot':
-      return number >= rules.screenshotAtStep ? modality : undefined;
-    case 'chat': {
-      const last = number === PRESSURE_STEPS.length - 1;
-      return last && waiting !== null && waiting >= rules.chatAtWaiting ? modality : undefined;
-    }
+      return isRefused(rules.screenshotAtStep) ? modality : undefined;
+    case 'chat':
+      return last && overloaded && waiting !== null && waiting >= rules.chatAtWaiting ? modality : undefined;
+  }
+
+  function isRefused(atStep: number): boolean {
+    return number >= atStep && (overloaded || atStep < PRESSURE_STEPS.length - 1);
   }
 }

@@ -1,4 +1,5 @@
 import type { Modality } from './interaction.ts';
+import { lastingOf, nextOverloads, type Load, type OverloadRules, type Overloads } from './overload-lasts.ts';
 
 /**
  * What Earshot does when more comes in than it can work off, in the order in which it is done: each step spares more than
@@ -31,6 +32,12 @@ export interface PressureCause {
   readonly minutes: number;
 }
 
+/** How a modality of a tenant stands, and in how many minutes its budget will be breached; null when it will not. */
+export interface Foretold extends Load {
+  readonly tenant: string;
+  readonly minutes: number | null;
+}
+
 /** The step that is taken, and what its next change depends on. Times are milliseconds since the epoch. */
 export interface Pressure {
   readonly step: PressureStep;
@@ -39,52 +46,101 @@ export interface Pressure {
   readonly cause: PressureCause | null;
   /** Since when no forecast asks for this step any more; null while one does. */
   readonly calmSince: number | null;
+  /** By modality; at the last step live records of those that last are refused. */
+  readonly overloads: Overloads;
 }
 
-export const NO_PRESSURE: Pressure = { step: 'none', since: 0, cause: null, calmSince: null };
+export const NO_PRESSURE: Pressure = { step: 'none', since: 0, cause: null, calmSince: null, overloads: {} };
 
 export interface PressureRules {
   /** For each step after `none`: minutes until a breach at which it is taken; below 0 it never is. */
   readonly enterMinutes: Readonly<Record<Exclude<PressureStep, 'none'>, number>>;
   /** A step is left when the breach is farther away than so many times the minutes at which it was taken … */
   readonly leaveTimes: number;
+  /** … and than this: twice nothing would be nothing … */
+  readonly leaveAtLeastMinutes: number;
   /** … for so long. */
   readonly leaveAfterMs: number;
   /** How long a step has to show what it does before the next one is taken. */
   readonly riseAfterMs: number;
+  /** How long a breach of a modality has to last before live records are refused: a burst is over by then. */
+  readonly refuseLiveAfterMs: number;
 }
 
 /**
  * Moves by one step at the most. Two thresholds (a Schmitt trigger) and two waits keep it from flapping: deeper at once
  * when a forecast falls to the minutes of the next step, but not before the last step had its time; back when forecasts
- * have stayed beyond a multiple of the minutes of the current step for long enough.
+ * have stayed beyond a multiple of the minutes of the current step for long enough. The last step is taken and left by
+ * the overloads that last, which have thresholds and waits of their own.
  *
- * @param cause the nearest breach foretold by any forecast; null when none is.
+ * @param foretold how each modality of each tenant stands.
  * @param now milliseconds since the epoch.
  */
 export function nextPressure(
   current: Pressure,
-  cause: PressureCause | null,
+  foretold: readonly Foretold[],
   rules: PressureRules,
   now: number,
 ): Pressure {
+  const overloads = nextOverloads(current.overloads, foretold, overloadRules(rules), now);
+  return { ...nextStep({ ...current, overloads }, foretold, rules, now), overloads };
+}
+
+function nextStep(current: Pressure, foretold: readonly Foretold[], rules: PressureRules, now: number): Pressure {
   const next = stepAfter(current.step, rules);
+  const cause = next === undefined ? null : causeFor(next, current.overloads, foretold);
   if (next !== undefined && cause !== null && cause.minutes <= rules.enterMinutes[next]) {
     const rested = current.step === 'none' || now - current.since >= rules.riseAfterMs;
-    return rested ? { step: next, since: now, cause, calmSince: null } : { ...current, calmSince: null };
+    return rested ? { ...current, step: next, since: now, cause, calmSince: null } : { ...current, calmSince: null };
   }
   if (current.step === 'none') return current;
-  const asked = cause !== null && cause.minutes <= rules.enterMinutes[current.step] * rules.leaveTimes;
-  if (asked) return { ...current, calmSince: null };
+  if (isAsked(current.step, current.overloads, foretold, rules)) return { ...current, calmSince: null };
   const calmSince = current.calmSince ?? now;
-  if (now - calmSince < rules.leaveAfterMs) return { ...current, calmSince };
+  // Overloads have been calm for as long already.
+  const leaveAfterMs = current.step === 'refuse_live' ? 0 : rules.leaveAfterMs;
+  if (now - calmSince < leaveAfterMs) return { ...current, calmSince };
   const step = stepBefore(current.step, rules);
-  return { step, since: now, cause: step === 'none' ? null : current.cause, calmSince: step === 'none' ? null : now };
+  const none = step === 'none';
+  return { ...current, step, since: now, cause: none ? null : current.cause, calmSince: none ? null : now };
+}
+
+type Step = Exclude<PressureStep, 'none'>;
+
+/** Whether the step that is taken is still asked for. */
+function isAsked(step: Step, overloads: Overloads, foretold: readonly Foretold[], rules: PressureRules): boolean {
+  if (step === 'refuse_live') return lastingOf(overloads).length > 0;
+  const cause = causeFor(step, overloads, foretold);
+  return cause !== null && cause.minutes <= minutesToLeave(step, rules);
+}
+
+/** The nearest breach that a step may be taken for: one that is large to refuse anybody, one that lasts to refuse live records. */
+function causeFor(step: Step, overloads: Overloads, foretold: readonly Foretold[]): PressureCause | null {
+  const refuses = atLeast(step, 'refuse_bulk');
+  const causes = foretold.flatMap(({ tenant, modality, minutes, refusingMinutes }) => {
+    const counted = step !== 'refuse_live' || lastingOf(overloads).includes(modality);
+    const until = refuses ? refusingMinutes : minutes;
+    return counted && until !== null ? [{ tenant, modality, minutes: until }] : [];
+  });
+  return causes.toSorted((one, other) => one.minutes - other.minutes)[0] ?? null;
+}
+
+function minutesToLeave(step: Step, { enterMinutes, leaveTimes, leaveAtLeastMinutes }: PressureRules): number {
+  return Math.max(enterMinutes[step] * leaveTimes, leaveAtLeastMinutes);
+}
+
+function overloadRules(rules: PressureRules): OverloadRules {
+  return {
+    enterMinutes: rules.enterMinutes.refuse_live,
+    leaveMinutes: minutesToLeave('refuse_live', rules),
+    leaveBudgets: 1 / rules.leaveTimes,
+    leaveAfterMs: rules.leaveAfterMs,
+    lastsAfterMs: rules.refuseLiveAfterMs,
+  };
 }
 
 /** The next deeper step that is not switched off. */
-function stepAfter(step: PressureStep, { enterMinutes }: PressureRules): Exclude<PressureStep, 'none'> | undefined {
-  const later = PRESSURE_STEPS.slice(PRESSURE_STEPS.indexOf(step) + 1) as Exclude<PressureStep, 'none'>[];
+function stepAfter(step: PressureStep, { enterMinutes }: PressureRules): Step | undefined {
+  const later = PRESSURE_STEPS.slice(PRESSURE_STEPS.indexOf(step) + 1) as Step[];
   return later.find((each) => enterMinutes[each] >= 0);
 }
 

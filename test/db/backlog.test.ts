@@ -45,7 +45,7 @@ beforeEach(async () => {
   );
   await owner.query('delete from backlog_sample');
   await owner.query('delete from pressure_change');
-  await owner.query(`update pressure set step = 'none', decided_at = '-infinity', calm_since = null`);
+  await owner.query(`update pressure set step = 'none', decided_at = '-infinity', calm_since = null, overloads = '{}'`);
 });
 
 /** Has so many records wait, in a state, since so many seconds ago. */
@@ -195,6 +195,25 @@ describe('the step', () => {
         cause_minutes: 0,
       },
     ]);
+  });
+
+  it('that refuses live records refuses those of the overloaded modality, or of all when it is forced', async () => {
+    moved['pressure.rise_after_ms'] = 0;
+    moved['pressure.refuse_live_after_ms'] = 0;
+    // Samples follow each other at once here, so that rates are very high.
+    moved['forecast.refusing_share'] = 0;
+    await wait(60, 'accepted', 20);
+    await sample();
+    for (let time = 0; time < 5; time++) {
+      await finish(1);
+      await sample();
+    }
+    expect(await decided()).toBe('refuse_live');
+    const reader = await PressureReader.open(database, dials);
+    expect([reader.overloaded('chat'), reader.overloaded('audio')]).toEqual([true, false]);
+    moved['pressure.at_least_step'] = 5;
+    expect(reader.overloaded('audio')).toBe(true);
+    reader.close();
   });
 
   it('that is read is what was decided last, unless that is old, and at least what the dial says', async () => {

@@ -15,6 +15,8 @@ const rules: ForecastRules = {
   windowBudgets: 1,
   minPoints: 8,
   minWaiting: 3,
+  minRefusing: 20,
+  refusingShare: 0.25,
   surenessZ: 1.645,
   horizonMinutes: 60,
 };
@@ -165,6 +167,22 @@ describe('a forecast', () => {
     const steady = pointsOf([4, 4, 4, 4, 4, 4, 4, 4], 10);
     expect(forecast(steady, { oldestMs: 60_000, overdue: 2 }, rules).minutesToBreach).toBeNull();
     expect(forecast(steady, { oldestMs: 60_000, overdue: 3 }, rules).minutesToBreach).toBe(0);
+  });
+
+  it('has nobody refused for a few slow records, nor for a few of very many', () => {
+    const seen = (perSecond: number, overdue: number) => {
+      const steady = pointsOf([30, 30, 30, 30, 30, 30, 30, 30], perSecond);
+      return forecast(steady, { oldestMs: 60_000, overdue }, rules);
+    };
+    expect(seen(10, 19)).toMatchObject({ minutesToBreach: 0, refusingMinutes: null });
+    // A quarter of the 200 that are done within a budget.
+    expect(seen(10, 49)).toMatchObject({ minutesToBreach: 0, refusingMinutes: null });
+    expect(seen(10, 50)).toMatchObject({ minutesToBreach: 0, refusingMinutes: 0 });
+    // 30 take longer than the budget at one a second, whether any is late yet or not.
+    expect(seen(1, 0)).toMatchObject({ minutesToBreach: 0, refusingMinutes: 0, lagBudgets: 1.5 });
+    expect(forecast(pointsOf([8, 8, 8, 8, 8, 8, 8, 8], 0.1), calm, rules)).toMatchObject({
+      ...{ minutesToBreach: 0, refusingMinutes: null, lagBudgets: 0 },
+    });
   });
 
   it('is made from a window, and from the last few samples where a busy machine took fewer', () => {

@@ -1,11 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { lastingOf } from '../../src/domain/overload-lasts.ts';
 import {
   atLeast,
   deeper,
   nextPressure,
   NO_PRESSURE,
   PRESSURE_STEPS,
+  type Foretold,
   type Pressure,
   type PressureRules,
   type PressureStep,
@@ -15,16 +17,29 @@ const rules: PressureRules = {
   enterMinutes: { slow_reprocessing: 15, grow_batches: 5, drop_captions: 2, refuse_bulk: 1, refuse_live: 0 },
   leaveTimes: 2,
   leaveAfterMs: 60_000,
+  leaveAtLeastMinutes: 1,
   riseAfterMs: 5_000,
+  refuseLiveAfterMs: 60_000,
 };
 const causeOf = (minutes: number | null) =>
   minutes === null ? null : { tenant: 'default', modality: 'chat' as const, minutes };
 
+/** How a modality stands; by default what breaches is large. */
+const foretold = (minutes: number | null, of: Partial<Foretold> = {}): Foretold => ({
+  ...{ tenant: 'default', modality: 'chat', minutes, refusingMinutes: minutes, lagBudgets: 0 },
+  ...of,
+});
+
 /** The steps that follow each other while forecasts, one each second, are these. */
-function run(forecasts: readonly (number | null)[], of: PressureRules = rules): Pressure[] {
+function follow(looks: readonly (readonly Foretold[])[], of: PressureRules = rules): Pressure[] {
   let current = NO_PRESSURE;
-  return forecasts.map((minutes, second) => (current = nextPressure(current, causeOf(minutes), of, second * 1_000)));
+  return looks.map((look, second) => (current = nextPressure(current, look, of, second * 1_000)));
 }
+const run = (forecasts: readonly (number | null)[], of: PressureRules = rules) =>
+  follow(
+    forecasts.map((minutes) => [foretold(minutes)]),
+    of,
+  );
 const stepsOf = (states: readonly Pressure[]): PressureStep[] =>
   states.map(({ step }) => step).filter((step, index, all) => step !== all[index - 1]);
 const forSeconds = (seconds: number, minutes: number | null) =>
@@ -32,14 +47,14 @@ const forSeconds = (seconds: number, minutes: number | null) =>
 
 describe('the step', () => {
   it('goes through all of them in order while a breach is there, each with its time, and back once it is calm', () => {
-    const states = run([...forSeconds(30, 0), ...forSeconds(400, null)]);
+    const states = run([...forSeconds(90, 0), ...forSeconds(400, null)]);
     expect(stepsOf(states)).toEqual([...PRESSURE_STEPS.slice(1), ...PRESSURE_STEPS.toReversed().slice(1)]);
     expect(
       states
-        .slice(0, 21)
+        .slice(0, 61)
         .map(({ since }) => since / 1_000)
         .filter((at, index, all) => at !== all[index - 1]),
-    ).toEqual([0, 5, 10, 15, 20]);
+    ).toEqual([0, 5, 10, 15, 60]);
     expect(states.at(-1)).toMatchObject({ step: 'none', cause: null });
   });
 
@@ -80,6 +95,44 @@ describe('the step', () => {
       }),
     );
     expect(stepsOf(run(forSeconds(60, 0), off))).toEqual(['slow_reprocessing', 'grow_batches', 'refuse_bulk']);
+  });
+
+  const times = <T>(seconds: number, look: T): T[] => Array.from<T>({ length: seconds }).fill(look);
+
+  it('refuses nobody for a few slow records, however long they are there', () => {
+    const few = [foretold(0, { modality: 'screenshot', refusingMinutes: null })];
+    expect(stepsOf(follow(times(600, few)))).toEqual(['slow_reprocessing', 'grow_batches', 'drop_captions']);
+  });
+
+  it('refuses live records of what is overloaded for a minute without a break, and of nothing else', () => {
+    const screens = [foretold(0, { modality: 'screenshot' }), foretold(0.5, { modality: 'audio' }), foretold(null)];
+    const burst = follow([...times(59, screens), ...times(5, [foretold(null)]), ...times(59, screens)]);
+    expect(stepsOf(burst).at(-1)).toBe('refuse_bulk');
+    const states = follow(times(61, screens));
+    expect(states.at(-1)).toMatchObject({ step: 'refuse_live', cause: { modality: 'screenshot', minutes: 0 } });
+    expect(lastingOf(states.at(-1)!.overloads)).toEqual(['screenshot']);
+    const both = follow([...times(90, screens), ...times(61, [...screens, foretold(0, { modality: 'audio' })])]);
+    expect(lastingOf(both.at(-1)!.overloads)).toEqual(['audio', 'screenshot']);
+  });
+
+  it('goes on refusing while what waits takes more than half a budget or a breach is near, and does not cycle', () => {
+    const overloaded = times(61, [foretold(0)]);
+    const wavering = fc.array(
+      fc.oneof(
+        fc.double({ min: 0, max: 1, noNaN: true }).map((minutes) => foretold(minutes)),
+        fc.double({ min: 0.5, max: 3, noNaN: true }).map((lagBudgets) => foretold(null, { lagBudgets })),
+      ),
+      { minLength: 100, maxLength: 300 },
+    );
+    fc.assert(
+      fc.property(wavering, (looks) => {
+        const states = follow([...overloaded, ...looks.map((look) => [look])]);
+        expect(stepsOf(states)).toEqual(PRESSURE_STEPS.slice(1));
+      }),
+    );
+    const over = follow([...overloaded, ...times(61, [foretold(null, { lagBudgets: 0.4 })])]);
+    expect(over.at(-2)).toMatchObject({ step: 'refuse_live' });
+    expect(over.at(-1)).toMatchObject({ step: 'refuse_bulk', overloads: {} });
   });
 
   it('is compared by its place', () => {

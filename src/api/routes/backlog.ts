@@ -10,6 +10,7 @@ import {
 } from '../../db/backlog-history.ts';
 import { findPressure, type PressureRow } from '../../db/pressure.ts';
 import { capacityNeeded, drainSeconds } from '../../domain/forecast.ts';
+import { MODALITIES } from '../../domain/interaction.ts';
 import { PRESSURE_STEPS } from '../../domain/pressure.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { progressEvents, watchProgress } from '../event-stream.ts';
@@ -30,7 +31,16 @@ const cause = z
   .nullable();
 
 const pressure = z
-  .object({ step, decided: step, since: time, decidedAt: time.nullable(), calmSince: time.nullable(), cause })
+  .object({
+    step,
+    decided: step,
+    since: time,
+    decidedAt: time.nullable(),
+    calmSince: time.nullable(),
+    cause,
+    /** Modalities whose overload lasts: of these alone live records are refused at the last step. */
+    overloaded: z.array(modality),
+  })
   .openapi('Pressure');
 
 const queueFigures = z.object({
@@ -182,7 +192,11 @@ async function look({ database, dials, pressure: source }: ApiDependencies, tena
   ]);
   return {
     sampledAt: samples[0]?.sampled_at ?? null,
-    pressure: { step: source.step(), ...describePressure(decided, tenant) },
+    pressure: {
+      step: source.step(),
+      ...describePressure(decided, tenant),
+      overloaded: MODALITIES.filter((each) => source.overloaded(each)),
+    },
     queues: queues.filter(({ priority_key: key }) => key === 0).map((row) => describeQueue(row, queues)),
     modalities: samples.map(describeModality),
   };

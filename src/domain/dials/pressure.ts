@@ -38,6 +38,14 @@ export const PRESSURE_DIALS = {
     max: 24 * 60,
     reason: 'Live records are refused after all else, and at 0 only when a budget is breached; -1 never.',
   },
+  'pressure.refuse_live_after_ms': {
+    defaultValue: MINUTE,
+    min: 0,
+    max: HOUR,
+    reason:
+      'How long a modality has to be over its budget without a break before its live records are refused. Shorter refuses ' +
+      'for a burst that would be worked off; longer lets more come late.',
+  },
   'pressure.rise_after_ms': {
     defaultValue: 5 * SECOND,
     min: 0,
@@ -55,6 +63,13 @@ export const PRESSURE_DIALS = {
     min: 1,
     max: 100,
     reason: 'Calm is a breach farther away than so many times the minutes at which the step was taken.',
+  },
+  'pressure.leave_at_least_minutes': {
+    defaultValue: 1,
+    min: 0,
+    max: 24 * 60,
+    reason:
+      'Calm is at least so far away from a breach: twice 0 is 0, and a step would be left at once and taken again.',
   },
   'pressure.stale_after_ms': {
     defaultValue: MINUTE,
@@ -109,6 +124,19 @@ export const PRESSURE_DIALS = {
     min: 1,
     max: 1_000_000,
     reason: 'Fewer records that wait are no backlog: a single slow one must not stop reprocessing.',
+  },
+  'forecast.min_refusing': {
+    defaultValue: 20,
+    min: 1,
+    max: 1_000_000,
+    reason:
+      'Fewer records that wait, or are late, refuse nobody: some slow ones are no overload, and refusing mends nothing.',
+  },
+  'forecast.refusing_share': {
+    defaultValue: 0.25,
+    min: 0,
+    max: 1,
+    reason: 'Nor do fewer than this share of what is completed within a budget: of thousands twenty are always slow.',
   },
   'forecast.horizon_minutes': {
     defaultValue: 60,
