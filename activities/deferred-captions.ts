@@ -7,6 +7,7 @@ import type { CaptionActivities, DeferredCaptions, InteractionRef } from '../src
 import { atLeast } from '../src/domain/pressure.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { noteFailure } from './intake.ts';
+import { isPaused } from './park.ts';
 
 /** Captions that gave way under pressure, made when it is over. */
 export function captionActivities(deps: ActivityDependencies): CaptionActivities {
@@ -20,12 +21,15 @@ export function captionActivities(deps: ActivityDependencies): CaptionActivities
   };
 }
 
-async function findDeferredCaptions({ pressure, database, dials }: ActivityDependencies): Promise<DeferredCaptions> {
+async function findDeferredCaptions(deps: ActivityDependencies): Promise<DeferredCaptions> {
+  const { pressure, database, dials } = deps;
   const parallel = dials.get('pressure.redo_captions_in_parallel');
   const limit = dials.get('pressure.redo_captions_page');
   const items: InteractionRef[] = [];
   // It is reprocessing, and waits until that may go on.
   if (atLeast(pressure.step(), 'slow_reprocessing')) return { items, parallel };
+  // Each takes both; until they run it is kept as what gave way.
+  if (isPaused(deps, 'vision') || isPaused(deps, 'embedding')) return { items, parallel };
   for (const tenant of await listTenants(database.deployment)) {
     const ids = await listDeferredCaptions(database.forTenant(tenant).app, tenant, limit);
     items.push(...ids.map((interactionId) => ({ tenant, interactionId })));

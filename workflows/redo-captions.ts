@@ -51,7 +51,8 @@ async function redo(record: InteractionRef): Promise<'made' | 'failed' | 'left'>
     await laterEmbedding('index').indexArtifacts({ ...record, artifactIds: [caption.artifactId] });
   } catch (error) {
     const why = failureOf(error);
-    if (!isLasting(error)) return 'left';
+    // A step that meets a pause is not tried again, and the pause ends nevertheless.
+    if (why.reason === 'model_paused' || !isLasting(error)) return 'left';
     await deferred('note the failure').closeDeferredCaption({ record, failure: { kind, ...why } });
     return 'failed';
   }

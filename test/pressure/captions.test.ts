@@ -103,6 +103,40 @@ it('a screenshot without any text gets its caption also under pressure', async (
   );
 });
 
+it('captions that gave way are kept while the model of pictures is paused, and made once it runs again', async () => {
+  await setStep(DROP_CAPTIONS);
+  models.screenLines = ['Checkout'];
+  await earshot.request('PUT', '/v1/dials/pressure.redo_captions_in_parallel', { value: 1 });
+  // Dials are in force within seconds: until then captions are made anyway.
+  const waiting = await until('three gave way', async () => {
+    await earshot.settled(await screenshot(`patient ${Math.random()}`), 'reachable');
+    const found = await deferred();
+    return found.length >= 3 && found.map(({ interactionId }) => interactionId);
+  });
+  const held = holdRoute(models, 'screen_caption');
+  await setStep(0);
+  await held.arrived();
+  await earshot.request('POST', '/v1/sources/vision/pause');
+  const from = new Date().toISOString();
+  held.release();
+  await until('the one under way is made', async () => (await deferred()).length < waiting.length);
+  const run = await until('the next run is over', async () => {
+    const query = `WorkflowType = 'redoCaptions' and ExecutionStatus = 'Completed' and StartTime > '${from}'`;
+    for await (const { workflowId, runId } of earshot.temporal.list({ query })) return { workflowId, runId };
+    return undefined;
+  });
+  expect(await deferred()).toHaveLength(waiting.length - 1);
+  const { events } = await earshot.temporal.getHandle(run.workflowId, run.runId).fetchHistory();
+  const steps = events!.flatMap(({ activityTaskScheduledEventAttributes: step }) => step?.activityType?.name ?? []);
+  expect(steps).toEqual(['findDeferredCaptions']);
+
+  await earshot.request('POST', '/v1/sources/vision/resume');
+  for (const id of waiting) {
+    await until('its caption is there', async () => (await earshot.interaction(id)).degraded.length === 0);
+  }
+  expect(await deferred()).toEqual([]);
+});
+
 async function sessionOf(interactionId: string): Promise<string> {
   const [row] = await earshot.database.query<{ session_id: string }>(
     'select session_id from interaction where interaction_id = $1',
