@@ -69,8 +69,8 @@ export async function noteFailure(deps: ActivityDependencies, failure: FailureRe
     return false;
   }
   const db = deps.database.forTenant(tenant).app;
-  if (reason === 'model_paused') {
-    await parkRecords(db, tenant, [interactionId], sourceOfStep(kind));
+  // A record that is settled has no run that a resumption would begin again: what it lacks is told as a failure.
+  if (reason === 'model_paused' && (await parkRecords(db, tenant, [interactionId], sourceOfStep(kind))) > 0) {
     return false;
   }
   const { codeVersion } = deps;

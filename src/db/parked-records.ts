@@ -3,21 +3,25 @@ import { only, run, type Queryable } from './pools.ts';
 
 /**
  * Lets records wait for a source that is paused. They are rows and nothing else meanwhile: no step, no retry and no
- * deadline of theirs runs.
+ * deadline of theirs runs. Answers how many; what is done with has no step that could wait.
  */
 export async function parkRecords(
   db: Queryable,
   tenant: string,
   interactionIds: readonly string[],
   source: ModelSource,
-): Promise<void> {
+): Promise<number> {
   const statement = {
     name: 'park_records',
     text: `
-      update freshness set waits_for = $3, parked_at = coalesce(parked_at, now())
-      where tenant = $1 and interaction_id = any($2::uuid[]) and state in ('accepted', 'processing')`,
+      with parked as (
+        update freshness set waits_for = $3, parked_at = coalesce(parked_at, now())
+        where tenant = $1 and interaction_id = any($2::uuid[]) and state in ('accepted', 'processing')
+        returning interaction_id
+      )
+      select count(*)::integer as parked from parked`,
   };
-  await run(db, statement, [tenant, interactionIds, source]);
+  return only(await run<{ parked: number }>(db, statement, [tenant, interactionIds, source])).parked;
 }
 
 /** How much has arrived in a session; undefined for one that an erasure took. */

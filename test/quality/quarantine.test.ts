@@ -207,6 +207,37 @@ describe('what else is held back', () => {
   });
 });
 
+it('a part of a record that is released while its model is paused is told of as a failure, and found once that is resolved', async () => {
+  const unsure = { lines: [{ text: 'Parcel PX-77', confidence: 0.05, box: { x: 1, y: 1, width: 90, height: 18 } }] };
+  models.fail('screen_text', {
+    kind: 'change',
+    change: (answer: { choices: [{ message: object }] }) => {
+      const [choice] = answer.choices;
+      return { ...answer, choices: [{ ...choice, message: { role: 'assistant', content: JSON.stringify(unsure) } }] };
+    },
+  });
+  const picture = await sharp({ create: { width: 50, height: 30, channels: 3, background: 'olive' } })
+    .png()
+    .toBuffer();
+  const metadata = { screenshotId: 'in part', customerId: 'in part', capturedAt: startedAt };
+  const { interactionId } = (await earshot.upload('/v1/screenshots', 'image', picture, metadata)).body;
+  await earshot.settled(interactionId, 'reachable');
+  const [held] = await heldBack(interactionId);
+  expect(held).toMatchObject({ kind: 'screen_text' });
+  await earshot.request('POST', '/v1/sources/embedding/pause');
+  await decide(held!.artifactId, 'release');
+  await until('it is told', async () => {
+    const { body } = await earshot.request<{ failures: HeldBack[] }>('GET', '/v1/failures?code=model_paused');
+    return body.failures.some((failure) => failure.interactionId === interactionId);
+  });
+  await earshot.request('POST', '/v1/sources/embedding/resume');
+  await earshot.request('POST', `/v1/failures/${interactionId}/resolve`);
+  await until('it is found', async () => {
+    const { results } = await earshot.retrieve({ query: 'PX-77', mode: 'vector', customerId: 'in part' });
+    return results.some(({ text }) => text.includes('PX-77'));
+  });
+});
+
 describe('another threshold', () => {
   it('re-evaluates the past both ways, counts first when asked to, and overrules no operator', async () => {
     const ids: string[] = [];
