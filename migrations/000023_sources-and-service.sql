@@ -46,6 +46,9 @@ grant select on model_source, model_source_change to earshot_reader;
 -- The paused source that a record waits for; null when it waits for none. Nothing of it runs meanwhile.
 alter table freshness add column waits_for text;
 create index freshness_parked on freshness (tenant, waits_for, accepted_at) where waits_for is not null;
+-- What is to be done now: it is counted every few seconds, however many wait for a source.
+create index freshness_waiting on freshness (tenant, accepted_at)
+  where state in ('accepted', 'processing') and waits_for is null;
 -- When it first waited for one; null if it never did. What has waited has no budget, and counts in no forecast.
 alter table freshness add column parked_at timestamptz;
 create index freshness_parked_since on freshness (tenant, parked_at) where parked_at is not null;

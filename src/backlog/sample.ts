@@ -23,7 +23,7 @@ import {
   type ForecastRules,
 } from '../domain/forecast.ts';
 import { MODALITIES, type Modality } from '../domain/interaction.ts';
-import { nextPressure, type Foretold, type Pressure } from '../domain/pressure.ts';
+import { nextPressure, withoutLeaving, type Foretold, type Pressure } from '../domain/pressure.ts';
 import { freshnessBudgets } from '../freshness-budgets.ts';
 import { errorForLog, type Logger } from '../observe/log.ts';
 import { taskQueueStats } from '../temporal/task-queue-stats.ts';
@@ -43,6 +43,8 @@ const GAP_INTERVALS = 5;
 export class BacklogSampler {
   readonly #deps: SampleDependencies;
   #queues: Promise<void> | undefined;
+  /** Since when some tenant could not be measured; undefined while all can. */
+  #partialSince: number | undefined;
 
   constructor(deps: SampleDependencies) {
     this.#deps = deps;
@@ -50,19 +52,34 @@ export class BacklogSampler {
 
   /**
    * Measures everything once, unless another process has: task queues, the rows of each tenant that wait, what they
-   * foretell, and the step that follows from it. Answers whether it did.
+   * foretell, and the step that follows from it. A tenant that cannot be measured keeps nobody else from it. Answers
+   * whether it did.
    */
   async sample(): Promise<boolean> {
-    const { database, dials } = this.#deps;
+    const { database, dials, log } = this.#deps;
     const sampledAt = await claimSample(database.deployment, dials.get('backlog.sample_interval_ms'));
     if (sampledAt === undefined) return false;
     this.#sampleQueues(sampledAt);
     const foretold: Foretold[] = [];
+    let someFailed = false;
     for (const tenant of await listTenants(database.deployment)) {
-      foretold.push(...(await sampleTenant(this.#deps, tenant)));
+      try {
+        foretold.push(...(await sampleTenant(this.#deps, tenant)));
+      } catch (error) {
+        someFailed = true;
+        log.warn({ tenant, ...errorForLog(error) }, 'what waits of a tenant was not measured');
+      }
     }
-    await decide(this.#deps, foretold);
+    await decide(this.#deps, foretold, this.#isPartial(someFailed));
     return true;
+  }
+
+  /** What is not known of one tenant gives no reason to leave a step, for as long as an old step counts. */
+  #isPartial(someFailed: boolean): boolean {
+    if (!someFailed) this.#partialSince = undefined;
+    else this.#partialSince ??= performance.now();
+    const maxAgeMs = this.#deps.dials.get('pressure.stale_after_ms');
+    return this.#partialSince !== undefined && performance.now() - this.#partialSince < maxAgeMs;
   }
 
   /** Waits for what is under way. */
@@ -172,9 +189,14 @@ function foretoldOf(tenant: string, sample: BacklogSample, seen: Forecast): Fore
   return [{ tenant, modality, minutes, refusingMinutes: seen.refusingMinutes, lagBudgets: seen.lagBudgets }];
 }
 
-async function decide({ database, dials, log }: SampleDependencies, foretold: readonly Foretold[]): Promise<void> {
+async function decide(
+  { database, dials, log }: SampleDependencies,
+  foretold: readonly Foretold[],
+  partial: boolean,
+): Promise<void> {
   const before = pressureOf(await findPressure(database.deployment));
-  const after = nextPressure(before, foretold, pressureRules(dials), Date.now());
+  const next = nextPressure(before, foretold, pressureRules(dials), Date.now());
+  const after = partial ? withoutLeaving(before, next) : next;
   await decidePressure(database.deployment, before, after);
   if (after.step === before.step) return;
   const { tenant, modality, minutes } = after.cause ?? {};

@@ -86,6 +86,13 @@ export function nextPressure(
   return { ...nextStep({ ...current, overloads }, foretold, rules, now), overloads };
 }
 
+/** What follows where not all is known: a deeper step may be taken, but none is left. */
+export function withoutLeaving(before: Pressure, next: Pressure): Pressure {
+  const overloads = { ...before.overloads, ...next.overloads };
+  const rises = next.step !== before.step && atLeast(next.step, before.step);
+  return rises ? { ...next, overloads } : { ...before, calmSince: null, overloads };
+}
+
 function nextStep(current: Pressure, foretold: readonly Foretold[], rules: PressureRules, now: number): Pressure {
   const next = stepAfter(current.step, rules);
   const cause = next === undefined ? null : causeFor(next, current.overloads, foretold);

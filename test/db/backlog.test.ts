@@ -18,10 +18,10 @@ const dials = { get: (name: DialName) => moved[name] ?? DIALS[name].defaultValue
 
 /** Temporal is away. */
 const temporal = { connection: { withDeadline: () => Promise.reject(new Error('away')) }, options: {} };
-const sample = async () => {
+const sample = async (of: Pick<Database, 'forTenant' | 'deployment'> = database) => {
   // Whatever the interval, it is time.
   await owner.query(`update pressure set sampled_at = '-infinity'`);
-  const deps = { database, dials, temporal: temporal as unknown as Client, log: openLog('silent') };
+  const deps = { database: of as Database, dials, temporal: temporal as unknown as Client, log: openLog('silent') };
   const sampler = new BacklogSampler(deps);
   expect(await sampler.sample()).toBe(true);
   await sampler.settled();
@@ -195,6 +195,28 @@ describe('the step', () => {
         cause_minutes: 0,
       },
     ]);
+  });
+
+  it('follows the tenants that can be measured, and is not left while one cannot, for a minute', async () => {
+    moved['pressure.leave_after_ms'] = 0;
+    const without = {
+      deployment: database.deployment,
+      forTenant: (tenant: string) => {
+        if (tenant === 'acme') throw new Error('the statement took too long');
+        return database.forTenant(tenant);
+      },
+    };
+    await wait(9, 'accepted', 20);
+    await sample(without);
+    await finish(2);
+    await sample(without);
+    expect(await decided()).toBe('slow_reprocessing');
+    await finish(7);
+    await sample(without);
+    expect(await decided()).toBe('slow_reprocessing');
+    moved['pressure.stale_after_ms'] = 0;
+    await sample(without);
+    expect(await decided()).toBe('none');
   });
 
   it('that refuses live records refuses those of the overloaded modality, or of all when it is forced', async () => {
