@@ -21,11 +21,12 @@ interface StepInfo {
   readonly priority?: { readonly priorityKey?: number | undefined } | undefined;
 }
 
-/** Remaking a record runs beside live steps, on the queue of its model. */
+/**
+ * Remaking a record runs beside live steps, on the queue of its model: it must not keep a place there throughout a pause,
+ * and gives it back.
+ */
 export function standingOf({ taskQueue, activityType, priority }: StepInfo): Standing {
-  const background = taskQueue === BATCH || activityType === 'remakeRecord';
-  return {
-    behindLive: background || (priority?.priorityKey ?? DEFAULT_PRIORITY) > DEFAULT_PRIORITY,
-    waitsOutPauses: background,
-  };
+  const batch = taskQueue === BATCH;
+  const isLater = (priority?.priorityKey ?? DEFAULT_PRIORITY) > DEFAULT_PRIORITY;
+  return { behindLive: batch || activityType === 'remakeRecord' || isLater, waitsOutPauses: batch };
 }

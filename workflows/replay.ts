@@ -25,7 +25,7 @@ import { PROGRESS_QUERY } from '../src/domain/workflows.ts';
 import { remaking, replaying as steps } from './proxies.ts';
 import { ReplayControl } from './replay-control.ts';
 
-/** A record that is held back under pressure is asked for again after this, twice as long each time. */
+/** A record that is held back, by pressure or a pause, is asked for again after this, twice as long each time. */
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 2 * 60_000;
 
@@ -69,8 +69,12 @@ async function goThrough(ref: ReplayRef): Promise<ReplayProgress> {
       await note('completed');
       return progress;
     }
-    const { outcomes, failures } = await remakePage(ref, page, control);
+    const { outcomes, failures, left } = await remakePage(ref, page, control);
     if (control.cancelled) break;
+    if (left) {
+      if (!(await control.goesOn())) break;
+      await continueAsNew<typeof replay>(ref);
+    }
     await steps('note progress').noteReplayPage({ ...ref, page: withoutItems(page), outcomes, failures });
     progress = { ...progress, ...sum(progress, outcomes), seen: progress.seen + page.seen };
     setCurrentDetails(
@@ -84,20 +88,29 @@ async function goThrough(ref: ReplayRef): Promise<ReplayProgress> {
   return progress;
 }
 
-/** Makes the records of a page anew, so many at a time; ends early when the replay is cancelled. */
-async function remakePage(
-  ref: ReplayRef,
-  page: ReplayPage,
-  control: ReplayControl,
-): Promise<{ outcomes: OutcomeCounts; failures: ReplayFailure[] }> {
+interface RemadePage {
+  readonly outcomes: OutcomeCounts;
+  readonly failures: ReplayFailure[];
+  /** Not all was made: the next run finds the page again. */
+  readonly left: boolean;
+}
+
+/**
+ * Makes the records of a page anew, so many at a time; ends early when the replay is cancelled, and when records have
+ * been held back until the history is long.
+ */
+async function remakePage(ref: ReplayRef, page: ReplayPage, control: ReplayControl): Promise<RemadePage> {
   const waiting = [...page.items];
   const failures: ReplayFailure[] = [];
   let outcomes = NO_OUTCOMES;
+  let left = false;
   const lane = async () => {
     let pauseMs = FIRST_PAUSE_MS;
     for (let item = waiting.shift(); item !== undefined && (await control.goesOn()); item = waiting.shift()) {
+      if (left) return;
       const remade = await remake(ref, item);
       if (remade.held === true) {
+        if ((left ||= workflowInfo().continueAsNewSuggested)) return;
         waiting.push(item);
         await condition(() => control.waiting, (pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)));
         continue;
@@ -108,7 +121,7 @@ async function remakePage(
     }
   };
   await Promise.all(Array.from({ length: page.parallel }, lane));
-  return { outcomes, failures };
+  return { outcomes, failures, left };
 }
 
 async function remake(ref: ReplayRef, { interactionId, queue }: ReplayItem): Promise<RemadeRecord> {

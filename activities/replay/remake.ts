@@ -33,8 +33,8 @@ const HELD: RemadeRecord = { outcome: 'unchanged', failures: [], held: true };
 /**
  * Makes what is derived of a record anew where other logic made it, or where it is not there, and replaces it in one
  * transaction. What cannot be made keeps what it had. A failure that may heal is thrown, to be tried again, until the
- * last attempt; then the other kinds are replaced without the one that fails. Under pressure it gives its place in the
- * queue of the model to live records at once.
+ * last attempt; then the other kinds are replaced without the one that fails. Under pressure, and while a model is
+ * paused, it gives its place in the queue of the model to live records at once.
  */
 export async function remakeRecord(
   deps: ActivityDependencies,
@@ -55,7 +55,7 @@ export async function remakeRecord(
     failures.push(...(await remakeMedia(run)));
     return { outcome: outcomeOf(run, remade, failures), failures: [...failures, ...heldBackOf(record, remade)] };
   } catch (error) {
-    if (error instanceof HeldByBrake) return HELD;
+    if (error instanceof HeldByBrake || (error instanceof EarshotError && error.code === 'model_paused')) return HELD;
     if (error instanceof EarshotError && (error.code === 'erased' || error.code === 'data_key_destroyed')) return GONE;
     throw error;
   }
@@ -98,9 +98,12 @@ export function kindsInScope(replay: ReplayRow, { modality }: Pick<RecordRow, 'm
   return KINDS_OF[modality].filter((kind) => replay.kinds === null || replay.kinds.includes(kind));
 }
 
+/** Not of one kind: all of the record is gone, or has to wait. */
+const OF_THE_RECORD: readonly string[] = ['erased', 'data_key_destroyed', 'model_paused'];
+
 /** The code of a failure that ends the record's turn; throws what ends more than that, or may heal yet. */
 function lastingCode(error: unknown): string {
-  if (!(error instanceof EarshotError) || error.code === 'erased' || error.code === 'data_key_destroyed') throw error;
+  if (!(error instanceof EarshotError) || OF_THE_RECORD.includes(error.code)) throw error;
   if (error.retryable && Context.current().info.attempt < REMAKE_ATTEMPTS) throw error;
   return error.code;
 }

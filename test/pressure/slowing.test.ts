@@ -78,3 +78,30 @@ it('reprocessing comes to nothing under pressure, takes no lane from live record
   await ready(earshot, wanted);
   expect(await findVersion(earshot, wanted)).toMatchObject({ heldBy: null });
 });
+
+it('a replay that meets a paused model takes no lane from live records, and goes on when it runs again', async () => {
+  await earshot.request('PUT', '/v1/dials/pressure.at_least_step', { value: 0 });
+  models.failAlways('screen_caption', { kind: 'status', status: 400 });
+  const lacking: string[] = [];
+  for (let index = 0; index < SCREENS; index++) lacking.push(await screenshot(`without-${index}`));
+  for (const id of lacking) await earshot.settled(id, 'reachable');
+  models.heal();
+  // Its captions are made, and wait for their vectors.
+  await earshot.request('POST', '/v1/sources/embedding/pause');
+  const replayId = await requestReplay(earshot, { only: 'missing', kinds: ['caption'] });
+  await until('each caption is made', async () => {
+    const made = await earshot.database.query(
+      `select from artifact where interaction_id = any($1) and kind = 'caption' and state = 'staged'`,
+      [lacking],
+    );
+    return made.length === SCREENS;
+  });
+  const live = await screenshot('live while it waits');
+  await until('its text is read', async () => {
+    const { body } = await earshot.request<{ waitsFor: string | null }>('GET', `/v1/interactions/${live}`);
+    return body.waitsFor === 'embedding';
+  });
+  await earshot.request('POST', '/v1/sources/embedding/resume');
+  expect((await replayIn(earshot, replayId, 'completed')).records).toMatchObject({ repaired: SCREENS, failed: 0 });
+  await earshot.settled(live, 'reachable');
+});
