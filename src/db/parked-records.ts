@@ -68,15 +68,22 @@ export async function parkSession(
 export async function wakeParked(db: Queryable, tenant: string, limit: number): Promise<number> {
   const statement = {
     name: 'wake_parked',
+    // Of each source by itself, the oldest first as the index has them: over all of them every row would be sorted.
     text: `
       with due as materialized (
-        select f.interaction_id
+        select each.interaction_id
         from model_source s
-        join freshness f on f.tenant = $1 and f.waits_for = s.source
+        cross join lateral (
+          select interaction_id, accepted_at
+          from freshness
+          where tenant = $1 and waits_for = s.source
+          order by accepted_at
+          limit $2
+          for update skip locked
+        ) as each
         where s.state = 'running'
-        order by f.accepted_at
+        order by each.accepted_at
         limit $2
-        for update of f skip locked
       ), freed as (
         update freshness f set
           waits_for = null,

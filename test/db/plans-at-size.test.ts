@@ -10,6 +10,7 @@ import { drawRawObjects, removeOrphanEdges, removeOrphanVectors } from '../../sr
 import { ownerOf, type OwnerConnection } from '../../src/db/owner.ts';
 import { openDatabase, type Database, type Queryable } from '../../src/db/pools.ts';
 import { checkRates, findRecordFacts, qualityLoad } from '../../src/db/quality.ts';
+import { wakeParked } from '../../src/db/parked-records.ts';
 import { listHeldBack } from '../../src/db/quarantine.ts';
 import { countUnreachable, ringForStuck } from '../../src/db/reconcile-repairs.ts';
 import { countDuplicates, listMissing, nextAcceptedAt, partEnd, tallyBuckets } from '../../src/db/reconciled-rows.ts';
@@ -81,8 +82,8 @@ afterAll(async () => {
 
 let plans = 0;
 
-/** The tables that statements read from end to end, by their plans; they are not run. */
-async function readAsWhole(send: (db: Queryable) => Promise<unknown>, role: 'app' | 'reader' = 'app') {
+/** The plans of statements, which are not run. */
+async function plansOf(send: (db: Queryable) => Promise<unknown>, role: 'app' | 'reader' = 'app'): Promise<string> {
   const told: string[] = [];
   const explaining: Queryable = {
     query: async ({ text, values }) => {
@@ -96,7 +97,12 @@ async function readAsWhole(send: (db: Queryable) => Promise<unknown>, role: 'app
   // It makes nothing of that answer; a statement that cannot be planned leaves no plan.
   await send(explaining).catch(() => undefined);
   expect(told.filter((line) => !line.startsWith(' ')).length).toBeGreaterThanOrEqual(plans - asked);
-  const read = [...told.join('\n').matchAll(/Seq Scan on (\w+)/g)].map(([, table]) => table!);
+  return told.join('\n');
+}
+
+/** The tables that statements read from end to end. */
+async function readAsWhole(send: (db: Queryable) => Promise<unknown>, role: 'app' | 'reader' = 'app') {
+  const read = [...(await plansOf(send, role)).matchAll(/Seq Scan on (\w+)/g)].map(([, table]) => table!);
   return [...new Set(read)].filter((table) => LARGE.includes(table));
 }
 
@@ -134,10 +140,7 @@ describe('of tables with ten million rows, none is read as a whole', () => {
   });
 
   it('by a sample of the backlog', async () => {
-    const budgets = { chat: 10_000, screenshot: 20_000, audio: 180_000 };
-    const rules = { stuckBudgets: 10, lateAfterMs: 900_000 };
-    const since = new Date(Date.now() - 2_000);
-    expect(await readAsWhole((db) => measureBacklog(db, 'default', budgets, rules, since))).toEqual([]);
+    expect(await readAsWhole(sampleBacklog)).toEqual([]);
   });
 
   const search = (of: Partial<ExposureSearch>): ExposureSearch => ({
@@ -187,6 +190,30 @@ describe('of tables with ten million rows, none is read as a whole', () => {
   });
 });
 
+describe('while very many records wait for paused sources', () => {
+  beforeAll(async () => {
+    await owner.query(`
+      update freshness set
+        state = 'accepted', parked_at = now(), waits_for = (array['speech', 'vision'])[1 + (random() < 0.5)::integer]
+      where random() < 0.9`);
+    await owner.query('vacuum analyze freshness');
+    await owner.query(`update pg_class set reltuples = 1e7 where relname = 'freshness'`);
+  });
+
+  it('a sample of the backlog reads none of them', async () => {
+    const plan = await plansOf(sampleBacklog);
+    expect(plan).toContain('freshness_waiting');
+    expect(plan).not.toMatch(/freshness_(to_drain|pending|parked )/);
+  });
+
+  it('those that are woken are read in the order of their index', async () => {
+    const plan = await plansOf((db) => wakeParked(db, 'default', 200));
+    expect(plan).toContain('Index Scan using freshness_parked on');
+    // All that is sorted are those that may be woken, and not all that wait.
+    expect([...plan.matchAll(/Sort Key: (.*)/g)].map(([, key]) => key)).toEqual(['each.accepted_at']);
+  });
+});
+
 describe('counts over all of a tenant', () => {
   it('have a limit of their own, half an hour, whatever that of statements is', async () => {
     const limitAfter = (count: (connection: OwnerConnection) => Promise<number>) =>
@@ -200,6 +227,11 @@ describe('counts over all of a tenant', () => {
   });
 });
 
+const sampleBacklog: Send = (db) => {
+  const budgets = { chat: 10_000, screenshot: 20_000, audio: 180_000 };
+  const rules = { stuckBudgets: 10, lateAfterMs: 900_000 };
+  return measureBacklog(db, 'default', budgets, rules, new Date(Date.now() - 2_000));
+};
 const REPLAY = {
   captured_from: null,
   captured_to: new Date(),
