@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { countWaiting } from '../db/waiting.ts';
+import { countWaiting, type WaitingRow } from '../db/waiting.ts';
 import type { Brake } from '../brake.ts';
 import type { Database } from '../db/pools.ts';
 import type { DialReader } from '../dial-reader.ts';
@@ -10,8 +10,8 @@ const LOOK_MS = 1_000;
 
 /**
  * How fast history may come in. Live records share the models with it and must keep their budget: an import is held to
- * a rate, and stops for as long as much waits, or some of it for long, whoever sent it. Under pressure it slows to
- * nothing, as reprocessing does.
+ * a rate, and stops for as long as much waits, or some of it for long, whoever sent it. What waits for a paused source
+ * takes nothing from anybody, and has a bound of its own. Under pressure it slows to nothing, as reprocessing does.
  */
 export class Pace {
   readonly #database: Database;
@@ -50,12 +50,20 @@ export class Pace {
     if (performance.now() < this.#lookedAt + LOOK_MS) return;
     for (let told = false; ; told = true) {
       const db = this.#database.forTenant(this.#tenant).reader;
-      const { waiting, late } = await countWaiting(db, this.#tenant, freshnessBudgets(this.#dials));
+      const maxParked = this.#dials.get('import.max_parked_records');
+      const counts = await countWaiting(db, this.#tenant, freshnessBudgets(this.#dials), maxParked);
       this.#lookedAt = performance.now();
-      const full = waiting >= this.#dials.get('import.max_waiting_records');
-      if (!full && late < this.#dials.get('import.max_late_records')) return;
-      if (!told) this.#onPause(`${waiting} records wait, ${late} of them for more than half their budget`);
+      const why = this.#whyPause(counts, maxParked);
+      if (why === undefined) return;
+      if (!told) this.#onPause(why);
       await delay(LOOK_MS);
     }
+  }
+
+  #whyPause({ waiting, late, parked }: WaitingRow, maxParked: number): string | undefined {
+    if (parked >= maxParked) return `${parked} records or more wait for a model that is paused`;
+    const full = waiting >= this.#dials.get('import.max_waiting_records');
+    if (!full && late < this.#dials.get('import.max_late_records')) return undefined;
+    return `${waiting} records wait, ${late} of them for more than half their budget`;
   }
 }

@@ -5,6 +5,7 @@ import { latestBacklog } from '../../src/db/backlog-history.ts';
 import { parkRecords, wakeParked } from '../../src/db/parked-records.ts';
 import { claimSample } from '../../src/db/pressure.ts';
 import { openDatabase, type Database } from '../../src/db/pools.ts';
+import { countWaiting } from '../../src/db/waiting.ts';
 import { DIALS, type DialName } from '../../src/domain/dials.ts';
 import { openLog } from '../../src/observe/log.ts';
 import { PressureReader } from '../../src/pressure-reader.ts';
@@ -170,6 +171,18 @@ describe('a sample', () => {
     await sample();
     const statement = { name: 'all_samples', text: 'select distinct tenant from backlog_sample', values: [] };
     expect((await database.forTenant('acme').reader.query(statement)).rows).toEqual([{ tenant: 'acme' }]);
+  });
+});
+
+describe('an import', () => {
+  it('is held back by what is to be done, and by what waits for a paused source only beyond a bound of its own', async () => {
+    await wait(5, 'accepted', 20);
+    await wait(30, 'processing', 20);
+    await owner.query(`update freshness set waits_for = 'speech' where state = 'processing'`);
+    const budgets = { chat: 10_000, screenshot: 20_000, audio: 180_000 };
+    const count = (most: number) => countWaiting(database.forTenant('default').reader, 'default', budgets, most);
+    expect(await count(100)).toEqual({ waiting: 5, late: 5, parked: 30 });
+    expect(await count(10)).toEqual({ waiting: 5, late: 5, parked: 10 });
   });
 });
 

@@ -132,6 +132,14 @@ export const INTAKE_DIALS = {
     max: 1_000_000,
     reason: 'Records that may wait in all before an import pauses. More hides an import from live records for longer.',
   },
+  'import.max_parked_records': {
+    defaultValue: 50_000,
+    min: 1,
+    max: 10_000_000,
+    reason:
+      'Records that may wait for paused models before an import pauses. More lets it go on through a longer pause, and ' +
+      'has more to be worked off after it; they are counted each second.',
+  },
   'import.max_late_records': {
     defaultValue: 10,
     min: 1,
