@@ -142,8 +142,7 @@ export async function measureBacklog(
         pick_up_ms as typical_pick_up_ms, text_ms as typical_text_ms, total_ms as typical_total_ms
       from unnest(array['chat', 'audio', 'screenshot']) as asked (modality)
       left join waits using (modality)
-      left join came using (modality)
-      left join parked using (modality)
+      left join came using (modality) left join parked using (modality)
       left join recent using (modality)`,
   };
   return run<MeasuredRow>(db, statement, [
