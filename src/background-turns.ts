@@ -1,7 +1,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { DialReader } from './dial-reader.ts';
+import { EarshotError } from './domain/errors.ts';
 import { nextTurn, type LiveTraffic, type YieldingRules } from './domain/yielding.ts';
 import type { Turns } from './models/embedding-in-turns.ts';
+import { standing, withStanding } from './sources/background.ts';
+import { unlessAborted } from './unless-aborted.ts';
 
 /** Between two looks whether somebody still waits. A chat message takes several times as long; looks take CPU from it. */
 const LOOK_AGAIN_MS = 15;
@@ -9,6 +12,8 @@ const LOOK_AGAIN_MS = 15;
 export interface BackgroundTurnsDependencies {
   readonly dials: Pick<DialReader, 'get'>;
   readonly liveTraffic: { look(): Promise<LiveTraffic> };
+  /** Ends when a model that was found paused may run again. */
+  pauseMayBeOver(signal: AbortSignal): Promise<void>;
   /** Told of each request, and for how long it was held back. */
   onTurn(besideLive: boolean, heldMs: number): void;
 }
@@ -26,20 +31,50 @@ export class BackgroundTurns implements Turns {
     this.#deps = deps;
   }
 
+  /**
+   * A model that is paused keeps no turn: the next request in line may be for another one, which mends it. Who waits the
+   * pause out lines up again.
+   */
   async take<T>(signal: AbortSignal, send: (texts: number) => Promise<T>): Promise<T> {
+    const own = standing();
+    for (;;) {
+      try {
+        return await this.#inTurn(signal, (texts) =>
+          withStanding({ ...own, waitsOutPauses: false }, () => send(texts)),
+        );
+      } catch (error) {
+        const isPaused = error instanceof EarshotError && error.code === 'model_paused';
+        if (!isPaused || !own.waitsOutPauses) throw error;
+        await this.#deps.pauseMayBeOver(signal);
+      }
+    }
+  }
+
+  async #inTurn<T>(signal: AbortSignal, send: (texts: number) => Promise<T>): Promise<T> {
     const admitted = this.#admission.then(() => this.#admit(signal));
     this.#admission = admitted.catch(() => undefined);
-    const texts = await admitted;
+    const texts = await unlessAborted(admitted, signal).catch((error: unknown) => {
+      // It may have been admitted at the same moment.
+      void admitted.then(
+        () => this.#end(),
+        () => undefined,
+      );
+      throw error;
+    });
     const started = performance.now();
     try {
       const answer = await send(texts);
       this.#lastTookMs = performance.now() - started;
       return answer;
     } finally {
-      this.#inFlight -= 1;
-      this.#ended.resolve();
-      this.#ended = Promise.withResolvers();
+      this.#end();
     }
+  }
+
+  #end(): void {
+    this.#inFlight -= 1;
+    this.#ended.resolve();
+    this.#ended = Promise.withResolvers();
   }
 
   /** Waits until one more request may be sent; answers how many texts it may have. */
@@ -56,8 +91,7 @@ export class BackgroundTurns implements Turns {
         this.#deps.onTurn(turn.besideLive, heldMs);
         return turn.texts;
       }
-      // A request of one's own has a deadline, so this ends.
-      if (turn.move === 'await_own') await this.#ended.promise;
+      if (turn.move === 'await_own') await unlessAborted(this.#ended.promise, signal);
       else {
         heldFrom ??= performance.now();
         await delay(Math.min(LOOK_AGAIN_MS, turn.forMs), undefined, { signal });

@@ -117,6 +117,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     backgroundTurns: new BackgroundTurns({
       dials,
       liveTraffic: new LiveTrafficReader(database),
+      pauseMayBeOver: (signal) => sourceStates.nextRefresh(signal),
       onTurn: (besideLive, heldMs) => {
         metrics.backgroundRequests.inc({ beside_live: String(besideLive) });
         metrics.backgroundHeld.inc(heldMs / 1_000);

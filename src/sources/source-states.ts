@@ -1,6 +1,7 @@
 import { listSources, type SourceRow } from '../db/model-sources.ts';
 import type { Database } from '../db/pools.ts';
 import { MODEL_SOURCES, type ModelSource, type SourceState } from '../domain/model-source.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 
 /** How old what a process knows of its sources may be: a pause is in force everywhere after this. */
 const REFRESH_MS = 1_000;
@@ -44,15 +45,7 @@ export class SourceStates {
 
   /** Ends when more may be known than now. */
   async nextRefresh(signal: AbortSignal): Promise<void> {
-    signal.throwIfAborted();
-    const aborted = Promise.withResolvers<never>();
-    const abort = () => aborted.reject(signal.reason as Error);
-    signal.addEventListener('abort', abort, { once: true });
-    try {
-      await Promise.race([this.#refreshed.promise, aborted.promise]);
-    } finally {
-      signal.removeEventListener('abort', abort);
-    }
+    await unlessAborted(this.#refreshed.promise, signal);
   }
 
   /** What this process has just learnt itself, ahead of the next refresh. */

@@ -5,9 +5,11 @@ import { untilOver } from '../../activities/reindex/fill.ts';
 import { embedByPortions } from '../../activities/write-beside.ts';
 import { BackgroundTurns } from '../../src/background-turns.ts';
 import { dialValues } from '../../src/domain/dials.ts';
+import { EarshotError } from '../../src/domain/errors.ts';
 import type { Evidence } from '../../src/domain/index-version.ts';
 import type { LiveTraffic } from '../../src/domain/yielding.ts';
 import { embeddingInTurns } from '../../src/models/embedding-in-turns.ts';
+import { standing, withStanding } from '../../src/sources/background.ts';
 import { until } from '../support/until.ts';
 
 function openTurns(first: LiveTraffic) {
@@ -16,6 +18,7 @@ function openTurns(first: LiveTraffic) {
   const turns = new BackgroundTurns({
     dials: { get: (name) => dials[name] },
     liveTraffic: { look: () => Promise.resolve({ ...state.live, looks: (state.looks += 1) }) },
+    pauseMayBeOver: (signal) => delay(5, undefined, { signal }),
     onTurn: () => undefined,
   });
   const sent: string[][] = [];
@@ -25,7 +28,7 @@ function openTurns(first: LiveTraffic) {
     await delay(50);
     return texts.map((text) => [Number(text)]);
   };
-  return { state, sent, model: embeddingInTurns({ model: 'm', dimensions: 1, embed }, turns) };
+  return { state, sent, turns, model: embeddingInTurns({ model: 'm', dimensions: 1, embed }, turns) };
 }
 
 const NUMBERS = Array.from({ length: 11 }, (_, index) => String(index));
@@ -55,6 +58,42 @@ it('nothing is sent while a message waits; who gives up leaves the turn to the n
   state.live = { waiting: false, quietMs: 0 };
   expect(await patient).toEqual([[2]]);
   expect(sent).toEqual([['0'], ['2']]);
+});
+
+it('a model that is paused holds up no other one, and is asked again when it runs', async () => {
+  const { turns, model } = openTurns({ waiting: false, quietMs: 0 });
+  let asked = 0;
+  let isPaused = true;
+  const gated = () => {
+    asked += 1;
+    // As the gate: it keeps whoever waits pauses out, and refuses all others.
+    if (isPaused && standing().waitsOutPauses) return new Promise<string>(() => undefined);
+    return isPaused ? Promise.reject(new EarshotError('model_paused', 'paused')) : Promise.resolve('answer');
+  };
+  const patient = { behindLive: true, waitsOutPauses: true };
+  const waiting = withStanding(patient, () => turns.take(signal, gated));
+  const abort = new AbortController();
+  const cancelled = withStanding(patient, () => turns.take(abort.signal, gated));
+  await until('both were asked twice', () => asked > 4);
+  expect(await model.embed(['1'], signal)).toEqual([[1]]);
+  abort.abort();
+  await expect(cancelled).rejects.toThrow('abort');
+  isPaused = false;
+  expect(await waiting).toBe('answer');
+});
+
+it('who gives up while the turns of others last is not kept', async () => {
+  const { turns } = openTurns({ waiting: false, quietMs: 0 });
+  const begun = Promise.withResolvers<void>();
+  const never = () => (begun.resolve(), new Promise<void>(() => undefined));
+  void turns.take(signal, never);
+  await begun.promise;
+  const aborts = [new AbortController(), new AbortController()] as const;
+  const [next, behind] = aborts.map((abort) => turns.take(abort.signal, never));
+  aborts[1].abort();
+  await expect(behind).rejects.toThrow('abort');
+  aborts[0].abort();
+  await expect(next).rejects.toThrow('abort');
 });
 
 it('for an operator who waits, requests have their usual size and none is held back', async () => {
