@@ -1,6 +1,7 @@
 import { listDials } from './db/dials.ts';
 import type { Database } from './db/pools.ts';
 import { dialValues, type DialName, type DialValues } from './domain/dials.ts';
+import { keepFresh, type KeptFresh } from './keep-fresh.ts';
 
 /** How old a dial's value may be: a change is in force everywhere after this. */
 const REFRESH_MS = 2_000;
@@ -9,7 +10,7 @@ const REFRESH_MS = 2_000;
 export class DialReader {
   readonly #database: Database;
   #values: DialValues = dialValues([]);
-  #timer: NodeJS.Timeout | undefined;
+  #kept: KeptFresh | undefined;
 
   private constructor(database: Database) {
     this.#database = database;
@@ -17,9 +18,7 @@ export class DialReader {
 
   static async open(database: Database): Promise<DialReader> {
     const reader = new DialReader(database);
-    await reader.refresh();
-    reader.#timer = setInterval(() => void reader.refresh().catch(() => undefined), REFRESH_MS);
-    reader.#timer.unref();
+    reader.#kept = await keepFresh(() => reader.refresh(), REFRESH_MS);
     return reader;
   }
 
@@ -32,6 +31,6 @@ export class DialReader {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#kept?.close();
   }
 }

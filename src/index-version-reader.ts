@@ -1,6 +1,7 @@
 import { listIndexVersions, type IndexVersionRow } from './db/index-versions.ts';
 import type { Database } from './db/pools.ts';
 import { EarshotError } from './domain/errors.ts';
+import { keepFresh, type KeptFresh } from './keep-fresh.ts';
 
 /** How old the list may be: what depends on a switch being known everywhere waits for twice as long. */
 export const INDEX_VERSIONS_REFRESH_MS = 1_000;
@@ -17,7 +18,7 @@ export interface IndexVersions {
 export class IndexVersionReader implements IndexVersions {
   readonly #database: Database;
   #rows: readonly IndexVersionRow[] = [];
-  #timer: NodeJS.Timeout | undefined;
+  #kept: KeptFresh | undefined;
 
   private constructor(database: Database) {
     this.#database = database;
@@ -25,9 +26,7 @@ export class IndexVersionReader implements IndexVersions {
 
   static async open(database: Database): Promise<IndexVersionReader> {
     const reader = new IndexVersionReader(database);
-    await reader.refresh();
-    reader.#timer = setInterval(() => void reader.refresh().catch(() => undefined), INDEX_VERSIONS_REFRESH_MS);
-    reader.#timer.unref();
+    reader.#kept = await keepFresh(() => reader.refresh(), INDEX_VERSIONS_REFRESH_MS);
     return reader;
   }
 
@@ -46,6 +45,6 @@ export class IndexVersionReader implements IndexVersions {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#kept?.close();
   }
 }

@@ -4,6 +4,7 @@ import type { DialReader } from './dial-reader.ts';
 import type { Modality } from './domain/interaction.ts';
 import { lastingOf, type Overloads } from './domain/overload-lasts.ts';
 import { deeper, PRESSURE_STEPS, type PressureStep } from './domain/pressure.ts';
+import { keepFresh, type KeptFresh } from './keep-fresh.ts';
 
 /** How old the step may be that is acted on. */
 const REFRESH_MS = 500;
@@ -27,7 +28,7 @@ export class PressureReader implements PressureSource {
   #overloads: Overloads = {};
   /** By the process's own clock, so that an outage of the database ages it too. */
   #decidedAt = -Infinity;
-  #timer: NodeJS.Timeout | undefined;
+  #kept: KeptFresh | undefined;
 
   private constructor(database: Database, dials: Pick<DialReader, 'get'>) {
     this.#database = database;
@@ -36,9 +37,7 @@ export class PressureReader implements PressureSource {
 
   static async open(database: Database, dials: Pick<DialReader, 'get'>): Promise<PressureReader> {
     const reader = new PressureReader(database, dials);
-    await reader.refresh();
-    reader.#timer = setInterval(() => void reader.refresh().catch(() => undefined), REFRESH_MS);
-    reader.#timer.unref();
+    reader.#kept = await keepFresh(() => reader.refresh(), REFRESH_MS);
     return reader;
   }
 
@@ -68,6 +67,6 @@ export class PressureReader implements PressureSource {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#kept?.close();
   }
 }

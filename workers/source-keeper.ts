@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { claimProbe, noteSourceAnswer, pauseFailing, resumeProbed } from '../src/db/model-sources.ts';
 import { wakeParked } from '../src/db/parked-records.ts';
 import { listTenants } from '../src/db/subjects.ts';
@@ -6,37 +5,25 @@ import { MODEL_SOURCES, type ModelSource } from '../src/domain/model-source.ts';
 import { errorForLog } from '../src/observe/log.ts';
 import { endpointAnswers, PROBE_WITHIN_MS } from '../src/sources/probes.ts';
 import type { Dependencies } from './dependencies.ts';
-
-export interface SourceKeeper {
-  stop(): Promise<void>;
-}
+import { inRounds, type Rounds } from './rounds.ts';
 
 /**
  * Pauses sources whose endpoint fails again and again, asks paused ones whether they answer again where that is wanted,
  * and wakes what waited once a source runs. Any number of processes may do so: each act is claimed in the database.
  */
-export function keepSources(deps: Dependencies): SourceKeeper {
-  const stopping = new AbortController();
+export function keepSources(deps: Dependencies): Rounds {
   const looking = new Set<ModelSource>();
-  const running = (async () => {
-    while (!stopping.signal.aborted) {
-      await wakeAll(deps).catch((error: unknown) => deps.log.warn(errorForLog(error), 'records were not woken'));
-      for (const source of MODEL_SOURCES.filter((each) => !looking.has(each))) {
-        looking.add(source);
-        // A probe may last a minute: the others go on.
-        void look(deps, source)
-          .catch((error: unknown) => deps.log.warn(errorForLog(error), 'a source was not probed'))
-          .finally(() => looking.delete(source));
-      }
-      await delay(deps.dials.get('sweep.interval_ms'), undefined, { signal: stopping.signal }).catch(() => undefined);
+  return inRounds(async () => {
+    await wakeAll(deps).catch((error: unknown) => deps.log.warn(errorForLog(error), 'records were not woken'));
+    for (const source of MODEL_SOURCES.filter((each) => !looking.has(each))) {
+      looking.add(source);
+      // A probe may last a minute: the others go on.
+      void look(deps, source)
+        .catch((error: unknown) => deps.log.warn(errorForLog(error), 'a source was not probed'))
+        .finally(() => looking.delete(source));
     }
-  })();
-  return {
-    stop: async () => {
-      stopping.abort();
-      await running;
-    },
-  };
+    return deps.dials.get('sweep.interval_ms');
+  });
 }
 
 async function wakeAll({ database, dials, log }: Dependencies): Promise<void> {

@@ -10,6 +10,7 @@ import { startErasure } from '../src/temporal/start-erasure.ts';
 import { startDecision, startReevaluation } from '../src/temporal/start-quality.ts';
 import { startReindex } from '../src/temporal/start-reindex.ts';
 import type { Ring } from '../src/temporal/ring.ts';
+import { inRounds, type Rounds } from './rounds.ts';
 
 /** Sessions rung per round: more would start workflows faster than they close after a long outage. */
 const BATCH = 100;
@@ -17,33 +18,20 @@ const BATCH = 100;
 /** How often it is made sure that an index version beside the live one has its workflow. */
 const LOOK_AFTER_VERSIONS_MS = 60_000;
 
-export interface Sweep {
-  stop(): Promise<void>;
-}
-
 /**
  * Rings for sessions that wait although nobody rang: the API committed a record and died, or Temporal did not answer.
  * A record that was acknowledged is thereby never left behind. Any number of processes may sweep.
  */
-export function startSweep(deps: ActivityDependencies, ring: Ring): Sweep {
-  const stopping = new AbortController();
-  const running = (async () => {
-    let lookAt = 0;
-    while (!stopping.signal.aborted) {
-      if (Date.now() >= lookAt) {
-        await wakeStuck(deps).catch((error: unknown) => deps.log.warn(errorForLog(error), 'sweep failed'));
-        lookAt = Date.now() + deps.dials.get('sweep.stuck_after_ms');
-      }
-      await sweepOnce(deps, ring).catch((error: unknown) => deps.log.warn(errorForLog(error), 'sweep failed'));
-      await pause(deps.dials.get('sweep.interval_ms'), stopping.signal);
+export function startSweep(deps: ActivityDependencies, ring: Ring): Rounds {
+  let lookAt = 0;
+  return inRounds(async () => {
+    if (Date.now() >= lookAt) {
+      await wakeStuck(deps).catch((error: unknown) => deps.log.warn(errorForLog(error), 'sweep failed'));
+      lookAt = Date.now() + deps.dials.get('sweep.stuck_after_ms');
     }
-  })();
-  return {
-    stop: async () => {
-      stopping.abort();
-      await running;
-    },
-  };
+    await sweepOnce(deps, ring).catch((error: unknown) => deps.log.warn(errorForLog(error), 'sweep failed'));
+    return deps.dials.get('sweep.interval_ms');
+  });
 }
 
 /** Answers how many sessions were rung and erasures started. */
@@ -124,11 +112,4 @@ async function startReindexes({ database, temporal, dials, log }: ActivityDepend
     log.warn({ indexVersion, ...errorForLog(error) }, 'a re-embedding could not be started');
   }
   return 1;
-}
-
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }

@@ -2,6 +2,7 @@ import { listSources, type SourceRow } from '../db/model-sources.ts';
 import type { Database } from '../db/pools.ts';
 import { MODEL_SOURCES, type ModelSource, type SourceState } from '../domain/model-source.ts';
 import { unlessAborted } from '../unless-aborted.ts';
+import { keepFresh, type KeptFresh } from '../keep-fresh.ts';
 
 /** How old what a process knows of its sources may be: a pause is in force everywhere after this. */
 const REFRESH_MS = 1_000;
@@ -18,7 +19,7 @@ export class SourceStates {
   readonly #known = new Map<ModelSource, KnownSource>(
     MODEL_SOURCES.map((source) => [source, { source, state: 'running', cause: null, failures: 0, closedUntil: 0 }]),
   );
-  #timer: NodeJS.Timeout | undefined;
+  #kept: KeptFresh | undefined;
   #refreshed = Promise.withResolvers<void>();
 
   private constructor(database: Database) {
@@ -27,9 +28,7 @@ export class SourceStates {
 
   static async open(database: Database): Promise<SourceStates> {
     const states = new SourceStates(database);
-    await states.refresh();
-    states.#timer = setInterval(() => void states.refresh().catch(() => undefined), REFRESH_MS);
-    states.#timer.unref();
+    states.#kept = await keepFresh(() => states.refresh(), REFRESH_MS);
     return states;
   }
 
@@ -54,7 +53,7 @@ export class SourceStates {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#kept?.close();
   }
 }
 
