@@ -1,6 +1,7 @@
 import type { Modality, Place } from '../domain/interaction.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { HITS_OF_RETRIEVAL } from './retrieval-log.ts';
+import type { StampColumns } from './stamps.ts';
 
 /** Whose rows are read. */
 export interface Customer {
@@ -43,7 +44,7 @@ export async function isAnythingHeld(reader: Queryable, { tenant, customerKey }:
 }
 
 /** A record with all that was made of it by models. */
-export interface ExportedRecordRow {
+export interface ExportedRecordRow extends StampColumns {
   readonly position: Position;
   readonly interaction_id: string;
   readonly session_id: string;
@@ -59,13 +60,6 @@ export interface ExportedRecordRow {
   readonly degraded: string[] | null;
   readonly pieces_total: number | null;
   readonly started_at: Date | null;
-  readonly captured_at: Date;
-  readonly accepted_at: Date;
-  readonly picked_up_at: Date | null;
-  readonly text_reachable_at: Date | null;
-  readonly transformed_at: Date | null;
-  readonly indexed_at: Date | null;
-  readonly reachable_at: Date | null;
   readonly sealed_payload: Buffer;
   readonly key_generation: number;
   readonly has_raw_object: boolean;

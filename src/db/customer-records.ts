@@ -1,23 +1,17 @@
 import type { InteractionState, Modality } from '../domain/interaction.ts';
 import { admits } from './fence.ts';
 import { only, run, type Queryable } from './pools.ts';
+import type { StampColumns } from './stamps.ts';
 
 /** Where one record of a customer stands. */
-export interface CustomerRecordRow {
+export interface CustomerRecordRow extends StampColumns {
   readonly interaction_id: string;
   readonly modality: Modality;
   readonly state: InteractionState;
   readonly reason: string | null;
   readonly degraded: string[];
-  readonly captured_at: Date;
   /** Postgres' own text, to the microsecond: what the next page begins after. */
   readonly captured_text: string;
-  readonly accepted_at: Date;
-  readonly picked_up_at: Date | null;
-  readonly text_reachable_at: Date | null;
-  readonly transformed_at: Date | null;
-  readonly indexed_at: Date | null;
-  readonly reachable_at: Date | null;
 }
 
 /** The last record of a page. The time is Postgres' own text of it. */

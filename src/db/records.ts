@@ -2,9 +2,10 @@ import type { InteractionState, Modality } from '../domain/interaction.ts';
 import { run, type Queryable } from './pools.ts';
 import { ofRealCustomers } from './real-customers.ts';
 import type { TombstoneRow } from './tombstones.ts';
+import type { StampColumns } from './stamps.ts';
 
 /** A record as `GET /v1/interactions/{id}` tells it. */
-export interface InteractionRow {
+export interface InteractionRow extends StampColumns {
   readonly interaction_id: string;
   readonly modality: Modality;
   readonly workflow_id: string;
@@ -14,13 +15,6 @@ export interface InteractionRow {
   /** The paused source that it waits for. */
   readonly waits_for: string | null;
   readonly pieces_total: number;
-  readonly captured_at: Date;
-  readonly accepted_at: Date;
-  readonly picked_up_at: Date | null;
-  readonly text_reachable_at: Date | null;
-  readonly transformed_at: Date | null;
-  readonly indexed_at: Date | null;
-  readonly reachable_at: Date | null;
   readonly artifacts: readonly {
     readonly artifactId: string;
     readonly kind: string;

@@ -4,6 +4,7 @@ import type {
   ExportedRecordRow,
   ExportedRetrievalRow,
 } from '../db/customer-export.ts';
+import { stampsOf } from '../db/stamps.ts';
 import type { CapturedPayload } from '../domain/payload.ts';
 import { describeEdge } from '../lineage/walk.ts';
 
@@ -25,16 +26,7 @@ export function recordLine(row: ExportedRecordRow, payload: CapturedPayload | nu
       endedAt: row.session_ended_at,
       expectedSegments: row.expected_segments,
     },
-    stamps: {
-      startedAt: row.started_at,
-      capturedAt: row.captured_at,
-      acceptedAt: row.accepted_at,
-      pickedUpAt: row.picked_up_at,
-      textReachableAt: row.text_reachable_at,
-      transformedAt: row.transformed_at,
-      indexedAt: row.indexed_at,
-      reachableAt: row.reachable_at,
-    },
+    stamps: { startedAt: row.started_at, ...stampsOf(row) },
     rawFile,
     rawBytes: row.raw_bytes,
     mediaType: row.media_type,

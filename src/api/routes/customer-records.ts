@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { customerCorpus, listCustomerRecords, type CustomerRecordRow } from '../../db/customer-records.ts';
+import { stampsOf } from '../../db/stamps.ts';
 import { stageTimes as stagesOf } from '../../domain/freshness.ts';
 import { nextCursor, pageAsked, pageOf, paging } from '../cursor.ts';
 import { route } from '../route.ts';
@@ -61,15 +62,7 @@ export const getCustomerRecords = route({
 });
 
 function describeRecord(row: CustomerRecordRow) {
-  const stamps = {
-    capturedAt: row.captured_at,
-    acceptedAt: row.accepted_at,
-    pickedUpAt: row.picked_up_at,
-    textReachableAt: row.text_reachable_at,
-    transformedAt: row.transformed_at,
-    indexedAt: row.indexed_at,
-    reachableAt: row.reachable_at,
-  };
+  const stamps = stampsOf(row);
   return {
     interactionId: row.interaction_id,
     modality: row.modality,

@@ -13,6 +13,7 @@ import { standingStages } from '../../db/standing-stages.ts';
 import type { TombstoneRow } from '../../db/tombstones.ts';
 import { DIALS, DIAL_NAMES, isDialName } from '../../domain/dials.ts';
 import { EarshotError, invalidField } from '../../domain/errors.ts';
+import { stampsOf } from '../../db/stamps.ts';
 import { stageTimes as stagesOf } from '../../domain/freshness.ts';
 import type { BudgetVerdict } from '../../domain/stage-budget.ts';
 import { latenessOf } from '../../domain/late.ts';
@@ -66,15 +67,7 @@ export function describeInteraction(
 type ToldInteraction = ReturnType<typeof describeRecord> | ReturnType<typeof describeErased>;
 
 function describeRecord(row: InteractionRow, lateAfterMs: number) {
-  const stamps = {
-    capturedAt: row.captured_at,
-    acceptedAt: row.accepted_at,
-    pickedUpAt: row.picked_up_at,
-    textReachableAt: row.text_reachable_at,
-    transformedAt: row.transformed_at,
-    indexedAt: row.indexed_at,
-    reachableAt: row.reachable_at,
-  };
+  const stamps = stampsOf(row);
   return {
     interactionId: row.interaction_id,
     modality: row.modality,
