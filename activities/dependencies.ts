@@ -12,6 +12,7 @@ import type { JoinedWrites } from '../src/joined-writes.ts';
 import type { Lineage } from '../src/lineage/emitter.ts';
 import type { Logger } from '../src/observe/log.ts';
 import type { Metrics } from '../src/observe/metrics.ts';
+import type { OpenedRecordings } from '../src/opened-recordings.ts';
 import type { PressureSource } from '../src/pressure-reader.ts';
 import type { KeyRing } from '../src/raw-store/key-ring.ts';
 import type { RawStore } from '../src/raw-store/raw-store.ts';
@@ -22,6 +23,7 @@ export interface ActivityDependencies {
   readonly database: Database;
   readonly keyRing: KeyRing;
   readonly rawStore: RawStore;
+  readonly recordings: OpenedRecordings;
   readonly dials: DialReader;
   readonly pressure: PressureSource;
   readonly speech: SpeechModel;

@@ -59,7 +59,7 @@ export function screenReading(
     model: vision.model,
     prompt: vision.prompts[kind],
     parameters: { ...settings },
-    recognise: (_record, source) => readTiles(deps, source, settings, { kind, vision }, signal),
+    recognise: async (_record, open) => readTiles(deps, await open(signal), settings, { kind, vision }, signal),
     soundMs: null,
   };
 }

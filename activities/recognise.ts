@@ -43,7 +43,8 @@ export interface RecognitionStep {
   /** What else decides the result: part of the artifact's identity and lineage. */
   readonly parameters: Readonly<Record<string, unknown>>;
   /** Asks the model; places of the passages are those of the whole source. */
-  recognise(record: RecordRow, source: Buffer): Promise<Recognition>;
+  /** @param open reads what was captured: its bytes are let go of before the model is asked. */
+  recognise(record: RecordRow, open: (signal: AbortSignal) => Promise<Buffer>): Promise<Recognition>;
   /** Of a piece of sound; null for pictures. */
   readonly soundMs: number | null;
 }
@@ -126,7 +127,7 @@ export async function recogniseStep(
     signal,
     async () =>
       (await answerForSameContent(deps, step, record, signal)) ??
-      step.recognise(record, await loadSource(deps, tenant, record, signal)),
+      step.recognise(record, (opening) => loadSource(deps, tenant, record, opening)),
   );
   const made = { record, artifactId, sealedObject, parameters, recognition, returns };
   try {

@@ -43,7 +43,8 @@ export async function cutAtPauses(
   targetMs: number,
   signal: AbortSignal,
 ): Promise<readonly AudioPiece[]> {
-  const wav = parseWav(await loadSource(deps, tenant, record, signal));
+  const open = (opening: AbortSignal) => loadSource(deps, tenant, record, opening);
+  const wav = parseWav(await deps.recordings.get(keyOf(record), open, signal));
   return splitAtPauses(loudness(wav), wav.durationMs, targetMs);
 }
 
@@ -68,8 +69,8 @@ export function transcription(
     prompt: NO_PROMPT,
     parameters: { startMs: piece.startMs, endMs: piece.endMs },
     soundMs: piece.endMs - piece.startMs,
-    recognise: async (record, source) => {
-      const audio = whole ? source : sliceWav(parseWav(source), piece.startMs, piece.endMs);
+    recognise: async (record, open) => {
+      const audio = whole ? await open(signal) : await cutOut(deps, record, piece, open, signal);
       const extension = record.media_type.split('/')[1]?.replace(/^(x-|vnd\.)/, '') ?? 'wav';
       const recognition = await speech.transcribe(audio, `piece.${EXTENSIONS[extension] ?? extension}`, signal);
       deps.metrics.modelCalls.observe({ model: speech.model, kind: 'transcript' }, recognition.modelMs / 1000);
@@ -78,6 +79,19 @@ export function transcription(
     },
   };
 }
+
+/** A piece as a file of its own, so that the recording need not be held while the model hears it. */
+async function cutOut(
+  { recordings }: ActivityDependencies,
+  record: RecordRow,
+  { startMs, endMs }: AudioPiece,
+  open: (signal: AbortSignal) => Promise<Buffer>,
+  signal: AbortSignal,
+): Promise<Uint8Array> {
+  return sliceWav(parseWav(await recordings.get(keyOf(record), open, signal)), startMs, endMs);
+}
+
+const keyOf = ({ raw_object: key, interaction_id: interactionId }: RecordRow) => key ?? interactionId;
 
 /** File extensions by which transcription endpoints know formats whose media subtype differs. */
 const EXTENSIONS: Readonly<Record<string, string>> = { wave: 'wav', mpeg: 'mp3', opus: 'ogg', m4a: 'm4a', mp4: 'm4a' };

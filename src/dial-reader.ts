@@ -18,7 +18,7 @@ export class DialReader {
 
   static async open(database: Database): Promise<DialReader> {
     const reader = new DialReader(database);
-    reader.#kept = await keepFresh(() => reader.refresh(), REFRESH_MS);
+    reader.#kept = await keepFresh(() => reader.#read(), REFRESH_MS);
     return reader;
   }
 
@@ -27,6 +27,10 @@ export class DialReader {
   }
 
   async refresh(): Promise<void> {
+    await this.#kept?.refresh();
+  }
+
+  async #read(): Promise<void> {
     this.#values = dialValues(await listDials(this.#database.deployment));
   }
 

@@ -26,7 +26,7 @@ export class IndexVersionReader implements IndexVersions {
 
   static async open(database: Database): Promise<IndexVersionReader> {
     const reader = new IndexVersionReader(database);
-    reader.#kept = await keepFresh(() => reader.refresh(), INDEX_VERSIONS_REFRESH_MS);
+    reader.#kept = await keepFresh(() => reader.#read(), INDEX_VERSIONS_REFRESH_MS);
     return reader;
   }
 
@@ -41,6 +41,10 @@ export class IndexVersionReader implements IndexVersions {
   }
 
   async refresh(): Promise<void> {
+    await this.#kept?.refresh();
+  }
+
+  async #read(): Promise<void> {
     this.#rows = await listIndexVersions(this.#database.deployment);
   }
 

@@ -37,7 +37,7 @@ export class PressureReader implements PressureSource {
 
   static async open(database: Database, dials: Pick<DialReader, 'get'>): Promise<PressureReader> {
     const reader = new PressureReader(database, dials);
-    reader.#kept = await keepFresh(() => reader.refresh(), REFRESH_MS);
+    reader.#kept = await keepFresh(() => reader.#read(), REFRESH_MS);
     return reader;
   }
 
@@ -60,6 +60,10 @@ export class PressureReader implements PressureSource {
   }
 
   async refresh(): Promise<void> {
+    await this.#kept?.refresh();
+  }
+
+  async #read(): Promise<void> {
     const { step, overloads, decided_ms_ago: agoMs } = await findPressure(this.#database.deployment);
     this.#step = step;
     this.#overloads = overloads;

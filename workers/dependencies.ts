@@ -30,6 +30,7 @@ import { observeQuality } from '../src/observe/quality-gauges.ts';
 import { observeMemory } from '../src/observe/memory-gauges.ts';
 import { openLog, type Logger } from '../src/observe/log.ts';
 import { openMetrics } from '../src/observe/metrics.ts';
+import { OpenedRecordings } from '../src/opened-recordings.ts';
 import { PressureReader } from '../src/pressure-reader.ts';
 import { KeyRing, type KeyTable } from '../src/raw-store/key-ring.ts';
 import { CommonWords } from '../src/retrieval/common-words.ts';
@@ -78,6 +79,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     metrics,
     database,
     rawStore,
+    recordings: new OpenedRecordings(),
     dials,
     pressure,
     expectations,

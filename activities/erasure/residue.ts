@@ -74,9 +74,13 @@ function logs(deps: ActivityDependencies, residue: ResidueReport): ErasureExcept
   return [{ store: 'postgres.wal', what, goneBy: within(deps.dials.get('erasure.residue_deadline_ms')) }];
 }
 
-/** Deleting an execution leaves its timers: they find nothing when they fire, and name it by keyed hash until then. */
+/**
+ * Deleting an execution leaves its timers, which find nothing when they fire, and tasks that were done, which matching
+ * clears away in batches. Both name it by keyed hash until then.
+ */
 function timers(deps: ActivityDependencies): ErasureException {
-  const what = 'ids of deleted executions, which are keyed hashes, in timers of the server until these fire';
+  const what =
+    'ids of deleted executions, which are keyed hashes, in timers and done tasks of the server until it clears them';
   return { store: 'temporal.timers', what, goneBy: within(deps.dials.get('erasure.residue_deadline_ms')) };
 }
 

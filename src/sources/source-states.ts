@@ -28,7 +28,7 @@ export class SourceStates {
 
   static async open(database: Database): Promise<SourceStates> {
     const states = new SourceStates(database);
-    states.#kept = await keepFresh(() => states.refresh(), REFRESH_MS);
+    states.#kept = await keepFresh(() => states.#read(), REFRESH_MS);
     return states;
   }
 
@@ -37,6 +37,10 @@ export class SourceStates {
   }
 
   async refresh(): Promise<void> {
+    await this.#kept?.refresh();
+  }
+
+  async #read(): Promise<void> {
     for (const row of await listSources(this.#database.deployment)) this.#known.set(row.source, knownOf(row));
     this.#refreshed.resolve();
     this.#refreshed = Promise.withResolvers();

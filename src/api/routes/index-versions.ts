@@ -153,6 +153,8 @@ export const activateIndexVersion = route({
     if (row.state === 'building' && row.evidence === null) throw wrongState(row, 'it is not complete yet');
     const outcome = await activate(deps, keeper, indexVersion);
     const now = await load(deps, indexVersion);
+    // Else the first questions would be embedded for the version of before, and again.
+    await deps.indexVersions.refresh();
     if (outcome.activated) return describe(deps, now, caller);
     if (outcome.evidence === null) throw wrongState(now, 'it is dropped');
     throw new EarshotError('evidence_too_low', `version ${indexVersion} does not go live: details have its figures`, {
