@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { startApplication, type RunningApplication } from '../../src/stack/application.ts';
-import { endProcess, freePort, waitUntilReady } from '../../src/stack/processes.ts';
+import { endProcess, freePort, startUntilReady } from '../../src/stack/processes.ts';
 import { answersWorkflows, startTemporal, type TemporalPart } from '../../src/stack/temporal.ts';
+import { dropUnusedIndexes } from '../../src/stack/visibility-indexes.ts';
 import type { Contender } from './contenders.ts';
 import type { ContenderDatabase } from './database.ts';
 import type { World } from './world.ts';
@@ -62,8 +63,9 @@ export async function startContender(
 }
 
 async function ownTemporal(world: World, folder: string): Promise<TemporalPart> {
-  const part = await startTemporal(world.temporal, folder, world.env);
-  await waitUntilReady('Temporal', part.identity, part.logFile, () => answersWorkflows(part.address));
+  const start = () => startTemporal(world.temporal, folder, world.env);
+  const part = await startUntilReady('Temporal', start, ({ address }) => answersWorkflows(address));
+  dropUnusedIndexes(folder);
   return part;
 }
 

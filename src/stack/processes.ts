@@ -91,6 +91,26 @@ export async function waitUntilReady(
   }
 }
 
+/** A port that was free may be taken when a process comes to listen on it: it is started again, by another port. */
+const START_ATTEMPTS = 3;
+
+/** @throws Error with the last lines of its log when it ends while starting again and again, or is not ready in time. */
+export async function startUntilReady<Started extends { identity: ProcessIdentity; logFile: string }>(
+  name: string,
+  start: () => Promise<Started>,
+  ready: (started: Started) => Promise<boolean>,
+): Promise<Started> {
+  for (let attempt = 1; ; attempt++) {
+    const started = await start();
+    try {
+      await waitUntilReady(name, started.identity, started.logFile, () => ready(started));
+      return started;
+    } catch (error) {
+      if (attempt === START_ATTEMPTS || (await isAlive(started.identity))) throw error;
+    }
+  }
+}
+
 async function lastLines(file: string): Promise<string> {
   const text = await readFile(file, 'utf8').catch(() => '');
   return text.trim().split('\n').slice(-5).join('\n') || `see ${file}`;

@@ -12,13 +12,14 @@ import {
   readJson,
   registerUser,
   unregisterUser,
-  waitUntilReady,
+  startUntilReady,
   withLock,
   writeJson,
   type ProcessIdentity,
 } from './processes.ts';
 import type { Progress } from './progress.ts';
 import { answersWorkflows, emptyWriteAheadLog, startTemporal } from './temporal.ts';
+import { dropUnusedIndexes } from './visibility-indexes.ts';
 import { exists, pythonEnvironment, temporalExecutable } from './tools.ts';
 
 export interface StackOptions {
@@ -60,6 +61,8 @@ interface Part {
   readonly signal: NodeJS.Signals;
   start(): Promise<PartState>;
   answers(address: string): Promise<boolean>;
+  /** Once it answers, and before anybody uses it. */
+  prepare?(): void;
 }
 
 /** In the order in which they are stopped. Postgres ends fast and clean by SIGINT. */
@@ -137,6 +140,7 @@ function partsOf({ folder, env, progress }: StackOptions, python: string | undef
       signal: SIGNALS.temporal,
       start: async () => startTemporal(await temporalExecutable(progress, env), folder, env),
       answers: answersWorkflows,
+      prepare: () => dropUnusedIndexes(folder),
     },
     {
       name: 'models',
@@ -160,9 +164,13 @@ async function findOrStart(folder: string, part: Part, progress: Progress): Prom
     await endProcess(recorded.identity, part.signal);
   }
   return progress.step(`Starting ${part.title}`, async () => {
-    const state = await part.start();
-    await writeJson(path, state);
-    await waitUntilReady(part.title, state.identity, state.logFile, () => part.answers(state.address));
+    const start = async () => {
+      const started = await part.start();
+      await writeJson(path, started);
+      return started;
+    };
+    const state = await startUntilReady(part.title, start, ({ address }) => part.answers(address));
+    part.prepare?.();
     return state;
   });
 }

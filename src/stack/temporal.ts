@@ -48,7 +48,7 @@ export async function startTemporal(executable: string, folder: string, env: Nod
   return { identity, logFile, address: `127.0.0.1:${port}`, ui: `http://127.0.0.1:${uiPort}` };
 }
 
-const databaseFile = (folder: string) => join(folder, 'temporal.db');
+export const databaseFile = (folder: string): string => join(folder, 'temporal.db');
 
 /** Writes what a stopped server left in its write-ahead log into its file: the log holds deleted runs in clear. */
 export function emptyWriteAheadLog(folder: string): void {
