@@ -41,6 +41,7 @@ async function runImport(path: string): Promise<void> {
     onRefused: ({ file, line, code, message }) => console.error(`${file}:${line}: ${code}: ${message}`),
     onToldToWait: (code, waitMs) => console.error(`told to wait ${Math.ceil(waitMs / 1_000)} s: ${code}`),
   });
+  await api.bells.drained();
   console.log(JSON.stringify(counts));
   await connection.close();
   await deps.close();

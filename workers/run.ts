@@ -19,6 +19,7 @@ import { errorForLog } from '../src/observe/log.ts';
 import { connectTemporal } from '../src/temporal/connection.ts';
 import { ensureSearchAttributes } from '../src/temporal/search-attributes.ts';
 import { ensureSchedules } from '../src/temporal/schedules.ts';
+import { Bells } from '../src/api/bells.ts';
 import { ringVia, type Ring } from '../src/temporal/ring.ts';
 import { openDependencies, type Dependencies } from './dependencies.ts';
 import { startSampler } from './sampler.ts';
@@ -94,6 +95,7 @@ export function apiDependencies(
   return {
     ...deps,
     ring,
+    bells: new Bells({ ...deps, ring }),
     uploads: new UploadBudget(),
     quotas: new Quotas(deps),
     drain: new DrainReader(deps.database),

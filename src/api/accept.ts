@@ -13,7 +13,6 @@ import { rawObjectKey } from '../raw-store/object-key.ts';
 import { payloadBytes } from '../schemas/payload.ts';
 import { admit } from './admit.ts';
 import type { ApiDependencies } from './dependencies.ts';
-import { ringNow } from './ring-now.ts';
 import { tellAccepted } from './tell-accepted.ts';
 
 /** A record as a route hands it over, checked. */
@@ -75,7 +74,7 @@ export async function acceptRecord(deps: ApiDependencies, record: CapturedRecord
     if (outcome !== 'accepted') await refuseOrRepeat(deps, interaction, outcome, bodyHash);
     // A call's workflow stays open between segments and has to hear of each.
     if (outcome === 'accepted' && (ring || interaction.channel === 'call')) {
-      await ringNow(deps, { ...interaction, woken: ring, workClass });
+      await deps.bells.ring({ ...interaction, woken: ring, workClass });
     }
     return answer;
   }

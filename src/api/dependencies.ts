@@ -18,6 +18,7 @@ import type { Ring } from '../temporal/ring.ts';
 import type { DrainReader } from './drain-reader.ts';
 import type { Quotas } from './quotas.ts';
 import type { CommonWords } from '../retrieval/common-words.ts';
+import type { Bells } from './bells.ts';
 import type { UploadBudget } from './upload-budget.ts';
 
 /** What routes may use. */
@@ -37,6 +38,7 @@ export interface ApiDependencies {
   readonly log: Logger;
   readonly ids: KeyedIds;
   readonly ring: Ring;
+  readonly bells: Bells;
   readonly uploads: UploadBudget;
   readonly quotas: Quotas;
   readonly drain: DrainReader;

@@ -1,9 +1,18 @@
-import type { RingTarget } from '../temporal/ring.ts';
+import type { Ring, RingTarget } from '../temporal/ring.ts';
 import { errorForLog } from '../observe/log.ts';
-import type { ApiDependencies } from './dependencies.ts';
+import type { Logger } from '../observe/log.ts';
+import type { Metrics } from '../observe/metrics.ts';
+import type { DialReader } from '../dial-reader.ts';
+
+export interface RingDependencies {
+  readonly ring: Ring;
+  readonly dials: Pick<DialReader, 'get'>;
+  readonly metrics: Metrics;
+  readonly log: Logger;
+}
 
 /** Rings for a session whose record is durable. A bell that does not answer is left to the sweep, visibly. */
-export async function ringNow(deps: ApiDependencies, target: RingTarget): Promise<void> {
+export async function ringNow(deps: RingDependencies, target: RingTarget): Promise<void> {
   const { channel, sessionId } = target;
   try {
     await deps.ring(target, deps.dials.get('intake.ring_timeout_ms'));

@@ -48,6 +48,7 @@ export async function startApi(settings: ApiSettings, deps: ApiDependencies): Pr
       stopping.abort();
       server.closeIdleConnections();
       await closed;
+      await deps.bells.drained();
       await record.stop();
     },
   };

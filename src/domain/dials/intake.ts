@@ -56,6 +56,21 @@ export const INTAKE_DIALS = {
     max: 30 * SECOND,
     reason: 'The record is durable already: past this the sweep starts the workflow, and the channel gets its answer.',
   },
+  'intake.rings_at_once': {
+    defaultValue: 4,
+    min: 1,
+    max: 1_000,
+    reason:
+      'Starts of workflows under way per process. More begins lone conversations no sooner; in a burst fewer leave ' +
+      'messages of a conversation time to become one run.',
+  },
+  'intake.rings_waiting_max': {
+    defaultValue: 1_000,
+    min: 0,
+    max: 100_000,
+    reason:
+      'Beyond it a channel waits for its answer, for the ring timeout at most. More is more for the sweep to find.',
+  },
   'intake.requests_per_minute': {
     defaultValue: 60_000,
     min: 1,

@@ -1,0 +1,90 @@
+import { expect, it } from 'vitest';
+import { Bells } from '../../src/api/bells.ts';
+import type { RingDependencies } from '../../src/api/ring-now.ts';
+import { openLog } from '../../src/observe/log.ts';
+import { openMetrics } from '../../src/observe/metrics.ts';
+import type { RingTarget } from '../../src/temporal/ring.ts';
+import { until } from '../support/until.ts';
+
+const DIALS = { 'intake.rings_at_once': 2, 'intake.rings_waiting_max': 3, 'intake.ring_timeout_ms': 60_000 };
+
+const target = (sessionId: string): RingTarget => ({
+  tenant: 'default',
+  sessionId,
+  channel: 'chat',
+  customerKey: 'c',
+  workflowId: `chat/${sessionId}`,
+});
+
+/** Rings that end when the test says so. */
+function heldBells(dials: Partial<typeof DIALS> = {}) {
+  const begun: string[] = [];
+  const held = new Map<string, PromiseWithResolvers<void>>();
+  const ring: RingDependencies['ring'] = ({ sessionId }) => {
+    begun.push(sessionId);
+    const end = Promise.withResolvers<void>();
+    held.set(sessionId, end);
+    return end.promise;
+  };
+  const values: Record<string, number> = { ...DIALS, ...dials };
+  const deps = {
+    ring,
+    dials: { get: (name: string) => values[name]! },
+    metrics: openMetrics(),
+    log: openLog('silent'),
+  };
+  return { bells: new Bells(deps), begun, end: (sessionId: string) => held.get(sessionId)!.resolve(), held };
+}
+
+it('a record is answered before its ring, so many ring at a time and the others in turn', async () => {
+  const { bells, begun, end } = heldBells();
+  for (const sessionId of ['a', 'b', 'c', 'd']) await bells.ring(target(sessionId));
+  expect(begun).toEqual(['a', 'b']);
+  end('b');
+  await until('the next rings', () => begun.length === 3);
+  expect(begun).toEqual(['a', 'b', 'c']);
+});
+
+it('a ring that fails is left to the sweep, and the next has its turn', async () => {
+  const { bells, begun, held } = heldBells({ 'intake.rings_at_once': 1 });
+  await bells.ring(target('a'));
+  await bells.ring(target('b'));
+  held.get('a')!.reject(new Error('away'));
+  await until('the next rings', () => begun.includes('b'));
+});
+
+it('where many wait, the answer waits for room, and for the ring timeout at most', async () => {
+  const { bells, begun, end } = heldBells({ 'intake.rings_at_once': 1, 'intake.rings_waiting_max': 1 });
+  await bells.ring(target('a'));
+  await bells.ring(target('b'));
+  let answered = false;
+  const third = bells.ring(target('c')).then(() => (answered = true));
+  await Promise.resolve();
+  expect(answered).toBe(false);
+  end('a');
+  await third;
+  expect(begun).toEqual(['a', 'b']);
+
+  const impatient = heldBells({
+    'intake.rings_at_once': 1,
+    'intake.rings_waiting_max': 0,
+    'intake.ring_timeout_ms': 1,
+  });
+  await impatient.bells.ring(target('a'));
+  await impatient.bells.ring(target('b'));
+  expect(impatient.begun).toEqual(['a']);
+});
+
+it('is drained when all have rung', async () => {
+  const { bells, end, begun } = heldBells({ 'intake.rings_at_once': 1 });
+  await bells.drained();
+  await bells.ring(target('a'));
+  await bells.ring(target('b'));
+  let drained = false;
+  const done = bells.drained().then(() => (drained = true));
+  end('a');
+  await until('the next rings', () => begun.length === 2);
+  expect(drained).toBe(false);
+  end('b');
+  await done;
+});
