@@ -1,4 +1,4 @@
-import { lastSample } from '../db/drain.ts';
+import { latestBacklog } from '../db/backlog-history.ts';
 import type { Database } from '../db/pools.ts';
 
 /** What waits for a tenant's records to become reachable. */
@@ -34,7 +34,7 @@ export class DrainReader {
 
   /** Who is refused is told so also when the database does not answer. */
   async #read(tenant: string): Promise<Drain> {
-    const rows = await lastSample(this.#database.forTenant(tenant).reader, tenant, LATELY_MS).catch(() => []);
+    const rows = await latestBacklog(this.#database.forTenant(tenant).reader, tenant, LATELY_MS).catch(() => []);
     if (rows.length === 0) return { waiting: null, drainMs: null };
     // The slowest modality: they drain side by side.
     const times = rows
