@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { SlotGrant } from '../db/model-slots.ts';
 import { EarshotError } from '../domain/errors.ts';
 import { LATEST_MS } from '../domain/request-cost.ts';
+import { unlessAborted } from '../unless-aborted.ts';
 
 export interface SlotLineDependencies {
   /** Asks the limiter that all processes share for requests in a row. */
@@ -72,22 +73,19 @@ export class SlotLine {
     signal.throwIfAborted();
     const granted = Promise.withResolvers<Slot>();
     const waiting: Waiting = { ...request, admit: granted.resolve, refuse: granted.reject, gone: false };
-    const abort = () => granted.reject(signal.reason as Error);
     const giveUp = () =>
       granted.reject(
         new EarshotError('model_overloaded', 'no slot for a request for too long', { retryAfterMs: RETRY_AFTER_MS }),
       );
-    signal.addEventListener('abort', abort, { once: true });
     const timer = request.behindLive ? undefined : setTimeout(giveUp, longestMs);
     this.#line.push(waiting);
     if (!request.behindLive) this.#pause?.abort();
     void this.#ask();
     try {
-      return await granted.promise;
+      return await unlessAborted(granted.promise, signal);
     } finally {
       waiting.gone = true;
       clearTimeout(timer);
-      signal.removeEventListener('abort', abort);
     }
   }
 
