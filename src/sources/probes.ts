@@ -19,24 +19,33 @@ export interface ProbedModels {
  * for a broken model. An answer of any kind will do.
  */
 export async function endpointAnswers(models: ProbedModels, source: ModelSource): Promise<boolean> {
+  const ask = await questionTo(models, source);
   try {
-    await ask(models, source, AbortSignal.timeout(PROBE_WITHIN_MS));
+    await ask(AbortSignal.timeout(PROBE_WITHIN_MS));
     return true;
   } catch (error) {
     return error instanceof EarshotError && error.code !== 'model_unavailable';
   }
 }
 
-async function ask(models: ProbedModels, source: ModelSource, signal: AbortSignal): Promise<void> {
+/** Made before anything is asked: material that is missing here says nothing of an endpoint. */
+async function questionTo(
+  models: ProbedModels,
+  source: ModelSource,
+): Promise<(signal: AbortSignal) => Promise<unknown>> {
   const id = randomUUID();
   switch (source) {
-    case 'embedding':
-      await models.embedding().embed([canaryWords(id)], signal);
-      return;
-    case 'speech':
-      await models.speech.transcribe(await canaryRecording(id), 'probe.wav', signal);
-      return;
-    case 'vision':
-      await models.vision.readText(await canaryScreen(id), signal);
+    case 'embedding': {
+      const words = canaryWords(id);
+      return (signal) => models.embedding().embed([words], signal);
+    }
+    case 'speech': {
+      const recording = await canaryRecording(id);
+      return (signal) => models.speech.transcribe(recording, 'probe.wav', signal);
+    }
+    case 'vision': {
+      const screen = await canaryScreen(id);
+      return (signal) => models.vision.readText(screen, signal);
+    }
   }
 }
