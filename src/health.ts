@@ -3,7 +3,7 @@ import { canaryStates } from './db/canaries.ts';
 import { coverage } from './db/coverage.ts';
 import type { Database } from './db/pools.ts';
 import { listSources } from './db/model-sources.ts';
-import { listViolations } from './db/quality-violations.ts';
+import { openViolations } from './db/quality-violations.ts';
 import type { DialReader } from './dial-reader.ts';
 import { judgeHealth, type Health } from './domain/health.ts';
 import type { IndexVersions } from './index-version-reader.ts';
@@ -14,9 +14,6 @@ export interface HealthDependencies {
   readonly indexVersions: IndexVersions;
 }
 
-/** More open violations than one reads. */
-const MAX_VIOLATIONS = 100;
-
 /** How a tenant's memory stands, from the rows. */
 export async function healthOf(
   { database, dials, indexVersions }: HealthDependencies,
@@ -26,7 +23,7 @@ export async function healthOf(
   const [canaries, covered, violations, sources] = await Promise.all([
     canaryStates(reader, tenant),
     coverage(reader, tenant, indexVersions.live().index_version, dials.get('health.window_ms')),
-    listViolations(reader, tenant, true, MAX_VIOLATIONS),
+    openViolations(reader, tenant),
     listSources(database.deployment),
   ]);
   const budgets = freshnessBudgets(dials);

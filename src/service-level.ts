@@ -1,5 +1,5 @@
 import { canariesWithin } from './db/canaries.ts';
-import { listViolations } from './db/quality-violations.ts';
+import { openViolations } from './db/quality-violations.ts';
 import { lastReport } from './db/reconciliations.ts';
 import { aliveWithin, serviceWithin, type AliveRow, type ServiceRow } from './db/service-minutes.ts';
 import { longestRecovery, outcomesWithin, type OutcomeRow } from './db/standing-stages.ts';
@@ -9,9 +9,6 @@ import type { DialReader } from './dial-reader.ts';
 import { freshnessBudgets } from './freshness-budgets.ts';
 import { atLeast, atMost, percentOf, quantile, type Objective, type ServiceKind } from './domain/service.ts';
 import type { BudgetVerdict } from './domain/stage-budget.ts';
-
-/** More open violations than one reads. */
-const MAX_VIOLATIONS = 100;
 
 type Dials = Pick<DialReader, 'get'>;
 
@@ -46,7 +43,7 @@ export async function serviceLevelOf(
     serviceWithin(reader, tenant, windowMs),
     aliveWithin(reader, tenant, windowMs),
     canariesWithin(reader, tenant, windowMs),
-    listViolations(reader, tenant, true, MAX_VIOLATIONS),
+    openViolations(reader, tenant),
     lastReport(reader, tenant),
     outcomesWithin(reader, tenant, windowMs),
     longestRecovery(reader, tenant, windowMs, freshnessBudgets(deps.dials), deps.dials.get('late.after_ms')),

@@ -44,6 +44,21 @@ export async function resolveViolations(
   await run(db, statement, [tenant, check, modality, stillSeen]);
 }
 
+export type OpenViolationRow = Pick<ViolationRow, 'check_name' | 'code' | 'severity' | 'affected'>;
+
+/** All that stand. They are few: one for each check, modality and code, all of which the code names. */
+export async function openViolations(reader: Queryable, tenant: string): Promise<OpenViolationRow[]> {
+  const statement = {
+    name: 'open_violations',
+    text: `
+      select check_name, code, severity, affected::float8 as affected
+      from quality_violation
+      where tenant = $1 and resolved_at is null
+      order by first_seen_at desc`,
+  };
+  return run<OpenViolationRow>(reader, statement, [tenant]);
+}
+
 export interface ViolationRow {
   readonly violation_id: string;
   readonly check_name: string;

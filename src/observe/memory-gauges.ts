@@ -1,7 +1,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import { canaryStates } from '../db/canaries.ts';
 import type { Database } from '../db/pools.ts';
-import { listViolations } from '../db/quality-violations.ts';
+import { openViolations } from '../db/quality-violations.ts';
 import { lastReport } from '../db/reconciliations.ts';
 import { listTenants } from '../db/subjects.ts';
 import { COMPARED_STORES } from '../domain/reconciliation.ts';
@@ -10,9 +10,6 @@ interface Sample {
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
-
-/** More open violations than are ever told apart. */
-const MAX_VIOLATIONS = 1_000;
 
 /** What canaries and comparisons saw last, read from the database when the metrics are asked for. */
 export function observeMemory(registry: Registry, database: Database): void {
@@ -39,7 +36,7 @@ export function observeMemory(registry: Registry, database: Database): void {
   );
   gauge('earshot_quality_violations_open', 'Faults of the memory that stand.', ['check', 'code'], async (tenant) => {
     const counts = new Map<string, Sample>();
-    for (const { check_name: check, code } of await listViolations(reader(tenant), tenant, true, MAX_VIOLATIONS)) {
+    for (const { check_name: check, code } of await openViolations(reader(tenant), tenant)) {
       const known = counts.get(`${check} ${code}`);
       counts.set(`${check} ${code}`, { labels: { check, code }, value: (known?.value ?? 0) + 1 });
     }

@@ -141,3 +141,17 @@ describe('the service level', () => {
     expect(quantile(new Map(), 0.5)).toBeNull();
   });
 });
+
+describe('a fault of the memory', () => {
+  it('is told by health and service level however many lesser ones have been seen since', async () => {
+    await earshot.database.query(`
+      insert into quality_violation (tenant, check_name, code, severity, first_seen_at)
+      select 'default', 'reconciliation', 'fault_' || nth, case nth when 1 then 'red' else 'yellow' end, now() + nth * interval '1 ms'
+      from generate_series(1, 150) as nth`);
+    expect(objectiveOf(await level(), 'red_violations_open')).toMatchObject({ measured: 1, met: false });
+    const { body } = await earshot.request<{ reasons: { code: string; status: string }[] }>('GET', '/v1/health');
+    expect(body.reasons.filter(({ status }) => status === 'red').map(({ code }) => code)).toContain(
+      'reconciliation_fault_1',
+    );
+  });
+});
