@@ -1,5 +1,6 @@
 import { Coalescer, type Blame } from './coalescer.ts';
 import { EarshotError } from './domain/errors.ts';
+import { estimateTokens } from './domain/request-cost.ts';
 import type { EmbeddingModel } from './models/ports.ts';
 import { standing, withStanding } from './sources/background.ts';
 
@@ -10,9 +11,6 @@ export interface JoinLimits {
   readonly waitMs: number;
   readonly inFlight: number;
 }
-
-/** Of English text in the usual tokenizers (OpenAI, "What are tokens and how to count them"). */
-const CHARACTERS_PER_TOKEN = 4;
 
 /** A refusal is of a text. An unusable answer may be about one text, or what an endpoint says that is not well. */
 function blame(error: unknown): Blame {
@@ -56,12 +54,8 @@ function openLane(
       }),
     limits: () => ({ size: 1, waitMs: limits().waitMs, inParallel: limits().inFlight }),
     // The larger of two shares of 1: together they exceed neither limit.
-    sizeOf: (texts) => Math.max(texts.length / limits().maxTexts, tokensOf(texts) / limits().maxTokens),
+    sizeOf: (texts) => Math.max(texts.length / limits().maxTexts, estimateTokens(texts) / limits().maxTokens),
     blame,
     onBatch: onRequest,
   });
-}
-
-function tokensOf(texts: readonly string[]): number {
-  return texts.reduce((sum, text) => sum + text.length / CHARACTERS_PER_TOKEN, 0);
 }

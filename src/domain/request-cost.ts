@@ -28,7 +28,10 @@ export function costMs({ requestsPerSecond, tokensPerMinute }: RequestLimits, to
   return Math.max(ofRequest, ofTokens);
 }
 
-/** Characters of a token of English text, roughly; other languages have fewer, so that the estimate errs on neither side by much. */
+/**
+ * Characters of a token of English text in the usual tokenizers (OpenAI, "What are tokens and how to count them"); other
+ * languages have fewer, so that the estimate errs on neither side by much.
+ */
 const CHARACTERS_PER_TOKEN = 4;
 
 export function estimateTokens(texts: readonly string[]): number {
