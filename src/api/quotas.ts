@@ -4,6 +4,7 @@ import type { DialReader } from '../dial-reader.ts';
 import type { DialName } from '../domain/dials.ts';
 import { EarshotError } from '../domain/errors.ts';
 import type { IntakeClass } from '../domain/work-class.ts';
+import { errorForLog, type Logger } from '../observe/log.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -25,6 +26,7 @@ interface Use {
 export interface QuotaDependencies {
   readonly database: Pick<Database, 'forTenant'>;
   readonly dials: Pick<DialReader, 'get'>;
+  readonly log: Pick<Logger, 'warn'>;
 }
 
 /**
@@ -81,8 +83,8 @@ export class Quotas {
       const known = await reportQuotaUse(app, tenant, quota, use.minute, amount);
       use.known = known;
       use.unreported -= amount;
-    } catch {
-      // Without Postgres no record is accepted either.
+    } catch (error) {
+      this.#deps.log.warn({ tenant, quota, ...errorForLog(error) }, 'use of a quota was not told to other processes');
     } finally {
       use.reporting = false;
     }

@@ -6,7 +6,7 @@ const ALLOWED = new Set([
   'activity', 'address', 'applied', 'attempt', 'channel', 'chunks', 'closedBy', 'code', 'erasureId', 'replayId', 'degraded', 'durationMs',
   'indexVersion', 'interactionId', 'messages', 'method', 'modality', 'model', 'pid', 'port', 'queue', 'queues', 'reason',
   'results', 'route', 'runId', 'sessionId', 'signal', 'status', 'tenant', 'tookMs', 'workflowId', 'error', 'rung', 'url',
-  'step', 'minutes', 'source',
+  'step', 'minutes', 'source', 'quota',
 ]); // prettier-ignore
 
 /** Structured logs on standard output, one JSON object a line. */

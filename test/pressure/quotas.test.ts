@@ -124,7 +124,7 @@ it('processes share a quota, and a lone record asks the database nothing', async
     },
   };
   const values = dialValues([{ name: 'quota.live_records_per_minute', value: 1_000 }]);
-  const open = () => new Quotas({ database, dials: { get: (name) => values[name] } });
+  const open = () => new Quotas({ database, dials: { get: (name) => values[name] }, log: deps.log });
   const [one, other] = [open(), open()];
   const take = (quotas: Quotas, times: number) => {
     for (let count = 0; count < times; count++) quotas.take('acme', 'live', { records: 1, bytes: 1 });
@@ -147,4 +147,33 @@ it('processes share a quota, and a lone record asks the database nothing', async
   take(other, 20);
   await until('the other has heard of it', async () => (await told()) >= 540);
   expect(() => take(other, 480)).toThrow('used up');
+});
+
+it('use that could not be told is logged, and told with the next', async () => {
+  await early();
+  const warnings: object[] = [];
+  let away = true;
+  const database = {
+    forTenant: (tenant: string) => {
+      const tenantDatabase = deps.database.forTenant(tenant);
+      const query = (config: Parameters<typeof tenantDatabase.app.query>[0]) =>
+        away ? Promise.reject(new Error('away')) : tenantDatabase.app.query(config);
+      return { ...tenantDatabase, app: { query } };
+    },
+  };
+  const values = dialValues([{ name: 'quota.bulk_records_per_minute', value: 100 }]);
+  const log = { warn: (fields: object) => void warnings.push(fields) };
+  const quotas = new Quotas({ database, dials: { get: (name) => values[name] }, log });
+  quotas.take('acme', 'bulk', { records: 10, bytes: 1 });
+  await until('the failure is logged', () => warnings.length > 0);
+  expect(warnings).toEqual([expect.objectContaining({ tenant: 'acme', quota: 'quota.bulk_records_per_minute' })]);
+  away = false;
+  quotas.take('acme', 'bulk', { records: 10, bytes: 1 });
+  await until('all is told', async () => {
+    const [row] = await earshot.database.query<{ used: string }>(
+      `select used from quota_use where tenant = 'acme' and quota = 'quota.bulk_records_per_minute'
+       order by minute desc limit 1`,
+    );
+    return Number(row?.used ?? 0) === 20;
+  });
 });
