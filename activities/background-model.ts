@@ -4,9 +4,13 @@ import { embeddingInTurns, type Turns } from '../src/models/embedding-in-turns.t
 import type { EmbeddingModel, ModelOfVersion } from '../src/models/ports.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 
-/** The model of an index version for what nobody waits for: it yields to live traffic. */
-export function backgroundModel(deps: ActivityDependencies, version: ModelOfVersion): EmbeddingModel {
-  return embeddingInTurns(deps.embeddings.of(version), deps.backgroundTurns);
+/** The model of an index version for what nobody waits for: it yields to live traffic, or takes the turns given. */
+export function backgroundModel(
+  deps: ActivityDependencies,
+  version: ModelOfVersion,
+  turns: Turns = deps.backgroundTurns,
+): EmbeddingModel {
+  return embeddingInTurns(deps.embeddings.of(version), turns);
 }
 
 /**

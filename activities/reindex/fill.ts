@@ -14,10 +14,9 @@ import type { ChunkCursor, FillRequest, FillResult } from '../../src/domain/acti
 import { EarshotError } from '../../src/domain/errors.ts';
 import { NO_COUNTS, type ReindexCounts } from '../../src/domain/index-version.ts';
 import { paceOf } from '../../src/domain/pace.ts';
-import { embeddingInTurns } from '../../src/models/embedding-in-turns.ts';
 import type { EmbeddingModel } from '../../src/models/ports.ts';
 import { eachOf } from '../../src/parallel.ts';
-import { turnsFor } from '../background-model.ts';
+import { backgroundModel, turnsFor } from '../background-model.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { currentRun } from '../heartbeat.ts';
 import { prove, storeAndProve, type MadeVector } from '../write-beside.ts';
@@ -107,7 +106,7 @@ async function fillPage(
   const idsOf = (some: readonly ChunkOfVersion[], standing: ChunkOfVersion['standing']) =>
     some.filter((chunk) => chunk.standing === standing).map(({ chunk_id }) => chunk_id);
   await prove(deps, tenant, version.index_version, idsOf(chunks, 'unproven'));
-  const model = embeddingInTurns(deps.embeddings.of(version), turnsFor(deps, version));
+  const model = backgroundModel(deps, version, turnsFor(deps, version));
   const pace = paced(deps, signal);
   const writer = new VectorWriter(deps, tenant, version);
   let failed = 0;

@@ -23,8 +23,7 @@ import {
   type EvidenceBounds,
   type ParityFigure,
 } from '../../src/domain/index-version.ts';
-import { embeddingInTurns } from '../../src/models/embedding-in-turns.ts';
-import { turnsFor } from '../background-model.ts';
+import { backgroundModel, turnsFor } from '../background-model.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { loadVersion } from './version.ts';
 
@@ -165,7 +164,7 @@ async function overlapsOf(
   const { reader } = deps.database.forTenant(tenant);
   const texts = samples.map(({ text }) => text);
   const turns = turnsFor(deps, version);
-  const ask = (one: IndexVersionRow) => embeddingInTurns(deps.embeddings.of(one), turns).embed(texts, signal);
+  const ask = (one: IndexVersionRow) => backgroundModel(deps, one, turns).embed(texts, signal);
   const asked = await ask(version);
   const askedLive = await ask(live).catch(unlessBuilding(version));
   if (askedLive === undefined) return [];
@@ -202,7 +201,7 @@ async function canariesOf(
   if (canaries.length === 0) return [];
   const k = deps.dials.get('reindex.sample_k');
   const { reader } = deps.database.forTenant(tenant);
-  const model = embeddingInTurns(deps.embeddings.of(version), turnsFor(deps, version));
+  const model = backgroundModel(deps, version, turnsFor(deps, version));
   // Without an owner, that is anew: what is remembered may be the fault that is looked for.
   const asked = await model.embed(
     canaries.map(({ text }) => text),
