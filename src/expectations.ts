@@ -17,6 +17,9 @@ export interface ExpectationSource {
   of(tenant: string, modality: Modality): Expectation | undefined;
 }
 
+/** For processes that answer nobody when a record will be there. */
+export const NOTHING_EXPECTED: ExpectationSource = { of: () => undefined };
+
 /** Holds the newest forecasts of all tenants in memory, so that a question waits for no further round trip. */
 export class ExpectationReader implements ExpectationSource {
   readonly #database: Database;

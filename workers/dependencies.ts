@@ -10,7 +10,6 @@ import { ownerOf } from '../src/db/owner.ts';
 import { openDatabase } from '../src/db/pools.ts';
 import { findDataKey, ensureSubject, keepDataKey } from '../src/db/subjects.ts';
 import { DialReader } from '../src/dial-reader.ts';
-import { ExpectationReader, type ExpectationSource } from '../src/expectations.ts';
 import { IndexVersionReader, type IndexVersions } from '../src/index-version-reader.ts';
 import { certificateSigner } from '../src/erasure/certificate.ts';
 import { datasetNames } from '../src/lineage/datasets.ts';
@@ -42,7 +41,6 @@ import { openSources } from './sources.ts';
 
 export interface Dependencies extends ActivityDependencies {
   readonly canaryKeys: CanaryKeys;
-  readonly expectations: ExpectationSource;
   readonly probedModels: ProbedModels;
   readonly commonWords: CommonWords;
   close(): Promise<void>;
@@ -62,7 +60,6 @@ export async function openDependencies(config: Config, temporal: Client): Promis
   const endpoint = openModelEndpoint({ baseUrl: config.OPENAI_BASE_URL, apiKey: config.OPENAI_API_KEY });
   const dials = await DialReader.open(database);
   const pressure = await PressureReader.open(database, dials);
-  const expectations = await ExpectationReader.open(database, dials);
   const indexVersions = await IndexVersionReader.open(database);
   warnOfOtherModel(log, config, indexVersions);
   observeBacklog(metrics.registry, database, dials, pressure);
@@ -82,7 +79,6 @@ export async function openDependencies(config: Config, temporal: Client): Promis
     recordings: new OpenedRecordings(),
     dials,
     pressure,
-    expectations,
     indexVersions,
     commonWords: new CommonWords(),
     codeVersion: config.EARSHOT_CODE_VERSION,
@@ -130,7 +126,6 @@ export async function openDependencies(config: Config, temporal: Client): Promis
       sourceStates.close();
       dials.close();
       pressure.close();
-      expectations.close();
       indexVersions.close();
       await database.close();
     },

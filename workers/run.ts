@@ -8,9 +8,10 @@ import {
 import type { ApiDependencies } from '../src/api/dependencies.ts';
 import { DrainReader } from '../src/api/drain-reader.ts';
 import { Quotas } from '../src/api/quotas.ts';
-import { startApi } from '../src/api/server.ts';
+import { startApi, type RunningApi } from '../src/api/server.ts';
 import { UploadBudget } from '../src/api/upload-budget.ts';
 import { readConfig, type Config } from '../src/config.ts';
+import { ExpectationReader, NOTHING_EXPECTED, type ExpectationSource } from '../src/expectations.ts';
 import { migrate } from '../src/db/migrate.ts';
 import { EarshotError } from '../src/domain/errors.ts';
 import { keyedIds } from '../src/domain/ids.ts';
@@ -68,7 +69,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   const schedules = parts.queues.includes('batch') ? keepSchedules(deps) : undefined;
   const statistics = parts.queues.includes('batch') ? keepStatistics(deps) : undefined;
   const sampler = parts.queues.includes('batch') ? startSampler(deps) : undefined;
-  const api = parts.api ? await startApi(config, apiDependencies(config, deps, ring, connection)) : undefined;
+  const api = parts.api ? await openApi(config, deps, ring, connection) : undefined;
   deps.log.info({ pid: process.pid, queues: parts.queues, port: api?.port }, 'earshot is up');
   // A worker that ends by itself has failed: the process ends with it, for a supervisor to start it again.
   await (workers.length === 0 ? stopped : Promise.race([stopped, running]));
@@ -85,15 +86,35 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   await deps.close();
 }
 
+/** Serves the API, with what it alone reads. */
+async function openApi(
+  config: Config,
+  deps: Dependencies,
+  ring: Ring,
+  connection: NativeConnection,
+): Promise<RunningApi> {
+  const expectations = await ExpectationReader.open(deps.database, deps.dials);
+  const api = await startApi(config, apiDependencies(config, deps, ring, connection, expectations));
+  return {
+    port: api.port,
+    stop: async () => {
+      await api.stop();
+      expectations.close();
+    },
+  };
+}
+
 /** What routes use, over what workers use. */
 export function apiDependencies(
   config: Config,
   deps: Dependencies,
   ring: Ring,
   connection: NativeConnection,
+  expectations: ExpectationSource = NOTHING_EXPECTED,
 ): ApiDependencies {
   return {
     ...deps,
+    expectations,
     ring,
     bells: new Bells({ ...deps, ring }),
     uploads: new UploadBudget(),
