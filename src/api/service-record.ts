@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { RequestHandler } from 'express';
+import type { RequestHandler, Response } from 'express';
 import { writeServiceMinutes, type ServiceMinute } from '../db/service-minutes.ts';
 import { listTenants } from '../db/subjects.ts';
 import { bucketOf, type ServiceKind } from '../domain/service.ts';
@@ -41,7 +41,9 @@ export class ServiceRecord {
       const started = performance.now();
       response.once('finish', () => {
         const { tenant, canary } = (response.locals as { caller: Caller }).caller;
-        if (!canary) this.#count(tenant, kind, response.statusCode >= 500, performance.now() - started);
+        if (canary) return;
+        const tookMs = lasts(response) ? undefined : performance.now() - started;
+        this.#count(tenant, kind, response.statusCode >= 500, tookMs);
       });
       next();
     };
@@ -55,10 +57,11 @@ export class ServiceRecord {
     await this.#write();
   }
 
-  #count(tenant: string, kind: ServiceKind, failed: boolean, tookMs: number): void {
+  #count(tenant: string, kind: ServiceKind, failed: boolean, tookMs: number | undefined): void {
     const counted = this.#of(tenant, kind);
     counted.requests += 1;
     if (failed) counted.failed += 1;
+    if (tookMs === undefined) return;
     const bucket = bucketOf(tookMs);
     counted.took.set(bucket, (counted.took.get(bucket) ?? 0) + 1);
   }
@@ -105,7 +108,11 @@ function minuteOf({ minute, kind, requests, failed, took }: Counted): ServiceMin
   return { minute: new Date(minute), kind, requests, failed, took };
 }
 
-/** Streams that last are no answer whose time says anything. */
+/** Events go on for as long as there is something to tell: that time says nothing of the service. */
+function lasts(response: Response): boolean {
+  return String(response.getHeader('content-type')).startsWith('text/event-stream');
+}
+
 function kindOf({ path, scope }: RouteSpec): ServiceKind {
   if (path.startsWith('/v1/retrieve')) return 'retrieval';
   return scope === 'channel' ? 'acceptance' : 'other';

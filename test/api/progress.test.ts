@@ -18,6 +18,7 @@ beforeAll(async () => {
   const dials = {
     'progress.look_every_ms': 20,
     'progress.heartbeat_ms': 50,
+    'sla.flush_ms': 100,
     'reindex.batch_chunks': 100,
     'reindex.max_chunks_per_second': 200,
     'reindex.sample_size': 5,
@@ -112,6 +113,18 @@ describe('the progress of a re-embedding', () => {
     const told = watched.events.map(({ data }) => JSON.stringify(data));
     expect(told.slice(1, -1).every((data, index) => data !== told[index])).toBe(true);
     expect((await findVersion(earshot, body.version)).progress).toEqual(numbersOf(watched.events.at(-1)!));
+  });
+
+  it('counts as a request that was answered, and not by how long it went on', async () => {
+    await until('one is counted without its time', async () => {
+      const [counted] = await earshot.database.query<{ untimed: number }>(`
+        select sum(requests - coalesce((
+          select sum(took[2 * pair]) from generate_series(1, cardinality(took) / 2) as pair
+        ), 0))::integer as untimed
+        from service_minute
+        where kind = 'other'`);
+      return counted?.untimed === 1;
+    });
   });
 
   it('is told at once when it is over, and not found where there is none', async () => {
