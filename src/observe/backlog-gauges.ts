@@ -6,14 +6,12 @@ import { listTenants } from '../db/subjects.ts';
 import type { DialReader } from '../dial-reader.ts';
 import { PRESSURE_STEPS } from '../domain/pressure.ts';
 import type { PressureSource } from '../pressure-reader.ts';
+import { shared } from './shared.ts';
 
 interface Sampled {
   readonly queues: readonly QueueSample[];
   readonly tenants: readonly { readonly tenant: string; readonly samples: readonly BacklogSample[] }[];
 }
-
-/** Gauges of one scrape read the same samples. */
-const SHARED_FOR_MS = 500;
 
 /** What waits and what it foretells, from the newest samples, and the step that is taken. Absent without fresh samples. */
 export function observeBacklog(
@@ -122,14 +120,4 @@ async function readSamples(database: Database, maxAgeMs: number): Promise<Sample
     ...tenants.map((tenant) => latestBacklog(database.forTenant(tenant).reader, tenant, maxAgeMs)),
   ]);
   return { queues, tenants: tenants.map((tenant, index) => ({ tenant, samples: samples[index] ?? [] })) };
-}
-
-function shared<T>(read: () => Promise<T>): () => Promise<T> {
-  let [last, readAt]: [Promise<T> | undefined, number] = [undefined, -Infinity];
-  return () => {
-    if (last === undefined || performance.now() - readAt > SHARED_FOR_MS) {
-      [last, readAt] = [read(), performance.now()];
-    }
-    return last;
-  };
 }

@@ -23,7 +23,7 @@ export function intakeMetrics(registry: Registry): IntakeMetrics {
     }),
     captions: new Counter({
       name: 'earshot_captions_total',
-      help: 'Captions that gave way to text under pressure: deferred, and of these redone, failed, or left for later again.',
+      help: 'Captions that gave way to text under pressure: deferred, and of these redone or failed.',
       labelNames: ['outcome'],
       registers,
     }),

@@ -1,6 +1,7 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import { listSources } from '../db/model-sources.ts';
 import type { Database } from '../db/pools.ts';
+import { shared } from './shared.ts';
 
 /** How the endpoints of models behave, and what is held back from them. */
 export interface SourceMetrics {
@@ -32,13 +33,14 @@ export function sourceMetrics(registry: Registry): SourceMetrics {
 /** How sources stand, read when the metrics are asked for. */
 export function observeSources(registry: Registry, database: Database): void {
   const registers = [registry];
+  const read = shared(() => listSources(database.deployment));
   new Gauge({
     name: 'earshot_source_paused',
     help: 'Whether a kind of model is paused, by an operator or for failures.',
     labelNames: ['source'],
     registers,
     async collect() {
-      for (const { source, state } of await listSources(database.deployment)) {
+      for (const { source, state } of await read()) {
         this.set({ source }, state === 'paused' ? 1 : 0);
       }
     },
@@ -49,7 +51,7 @@ export function observeSources(registry: Registry, database: Database): void {
     labelNames: ['source'],
     registers,
     async collect() {
-      for (const { source, failures } of await listSources(database.deployment)) this.set({ source }, failures);
+      for (const { source, failures } of await read()) this.set({ source }, failures);
     },
   });
 }
