@@ -1,28 +1,37 @@
 import { DAY, HOUR, SECOND, type DialDefinition } from './definition.ts';
 
-const stage = (defaultValue: number, reason: string): DialDefinition => ({ defaultValue, min: 1, max: HOUR, reason });
+const duration = (defaultValue: number, reason: string): DialDefinition => ({
+  defaultValue,
+  min: 1,
+  max: HOUR,
+  reason,
+});
 
 const percent = (defaultValue: number, reason: string): DialDefinition => ({ defaultValue, min: 0, max: 100, reason });
 
-const latency = (defaultValue: number, reason: string): DialDefinition => ({ defaultValue, min: 1, max: HOUR, reason });
-
-/** What freshness and service are held to. Stages leave headroom to the whole, which src/domain/freshness.ts bounds. */
+/** What freshness and service are held to. Stages leave headroom to the whole, which ./freshness.ts bounds. */
 export const BUDGET_DIALS = {
-  'budget.chat_ingest_ms': stage(
+  'budget.chat_ingest_ms': duration(
     500,
     'From sent to accepted, at p99: the channel’s way to the API and one transaction.',
   ),
-  'budget.chat_stream_ms': stage(2 * SECOND, 'From accepted to taken: a ring, or the window of a batch.'),
-  'budget.chat_transform_ms': stage(1_500, 'From taken to its vector: one request to the embedding model.'),
-  'budget.chat_index_ms': stage(2 * SECOND, 'From its vector to reachable: an upsert and a probe.'),
-  'budget.audio_ingest_ms': stage(10 * SECOND, 'From the end of the recording to accepted: the upload.'),
-  'budget.audio_stream_ms': stage(20 * SECOND, 'From accepted to taken.'),
-  'budget.audio_transform_ms': stage(120 * SECOND, 'From taken to its last vector: nearly all is speech recognition.'),
-  'budget.audio_index_ms': stage(5 * SECOND, 'From its last vector to reachable.'),
-  'budget.screenshot_ingest_ms': stage(2 * SECOND, 'From taken by the agent’s screen to accepted: the upload.'),
-  'budget.screenshot_stream_ms': stage(3 * SECOND, 'From accepted to taken.'),
-  'budget.screenshot_transform_ms': stage(12 * SECOND, 'From taken to its last vector: text recognition and caption.'),
-  'budget.screenshot_index_ms': stage(2 * SECOND, 'From its last vector to reachable.'),
+  'budget.chat_stream_ms': duration(2 * SECOND, 'From accepted to taken: a ring, or the window of a batch.'),
+  'budget.chat_transform_ms': duration(1_500, 'From taken to its vector: one request to the embedding model.'),
+  'budget.chat_index_ms': duration(2 * SECOND, 'From its vector to reachable: an upsert and a probe.'),
+  'budget.audio_ingest_ms': duration(10 * SECOND, 'From the end of the recording to accepted: the upload.'),
+  'budget.audio_stream_ms': duration(20 * SECOND, 'From accepted to taken.'),
+  'budget.audio_transform_ms': duration(
+    120 * SECOND,
+    'From taken to its last vector: nearly all is speech recognition.',
+  ),
+  'budget.audio_index_ms': duration(5 * SECOND, 'From its last vector to reachable.'),
+  'budget.screenshot_ingest_ms': duration(2 * SECOND, 'From taken by the agent’s screen to accepted: the upload.'),
+  'budget.screenshot_stream_ms': duration(3 * SECOND, 'From accepted to taken.'),
+  'budget.screenshot_transform_ms': duration(
+    12 * SECOND,
+    'From taken to its last vector: text recognition and caption.',
+  ),
+  'budget.screenshot_index_ms': duration(2 * SECOND, 'From its last vector to reachable.'),
   'budget.tell_pickup_after_ms': {
     defaultValue: SECOND,
     min: 10,
@@ -34,10 +43,10 @@ export const BUDGET_DIALS = {
     99.9,
     'Requests that are answered without a fault of ours: 43 minutes a month are left.',
   ),
-  'sla.retrieval_p95_ms': latency(250, 'A copilot’s question, at p95: it waits in the middle of a conversation.'),
-  'sla.retrieval_p99_ms': latency(500, 'The same at p99.'),
-  'sla.acceptance_p95_ms': latency(500, 'A record’s 202, at p95: a channel waits for it.'),
-  'sla.acceptance_p99_ms': latency(2 * SECOND, 'The same at p99.'),
+  'sla.retrieval_p95_ms': duration(250, 'A copilot’s question, at p95: it waits in the middle of a conversation.'),
+  'sla.retrieval_p99_ms': duration(500, 'The same at p99.'),
+  'sla.acceptance_p95_ms': duration(500, 'A record’s 202, at p95: a channel waits for it.'),
+  'sla.acceptance_p99_ms': duration(2 * SECOND, 'The same at p99.'),
   'sla.canaries_found_percent': percent(99, 'Planted records that were found in time by their words and their vector.'),
   'sla.held_back_percent': percent(
     5,
