@@ -26,7 +26,7 @@ import { remaking, replaying as steps } from './proxies.ts';
 import { ReplayControl } from './replay-control.ts';
 
 /** A record that is held back, by pressure or a pause, is asked for again after this, twice as long each time. */
-const FIRST_PAUSE_MS = 500;
+const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 2 * 60_000;
 
 /** Progress of this run of the workflow; that of the whole replay is in its row. */
@@ -112,7 +112,8 @@ async function remakePage(ref: ReplayRef, page: ReplayPage, control: ReplayContr
       if (remade.held === true) {
         if ((left ||= workflowInfo().continueAsNewSuggested)) return;
         waiting.push(item);
-        await condition(() => control.waiting, (pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS)));
+        await condition(() => control.waiting, pauseMs);
+        pauseMs = Math.min(2 * pauseMs, LONGEST_PAUSE_MS);
         continue;
       }
       pauseMs = FIRST_PAUSE_MS;
