@@ -172,7 +172,7 @@ export function reindexing(summary: string): ReindexActivities {
     startToCloseTimeout: '24h',
     heartbeatTimeout: '10s',
     retry: { ...batch.retry, maximumAttempts: 10 },
-    priority: { priorityKey: 5 },
+    priority: LAST,
     summary,
   });
 }

@@ -48,8 +48,8 @@ export async function admitUnread(
   file: 'audio' | 'image',
   bulk: boolean,
 ): Promise<void> {
-  const [modality, channel] = file === 'audio' ? (['audio', 'call'] as const) : (['screenshot', 'screenshot'] as const);
-  await refuseByStep(deps, tenant, { modality, intakeClass: bulk ? 'bulk' : 'live' }, channel);
+  const channel = file === 'audio' ? 'call' : 'screenshot';
+  await refuseByStep(deps, tenant, { modality: MODALITY_OF[channel], intakeClass: bulk ? 'bulk' : 'live' }, channel);
 }
 
 /** Refuses to begin what would go through much of the memory again. @throws EarshotError `overloaded` */

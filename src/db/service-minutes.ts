@@ -1,5 +1,5 @@
 import type { ServiceKind } from '../domain/service.ts';
-import { run, type Queryable } from './pools.ts';
+import { only, run, type Queryable } from './pools.ts';
 
 /** What a process has answered within a minute. */
 export interface ServiceMinute {
@@ -104,5 +104,5 @@ export async function aliveWithin(reader: Queryable, tenant: string, windowMs: n
         count(*)::integer as alive
       from known`,
   };
-  return (await run<AliveRow>(reader, statement, [tenant, windowMs]))[0]!;
+  return only(await run<AliveRow>(reader, statement, [tenant, windowMs]));
 }
