@@ -25,7 +25,7 @@ interface StepInfo {
  * Remaking a record runs beside live steps, on the queue of its model: it must not keep a place there throughout a pause,
  * and gives it back.
  */
-export function standingOf({ taskQueue, activityType, priority }: StepInfo): Standing {
+function standingOf({ taskQueue, activityType, priority }: StepInfo): Standing {
   const batch = taskQueue === BATCH;
   const isLater = (priority?.priorityKey ?? DEFAULT_PRIORITY) > DEFAULT_PRIORITY;
   return { behindLive: batch || activityType === 'remakeRecord' || isLater, waitsOutPauses: batch };

@@ -6,7 +6,6 @@ import { ofRealCustomers } from './real-customers.ts';
 export interface StandingStageRow {
   readonly modality: Modality;
   readonly stage: Exclude<Stage, 'ingest'>;
-  readonly waiting: number;
   /** Since the record that stands longest there came into it, or last got on in it. */
   readonly oldest_ms: number;
   /** Since the oldest record of these was captured. */
@@ -39,7 +38,7 @@ export async function standingStages(reader: Queryable, tenant: string): Promise
         where tenant = $1 and state in ('accepted', 'processing') and ${ofRealCustomers('customer_key')}
       )
       select
-        modality, stage, count(*)::integer as waiting,
+        modality, stage,
         (extract(epoch from now() - min(since)) * 1000)::float8 as oldest_ms,
         (extract(epoch from now() - min(captured_at)) * 1000)::float8 as oldest_total_ms
       from waiting

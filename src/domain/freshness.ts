@@ -1,6 +1,3 @@
-import { FRESHNESS_DIALS } from './dials/freshness.ts';
-import type { Modality } from './interaction.ts';
-
 /** The moments of one record. `null` means: not yet. */
 export interface Stamps {
   readonly capturedAt: Date;
@@ -33,10 +30,3 @@ export function stageTimes(stamps: Stamps): StageTimes {
 function between(from: Date | null, to: Date | null): number | null {
   return from === null || to === null ? null : to.getTime() - from.getTime();
 }
-
-/** Default p99 budgets from capture to reachable, in milliseconds; audio counts from the end of its recording or segment. */
-export const FRESHNESS_BUDGET_MS: Readonly<Record<Modality, number>> = {
-  chat: FRESHNESS_DIALS['freshness.chat_budget_ms'].defaultValue,
-  screenshot: FRESHNESS_DIALS['freshness.screenshot_budget_ms'].defaultValue,
-  audio: FRESHNESS_DIALS['freshness.audio_budget_ms'].defaultValue,
-};

@@ -5,7 +5,6 @@ export type ModelSource = (typeof MODEL_SOURCES)[number];
 /** What a step that failed was about, and the source that it asks. */
 const SOURCE_OF_STEP = {
   index: 'embedding',
-  message: 'embedding',
   transcript: 'speech',
   screen_text: 'vision',
   caption: 'vision',

@@ -1,5 +1,5 @@
 import { cpus } from 'node:os';
-import { FRESHNESS_BUDGET_MS } from '../../../src/domain/freshness.ts';
+import { FRESHNESS_DIALS } from '../../../src/domain/dials/freshness.ts';
 import type { Modality } from '../../../src/domain/interaction.ts';
 import type { StubStats } from '../../stub-models/tally.ts';
 import { keepsPromises, type Audit, type AuditedRecord } from '../audit.ts';
@@ -173,7 +173,7 @@ function modalityOf(modality: Modality, all: readonly AuditedRecord[], measured:
   const seconds = Math.max(1, Math.ceil((endedMs - measured.startedAt) / 1000) + 1);
   const course = courseOf(records, measured.startedAt, seconds);
   const freshness = freshnessOf(records);
-  const budgetMs = FRESHNESS_BUDGET_MS[modality];
+  const budgetMs = FRESHNESS_DIALS[`freshness.${modality}_budget_ms`].defaultValue;
   const parting = partingOf(course, budgetMs);
   return {
     modality,
