@@ -203,7 +203,7 @@ async function decide(
   log.warn({ step: after.step, tenant, modality, minutes }, 'the step against too much to do changed');
 }
 
-export function pressureOf(row: PressureRow): Pressure {
+function pressureOf(row: PressureRow): Pressure {
   const { step, since, cause_tenant: tenant, cause_modality: modality, cause_minutes: minutes } = row;
   return {
     step,

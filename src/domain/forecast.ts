@@ -57,7 +57,7 @@ export interface Forecast {
 const LONGEST_WINDOW_TIMES = 3;
 
 /** How far back points are of use, in milliseconds, if they come at their interval. */
-export function windowOf(rules: ForecastRules, intervalMs: number): number {
+function windowOf(rules: ForecastRules, intervalMs: number): number {
   return Math.max(rules.budgetMs * rules.windowBudgets, rules.minPoints * intervalMs);
 }
 
