@@ -6,6 +6,7 @@ import {
   workflowInfo,
 } from '@temporalio/workflow';
 import type { FailureRecord, InteractionRef } from '../src/domain/activities.ts';
+import { eachOf } from '../src/domain/each-of.ts';
 import { failureOf } from './failure.ts';
 import { deferred, laterEmbedding, laterVision } from './proxies.ts';
 
@@ -23,18 +24,14 @@ export async function redoCaptions(before?: RedoneCaptions): Promise<RedoneCapti
   let { made, failed } = before ?? { made: 0, failed: 0 };
   for (;;) {
     const { items, parallel } = await deferred('find captions that gave way').findDeferredCaptions();
-    const waiting = [...items];
     let closed = 0;
-    const lane = async () => {
-      for (let record = waiting.shift(); record !== undefined; record = waiting.shift()) {
-        const outcome = await redo(record);
-        if (outcome === 'left') continue;
-        closed += 1;
-        if (outcome === 'made') made += 1;
-        else failed += 1;
-      }
-    };
-    await Promise.all(Array.from({ length: parallel }, lane));
+    await eachOf(items, parallel, async (record) => {
+      const outcome = await redo(record);
+      if (outcome === 'left') return;
+      closed += 1;
+      if (outcome === 'made') made += 1;
+      else failed += 1;
+    });
     setCurrentDetails(`${made} captions made, ${failed} failed`);
     // Those that are left would be found again at once.
     if (closed === 0) return { made, failed };

@@ -13,7 +13,7 @@ import { listTenants } from '../../src/db/subjects.ts';
 import { addCounts, type ErasureRef, type ErasureReport, type StoreCounts } from '../../src/domain/erasure.ts';
 import { retentionErasureId } from '../../src/domain/ids.ts';
 import { MODALITIES } from '../../src/domain/interaction.ts';
-import { eachOf } from '../../src/parallel.ts';
+import { eachOf } from '../../src/domain/each-of.ts';
 import { pages } from '../../src/pages.ts';
 import { recordPrefix } from '../../src/raw-store/object-key.ts';
 import type { ActivityDependencies } from '../dependencies.ts';

@@ -15,7 +15,7 @@ import { EarshotError } from '../../src/domain/errors.ts';
 import { NO_COUNTS, type ReindexCounts } from '../../src/domain/index-version.ts';
 import { paceOf } from '../../src/domain/pace.ts';
 import type { EmbeddingModel } from '../../src/models/ports.ts';
-import { eachOf } from '../../src/parallel.ts';
+import { eachOf } from '../../src/domain/each-of.ts';
 import { backgroundModel, turnsFor } from '../background-model.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { currentRun } from '../heartbeat.ts';

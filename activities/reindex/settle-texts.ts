@@ -7,7 +7,7 @@ import {
   keepVersionTexts,
   type DecidedRecord,
 } from '../../src/db/version-texts.ts';
-import { eachOf } from '../../src/parallel.ts';
+import { eachOf } from '../../src/domain/each-of.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 
 const PAGE = 200;

@@ -1,6 +1,6 @@
 import { artifactsToDrop, dropArtifacts } from '../../src/db/superseded.ts';
 import { listTenants } from '../../src/db/subjects.ts';
-import { eachOf } from '../../src/parallel.ts';
+import { eachOf } from '../../src/domain/each-of.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 
 const DAY_MS = 86_400_000;

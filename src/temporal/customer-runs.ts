@@ -1,6 +1,6 @@
 import { isGrpcServiceError, WorkflowNotFoundError, type Client, type WorkflowExecutionInfo } from '@temporalio/client';
 import { EarshotError } from '../domain/errors.ts';
-import { eachOf } from '../parallel.ts';
+import { eachOf } from '../domain/each-of.ts';
 
 /** Which of a customer's runs an erasure ends and deletes. */
 export interface RunSelection {

@@ -1,5 +1,5 @@
 import { isGrpcServiceError, WorkflowNotFoundError, type Client } from '@temporalio/client';
-import { eachOf } from '../parallel.ts';
+import { eachOf } from '../domain/each-of.ts';
 
 /** Requests to Temporal under way at a time. */
 const PARALLEL = 4;
