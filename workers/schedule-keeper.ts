@@ -3,6 +3,7 @@ import type { DialName } from '../src/domain/dials.ts';
 import { CANARY_WORKFLOW, RECONCILIATION_WORKFLOW, REDO_CAPTIONS_WORKFLOW } from '../src/domain/workflows.ts';
 import { errorForLog } from '../src/observe/log.ts';
 import { keepInterval } from '../src/temporal/interval-schedules.ts';
+import { inRounds, type Rounds } from './rounds.ts';
 
 /** Schedules whose interval is a dial. */
 const SCHEDULES: readonly { scheduleId: string; workflowType: string; dial: DialName }[] = [
@@ -15,7 +16,7 @@ const SCHEDULES: readonly { scheduleId: string; workflowType: string; dial: Dial
 const EVERY_MS = 1_000;
 
 /** Keeps schedules at the interval of their dials while the process runs. Any number of processes may do so. */
-export function keepSchedules({ temporal, dials, log }: ActivityDependencies): { stop(): Promise<void> } {
+export function keepSchedules({ temporal, dials, log }: ActivityDependencies): Rounds {
   const told = new Map<string, number>();
   const keep = async () => {
     for (const { scheduleId, workflowType, dial } of SCHEDULES) {
@@ -25,18 +26,8 @@ export function keepSchedules({ temporal, dials, log }: ActivityDependencies): {
       told.set(scheduleId, everyMs);
     }
   };
-  let running: Promise<void> | undefined;
-  const round = () => {
-    running ??= keep()
-      .catch((error: unknown) => log.warn(errorForLog(error), 'a schedule was not brought to its interval'))
-      .finally(() => (running = undefined));
-  };
-  round();
-  const timer = setInterval(round, EVERY_MS);
-  return {
-    stop: async () => {
-      clearInterval(timer);
-      await running;
-    },
-  };
+  return inRounds(async () => {
+    await keep().catch((error: unknown) => log.warn(errorForLog(error), 'a schedule was not brought to its interval'));
+    return EVERY_MS;
+  });
 }

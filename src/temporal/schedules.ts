@@ -24,6 +24,7 @@ export async function ensureSchedules(client: Client): Promise<void> {
   await ensureDaily(client, RETENTION_SCHEDULE, RETENTION_WORKFLOW, 3);
   await ensureDaily(client, RESIDUE_SCHEDULE, RESIDUE_WORKFLOW, 4);
   await ensureDaily(client, SUPERSEDED_SCHEDULE, SUPERSEDED_WORKFLOW, 2);
+  await ensureDaily(client, INDEX_VERSIONS_SCHEDULE, MAINTAIN_INDEX_WORKFLOW, 2);
   await ensureEvery(client, ROLLUP_SCHEDULE, ROLLUP_WORKFLOW, '1 minute');
   await ensureEvery(client, SEAL_INDEX_SCHEDULE, SEAL_INDEX_WORKFLOW, '1 minute');
 }
@@ -36,7 +37,6 @@ async function ensureEvery(client: Client, scheduleId: string, workflowType: str
     action: { type: 'startWorkflow', workflowType, taskQueue: 'batch', args: [] },
     policies: { overlap: ScheduleOverlapPolicy.SKIP, catchupWindow: every },
   });
-  await ensureDaily(client, INDEX_VERSIONS_SCHEDULE, MAINTAIN_INDEX_WORKFLOW, 2);
 }
 
 async function ensureDaily(client: Client, scheduleId: string, workflowType: string, hour: number): Promise<void> {
