@@ -1,15 +1,15 @@
 import { Context } from '@temporalio/activity';
 
-/** A third of the heartbeat timeout in workflows/proxies.ts. */
+/** A third of the heartbeat timeout of most steps in workflows/proxies.ts. */
 const INTERVAL_MS = 5_000;
 
 /**
  * Runs a step and heartbeats while it lasts, so that a lost worker is noticed in seconds and cancellation arrives. The
  * signal ends the step's calls when the activity is cancelled or its worker shuts down.
  */
-export async function withHeartbeat<T>(step: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function withHeartbeat<T>(step: (signal: AbortSignal) => Promise<T>, everyMs = INTERVAL_MS): Promise<T> {
   const context = Context.current();
-  const timer = setInterval(() => context.heartbeat(), INTERVAL_MS);
+  const timer = setInterval(() => context.heartbeat(), everyMs);
   try {
     return await step(context.cancellationSignal);
   } finally {

@@ -1,9 +1,8 @@
-import { Context } from '@temporalio/activity';
 import { listTenants } from '../../src/db/subjects.ts';
 import type { CanaryActivities } from '../../src/domain/activities.ts';
 import { canaryIdOf } from '../../src/domain/ids.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
-import { withHeartbeat } from '../heartbeat.ts';
+import { currentRun, withHeartbeat } from '../heartbeat.ts';
 import { cleanUpCanaries } from './clean-up.ts';
 import { plantCanaries } from './plant.ts';
 import { watchCanary } from './watch.ts';
@@ -12,7 +11,7 @@ import { watchCanary } from './watch.ts';
 export function canaryActivities(deps: ActivityDependencies): CanaryActivities {
   return {
     openCanaries: async () => {
-      const runId = Context.current().info.workflowExecution?.runId ?? '';
+      const runId = currentRun().runId ?? '';
       const tenants = await listTenants(deps.database.deployment);
       return tenants.map((tenant) => ({ tenant, canaryId: canaryIdOf(tenant, runId) }));
     },

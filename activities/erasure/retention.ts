@@ -1,4 +1,3 @@
-import { Context } from '@temporalio/activity';
 import { deleteRecords, FIRST_RECORD, markRecords, type RecordCursor } from '../../src/db/erased-rows.ts';
 import { noteStep } from '../../src/db/erasures.ts';
 import {
@@ -17,7 +16,7 @@ import { eachOf } from '../../src/domain/each-of.ts';
 import { pages } from '../../src/pages.ts';
 import { recordPrefix } from '../../src/raw-store/object-key.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
-import { beat } from '../heartbeat.ts';
+import { beat, currentRun } from '../heartbeat.ts';
 import { countExpiredEverywhere } from './verify.ts';
 import { loadErasure } from './erasure.ts';
 
@@ -39,7 +38,7 @@ export async function openRetention(deps: ActivityDependencies): Promise<readonl
     due.push(...open.map((erasureId) => ({ tenant, erasureId })));
     const ref = {
       tenant,
-      erasureId: retentionErasureId(tenant, Context.current().info.workflowExecution?.runId ?? ''),
+      erasureId: retentionErasureId(tenant, currentRun().runId ?? ''),
     };
     const limits = limitsNow(deps);
     if (open.includes(ref.erasureId) || !(await anyExpired(deps, ref, classesOf(limits)))) continue;

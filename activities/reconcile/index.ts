@@ -1,4 +1,3 @@
-import { Context } from '@temporalio/activity';
 import { countUnreachable } from '../../src/db/reconcile-repairs.ts';
 import { nextAcceptedAt } from '../../src/db/reconciled-rows.ts';
 import { closeReconciliation, openReconciliation, wasAllCompared } from '../../src/db/reconciliations.ts';
@@ -7,7 +6,7 @@ import type { OpenedReconciliation, ReconciliationActivities } from '../../src/d
 import { reconciliationIdOf } from '../../src/domain/ids.ts';
 import type { ReconciliationRef, ReconciliationReport, ReconciliationScope } from '../../src/domain/reconciliation.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
-import { withHeartbeat } from '../heartbeat.ts';
+import { currentRun, withHeartbeat } from '../heartbeat.ts';
 import { checkIndexes } from './indexes.ts';
 import { compareObjects } from './objects.ts';
 import { compareSlice } from './slice.ts';
@@ -31,7 +30,7 @@ async function openAll(
   given: (ReconciliationRef & { readonly scope: ReconciliationScope }) | null,
 ): Promise<readonly OpenedReconciliation[]> {
   if (given !== null) return [await open(deps, given, given.scope)];
-  const runId = Context.current().info.workflowExecution?.runId ?? '';
+  const runId = currentRun().runId ?? '';
   const opened: OpenedReconciliation[] = [];
   for (const tenant of await listTenants(deps.database.deployment)) {
     const { app } = deps.database.forTenant(tenant);

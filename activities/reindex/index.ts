@@ -1,5 +1,4 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Context } from '@temporalio/activity';
 import { INDEX_VERSIONS_REFRESH_MS } from '../../src/index-version-reader.ts';
 import { ensureIndex, ensurePartition, removeOrphans } from '../../src/db/index-partitions.ts';
 import { dropVersion, findPair, noteIndexed, noteProgress, switchTo, writersHorizon } from '../../src/db/reindexes.ts';
@@ -7,6 +6,7 @@ import { listTenants } from '../../src/db/subjects.ts';
 import { clearFailures, countServed } from '../../src/db/version-vectors.ts';
 import type { OpenedVersion, ReindexActivities, VersionRef } from '../../src/domain/activities.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
+import { withHeartbeat } from '../heartbeat.ts';
 import { fillVersion } from './fill.ts';
 import { measureVersion } from './measure.ts';
 import { findRebuildDue, rebuildVersionIndex } from './rebuild.ts';
@@ -44,15 +44,9 @@ export function reindexActivities(deps: ActivityDependencies): ReindexActivities
   };
 }
 
-/** Runs a step and heartbeats while it lasts: a lost worker is noticed soon, for live texts are not held up by it. */
-async function beating<T>(step: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const context = Context.current();
-  const timer = setInterval(() => context.heartbeat(), BEAT_MS);
-  try {
-    return await step(context.cancellationSignal);
-  } finally {
-    clearInterval(timer);
-  }
+/** A lost worker is noticed soon, for live texts are not held up by it. */
+function beating<T>(step: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  return withHeartbeat(step, BEAT_MS);
 }
 
 /** Index versions belong to the deployment; a transaction needs a connection, and any tenant's will do. */
