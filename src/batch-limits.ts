@@ -9,14 +9,14 @@ interface BatchDependencies {
   readonly pressure: PressureSource;
 }
 
-/** How many chat messages are embedded and written together, and how long they wait for each other. */
+/**
+ * How many chat messages of a conversation are embedded and written together, and how long they wait for each other. The
+ * wait is the same at every step: under load texts of many conversations wait for a model request that is under way
+ * anyhow, and join the next one, so that waiting longer for one's own would cost freshness and spare hardly a request.
+ */
 export function chatBatchLimits(deps: BatchDependencies): { readonly messages: number; readonly windowMs: number } {
   const { dials } = deps;
-  const windowTimes = growing(deps) ? dials.get('pressure.window_growth_factor') : 1;
-  return {
-    messages: grown(deps, dials.get('chat.batch_max_messages')),
-    windowMs: dials.get('chat.batch_window_ms') * windowTimes,
-  };
+  return { messages: grown(deps, dials.get('chat.batch_max_messages')), windowMs: dials.get('chat.batch_window_ms') };
 }
 
 /** What one joined request to the embedding model may hold. */
@@ -47,10 +47,7 @@ export function joinedStatementLimits(deps: BatchDependencies): CoalesceLimits {
 }
 
 /** A bound of a batch (items, tokens, rows) as it is at the step that is taken: larger under pressure. */
-export function grown(deps: BatchDependencies, bound: number): number {
-  return growing(deps) ? Math.floor(bound * deps.dials.get('pressure.batch_growth_factor')) : bound;
-}
-
-function growing({ pressure }: BatchDependencies): boolean {
-  return atLeast(pressure.step(), 'grow_batches');
+export function grown({ dials, pressure }: BatchDependencies, bound: number): number {
+  const growing = atLeast(pressure.step(), 'grow_batches');
+  return growing ? Math.floor(bound * dials.get('pressure.batch_growth_factor')) : bound;
 }

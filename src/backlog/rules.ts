@@ -14,6 +14,8 @@ export function forecastRules(dials: Dials, budgetMs: number): ForecastRules {
     windowBudgets: dials.get('forecast.window_budgets'),
     minPoints: dials.get('forecast.min_points'),
     minWaiting: dials.get('forecast.min_waiting'),
+    leastAgeShare: dials.get('forecast.least_age_share'),
+    refusingAgeShare: dials.get('forecast.refusing_age_share'),
     minRefusing: dials.get('forecast.min_refusing'),
     refusingShare: dials.get('forecast.refusing_share'),
     surenessZ: dials.get('forecast.sureness_z'),

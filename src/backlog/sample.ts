@@ -16,8 +16,8 @@ import { listTenants } from '../db/subjects.ts';
 import type { DialReader } from '../dial-reader.ts';
 import {
   forecast,
-  inWindow,
   longestWindowOf,
+  windowOf,
   type BacklogPoint,
   type Forecast,
   type ForecastRules,
@@ -35,9 +35,6 @@ export interface SampleDependencies {
   readonly temporal: Client;
   readonly log: Logger;
 }
-
-/** After a gap of more than so many intervals what came and went since the last sample says nothing of now. */
-const GAP_INTERVALS = 5;
 
 /** Measures what waits, in one process among any number that do so. */
 export class BacklogSampler {
@@ -146,7 +143,8 @@ function foretell(
   const { measured_at: sampledAt, oldest_moving_ms: oldestMs, arrived, parked, ...counts } = measured;
   const last = before.at(-1);
   const elapsedMs = last === undefined ? null : sampledAt.getTime() - last.sampled_at.getTime();
-  const known = elapsedMs !== null && elapsedMs > 0 && elapsedMs < GAP_INTERVALS * intervalMs;
+  // What came and went in longer than a window says nothing of now. A machine that is too busy takes fewer samples.
+  const known = elapsedMs !== null && elapsedMs > 0 && elapsedMs < windowOf(rules, intervalMs);
   // What was there and what came, less what waits for a paused source and what is left, is what went: no index of what is
   // done with has to be kept.
   const completed = known
@@ -154,7 +152,7 @@ function foretell(
     : null;
   const since = { arrived: known ? arrived : null, completed, since_ms: known ? elapsedMs : null };
   const points = [...before.map(pointOf), pointOf({ ...counts, ...since, sampled_at: sampledAt })];
-  const seen = forecast(inWindow(points, rules, intervalMs), { oldestMs, overdue: counts.overdue }, rules);
+  const seen = forecast(points, { oldestMs, overdue: counts.overdue }, rules, intervalMs);
   const sample = {
     ...counts,
     ...since,

@@ -1,4 +1,5 @@
-import { growthOf, medianOf, risesSurely, valueNow } from './trend.ts';
+import { agesOf } from './backlog-age.ts';
+import { growthOf, medianOf, risesSurely, valueNow, type Point } from './trend.ts';
 
 /** What waited at a moment, and what came and went since the moment before. */
 export interface BacklogPoint {
@@ -28,6 +29,10 @@ export interface ForecastRules {
   readonly minPoints: number;
   /** Fewer records than this that wait are no backlog. */
   readonly minWaiting: number;
+  /** What waits must have built up for this share of a budget before a breach of it is foretold … */
+  readonly leastAgeShare: number;
+  /** … and for this one before anybody is refused. */
+  readonly refusingAgeShare: number;
   /** Fewer than this that wait, or are late, refuse nobody … */
   readonly minRefusing: number;
   /** … and fewer than this share of what is completed within a budget. */
@@ -55,6 +60,9 @@ export interface Forecast {
 
 /** On a machine that is too busy to look as often as it should, windows grow up to so many times. */
 const LONGEST_WINDOW_TIMES = 3;
+
+/** What waits is as old as it was at least for so many intervals. */
+const LASTING_INTERVALS = 3;
 
 /** How far back points are of use, in milliseconds, if they come at their interval. */
 function windowOf(rules: ForecastRules, intervalMs: number): number {
@@ -86,25 +94,42 @@ export function inWindow(
  * nothing is foretold: see src/domain/trend.ts. Where nothing is completed at all, the oldest record tells how long it
  * takes at least.
  *
- * @param points of one window, oldest first; the last is now.
+ * That alone cries wolf: where nothing queues, what is under way grows with arrivals, and completions follow later. So
+ * what waits must have built up for a share of the budget, and its age (src/domain/backlog-age.ts) must grow with it.
+ *
+ * @param points oldest first, the last is now; those before the window tell how old backlogs within it were.
+ * @param intervalMs at which points come.
  */
-export function forecast(points: readonly BacklogPoint[], now: Waiting, rules: ForecastRules): Forecast {
-  const series = points.map(({ at, waiting }) => ({ at: at / 1_000, value: waiting }));
-  const growth = points.length < rules.minPoints ? 0 : growthOf(series);
-  const level = points.length === 0 ? 0 : growth === 0 ? medianOf(recent(series)) : valueNow(recent(series));
-  const completed = completionRate(points);
+export function forecast(
+  points: readonly BacklogPoint[],
+  now: Waiting,
+  rules: ForecastRules,
+  intervalMs: number,
+): Forecast {
+  const window = inWindow(points, rules, intervalMs);
+  const series = window.map(({ at, waiting }) => ({ at: at / 1_000, value: waiting }));
+  const growth = window.length < rules.minPoints ? 0 : growthOf(series);
+  const level = window.length === 0 ? 0 : growth === 0 ? medianOf(recent(series)) : valueNow(recent(series));
+  const completed = completionRate(window);
   const expectedLagMs = level === 0 ? 0 : completed === null || completed === 0 ? null : (level / completed) * 1_000;
-  const surely = growth > 0 && risesSurely(series, rules.surenessZ) ? growth : 0;
-  const seen: Seen = { level, completed, expectedLagMs, growth: surely };
+  const ages = agesOf(points).slice(-window.length);
+  const surely = growth > 0 && risesSurely(series, rules.surenessZ) && ageRises(window, ages, rules) ? growth : 0;
+  const seen: Seen = {
+    level,
+    completed,
+    expectedLagMs,
+    growth: surely,
+    ageMs: lastingAge(window, ages, intervalMs) ?? now.oldestMs ?? 0,
+  };
   const perBudget = ((completed ?? 0) * rules.budgetMs) / 1_000;
   const many = Math.max(rules.minWaiting, rules.minRefusing, rules.refusingShare * perBudget);
   return {
-    arrivedPerSecond: rateOf(points, ({ arrived }) => arrived),
+    arrivedPerSecond: rateOf(window, ({ arrived }) => arrived),
     completedPerSecond: completed,
     growthPerSecond: growth,
     expectedLagMs,
-    minutesToBreach: minutesToBreach(seen, now, rules, rules.minWaiting),
-    refusingMinutes: minutesToBreach(seen, now, rules, many),
+    minutesToBreach: minutesToBreach(seen, now, rules, { many: rules.minWaiting, ageShare: rules.leastAgeShare }),
+    refusingMinutes: minutesToBreach(seen, now, rules, { many, ageShare: rules.refusingAgeShare }),
     lagBudgets: level < many ? 0 : (expectedLagMs ?? 0) / rules.budgetMs,
   };
 }
@@ -115,17 +140,39 @@ interface Seen {
   readonly expectedLagMs: number | null;
   /** Above 0 where it surely grows. */
   readonly growth: number;
+  /** For how long what waits has been building up. */
+  readonly ageMs: number;
 }
 
-/** @param many fewer records than this that wait are no backlog. */
+/** What the age has been at least for a few intervals: one look may be chance. Null where it is not known now. */
+function lastingAge(
+  window: readonly BacklogPoint[],
+  ages: readonly (number | null)[],
+  intervalMs: number,
+): number | null {
+  const from = (window.at(-1)?.at ?? 0) - LASTING_INTERVALS * intervalMs;
+  const lately = ages.filter((_age, index) => window[index]!.at > from);
+  return typeof ages.at(-1) === 'number' ? Math.min(...lately.filter((age) => age !== null)) : null;
+}
+
+/** Whether backlogs were older and older; those whose age is not known say nothing against it. */
+function ageRises(window: readonly BacklogPoint[], ages: readonly (number | null)[], rules: ForecastRules): boolean {
+  const known = window.flatMap(({ at }, index): Point[] => {
+    const age = ages[index] ?? null;
+    return age === null ? [] : [{ at: at / 1_000, value: age }];
+  });
+  return known.length < rules.minPoints || risesSurely(known, rules.surenessZ);
+}
+
+/** @param least fewer records than `many`, and younger ones than `ageShare` of a budget, are no backlog. */
 function minutesToBreach(
   seen: Seen,
   { oldestMs, overdue }: Waiting,
   { budgetMs, horizonMinutes }: ForecastRules,
-  many: number,
+  least: { readonly many: number; readonly ageShare: number },
 ): number | null {
-  if (overdue >= many) return 0;
-  if (seen.level < many) return null;
+  if (overdue >= least.many) return 0;
+  if (seen.level < least.many || seen.ageMs < least.ageShare * budgetMs) return null;
   if (seen.expectedLagMs !== null && seen.expectedLagMs >= budgetMs) return 0;
   if (seen.growth === 0) return null;
   if (seen.completed === null || seen.completed === 0) return Math.max(0, budgetMs - (oldestMs ?? 0)) / 60_000;

@@ -18,7 +18,8 @@ export const PRESSURE_DIALS = {
     defaultValue: 5,
     min: -1,
     max: 24 * 60,
-    reason: 'A breach foretold within this makes batches larger: seconds of freshness for throughput; -1 never.',
+    reason:
+      'A breach foretold within this makes batches larger: fewer requests, each longer and more to repeat; -1 never.',
   },
   'pressure.drop_captions_within_minutes': {
     defaultValue: 2,
@@ -124,6 +125,21 @@ export const PRESSURE_DIALS = {
     min: 1,
     max: 1_000_000,
     reason: 'Fewer records that wait are no backlog: a single slow one must not stop reprocessing.',
+  },
+  'forecast.least_age_share': {
+    defaultValue: 0.4,
+    min: 0,
+    max: 1,
+    reason:
+      'Of the budget: what waits must have built up for so long before a breach is foretold. Less takes what is under way ' +
+      'for a queue, and chance for growth; more leaves less of the budget to act in.',
+  },
+  'forecast.refusing_age_share': {
+    defaultValue: 0.7,
+    min: 0,
+    max: 1,
+    reason:
+      'The same before anybody is refused: records that take half their budget while more and more come are no queue.',
   },
   'forecast.min_refusing': {
     defaultValue: 20,

@@ -20,12 +20,6 @@ export const STEP_DIALS = {
     max: 50,
     reason: 'How many times larger batches may become. More spares model calls and lengthens each retry.',
   },
-  'pressure.window_growth_factor': {
-    defaultValue: 3,
-    min: 1,
-    max: 10,
-    reason: 'How many times longer chat messages wait for company: 3 s of a budget of 10.',
-  },
   'pressure.redo_captions_interval_ms': {
     defaultValue: MINUTE,
     min: 0,
