@@ -1,12 +1,12 @@
 import { randomOf, type Random } from '../../bench/random.ts';
 import { forecastRules, pressureRules } from '../../src/backlog/rules.ts';
-import { dialValues } from '../../src/domain/dials.ts';
+import { dialValues, type DialName } from '../../src/domain/dials.ts';
 import { forecast, longestWindowOf, type BacklogPoint, type Forecast } from '../../src/domain/forecast.ts';
 import type { Modality } from '../../src/domain/interaction.ts';
 import { nextPressure, NO_PRESSURE, type Foretold, type PressureStep } from '../../src/domain/pressure.ts';
 
 const defaults = dialValues([]);
-export const dials = { get: (name: keyof typeof defaults) => defaults[name] };
+const dials = { get: (name: DialName): number => defaults[name] };
 export const BUDGET_MS: Readonly<Record<Modality, number>> = { chat: 10_000, audio: 180_000, screenshot: 20_000 };
 
 /** What waited at a moment, as the sampler measures it. */
@@ -40,13 +40,15 @@ export function simulatedQueue(queue: Queue, seed: number): Seen[] {
   return Array.from({ length: (queue.seconds * 1_000) / INTERVAL_MS }, (_none, index) => {
     const [from, to] = [((index - 1) * INTERVAL_MS) / 1_000, (index * INTERVAL_MS) / 1_000];
     const waiting = records.filter(({ arrived, done }) => arrived <= to && done > to);
+    const oldestMs = waiting.length === 0 ? null : (to - waiting[0]!.arrived) * 1_000;
     return {
       at: to * 1_000,
       waiting: waiting.length,
       arrived: records.filter(({ arrived }) => arrived > from && arrived <= to).length,
       completed: records.filter(({ done }) => done > from && done <= to).length,
       sinceMs: INTERVAL_MS,
-      oldestMs: waiting.length === 0 ? null : (to - waiting[0]!.arrived) * 1_000,
+      oldestMs,
+      // What is foretold before anything is late is what is tested.
       overdue: 0,
     };
   });
@@ -74,17 +76,21 @@ export function foretell(modality: Modality, series: readonly Seen[], intervalMs
   return series.map((seen, index) => {
     const from = seen.at - longestWindowOf(rules, intervalMs);
     const points = series.slice(0, index + 1).filter(({ at }) => at > from);
-    const overdue = seen.oldestMs !== null && seen.oldestMs > rules.budgetMs ? seen.overdue : 0;
-    return { ...seen, forecast: forecast(points, { oldestMs: seen.oldestMs, overdue }, rules, intervalMs) };
+    return { ...seen, forecast: forecast(points, seen, rules, intervalMs) };
   });
+}
+
+interface TimedForetold {
+  readonly at: number;
+  readonly foretold: Foretold;
 }
 
 /** The steps that are taken, each with the second at which it is. */
 export function stepsOver(series: Readonly<Partial<Record<Modality, readonly Look[]>>>): [number, PressureStep][] {
   const looks = Object.entries(series).flatMap(([modality, each]) =>
-    each.map(({ at, forecast: { minutesToBreach: minutes, refusingMinutes, lagBudgets } }) => ({
+    each.map(({ at, forecast: { minutesToBreach: minutes, refusingMinutes, lagBudgets } }): TimedForetold => ({
       at,
-      foretold: { tenant: 'default', modality: modality as Modality, minutes, refusingMinutes, lagBudgets } as Foretold,
+      foretold: { tenant: 'default', modality: modality as Modality, minutes, refusingMinutes, lagBudgets },
     })),
   );
   const steps: [number, PressureStep][] = [];
