@@ -73,6 +73,25 @@ describe('conversations that write at the same time', () => {
     expect(runs?.runs).toBe(30);
   });
 
+  it('share larger model requests while the step that grows batches holds', async () => {
+    await earshot.request('PUT', '/v1/dials/embedding.join_max_texts', { value: 8 });
+    let round = 0;
+    /** Of all requests for what 24 conversations say at once. */
+    const largest = async () => {
+      models.calls.length = 0;
+      const { others, release } = await sayWhileHeld(`growing-${++round}`, 24, (index) => `parcel ${round}.${index}`);
+      release();
+      for (const { body } of others) await earshot.settled(body.interactionId, 'reachable');
+      return Math.max(...models.calls.map(({ inputs }) => inputs.length));
+    };
+    await until('the dial is in force', async () => (await largest()) === 8);
+    await earshot.request('PUT', '/v1/dials/pressure.at_least_step', { value: 2 });
+    await until('requests are larger', async () => (await largest()) > 8);
+    await earshot.request('PUT', '/v1/dials/pressure.at_least_step', { value: 0 });
+    await until('requests are as they were', async () => (await largest()) === 8);
+    await earshot.request('PUT', '/v1/dials/embedding.join_max_texts', { value: 64 });
+  });
+
   it('fail alone: one whose text the model refuses takes no other with it', async () => {
     models.poison = 'poisonous';
     const say = (index: number) => (index === 3 ? 'poisonous words' : `harmless words ${index}`);
