@@ -9,7 +9,7 @@ import type { ActivityDependencies } from '../activities/dependencies.ts';
 import { startErasure } from '../src/temporal/start-erasure.ts';
 import { startDecision, startReevaluation } from '../src/temporal/start-quality.ts';
 import { startReindex } from '../src/temporal/start-reindex.ts';
-import type { Ring } from '../src/temporal/ring.ts';
+import type { Ring, RingTarget } from '../src/temporal/ring.ts';
 import { inRounds, type Rounds } from './rounds.ts';
 
 /** Sessions rung per round: more would start workflows faster than they close after a long outage. */
@@ -40,9 +40,12 @@ export async function sweepOnce(deps: ActivityDependencies, ring: Ring): Promise
   let rung = 0;
   for (const tenant of await listTenants(database.deployment)) {
     const { app } = database.forTenant(tenant);
-    const overdue = await claimOverdueSessions(app, tenant, dials.get('sweep.ring_after_ms'), BATCH);
-    for (const { session_id: sessionId, channel, customer_key: customerKey, workflow_id: workflowId } of overdue) {
-      const target = { tenant, sessionId, channel, customerKey, workflowId };
+    const ringAfterMs = dials.get('sweep.ring_after_ms');
+    const overdue = await claimOverdueSessions(app, tenant, ringAfterMs, BATCH, dials.get('pressure.bulk_after_ms'));
+    for (const each of overdue) {
+      const { session_id: sessionId, channel, customer_key: customerKey, workflow_id: workflowId } = each;
+      const workClass = each.history ? 'bulk' : 'live';
+      const target: RingTarget = { tenant, sessionId, channel, customerKey, workflowId, workClass };
       await ring(target, dials.get('intake.ring_timeout_ms'));
       metrics.rung.inc({ channel, by: 'sweep' });
       log.info({ sessionId, channel }, 'rang for a session that waited');

@@ -10,6 +10,12 @@ export interface SessionRow {
   readonly workflow_id: string;
 }
 
+/** One whose ring is overdue. */
+export interface OverdueSessionRow extends SessionRow {
+  /** All that waits in it is of so long ago that nobody waits for it. */
+  readonly history: boolean;
+}
+
 /** An ended call: when, and how many segments it had. */
 export interface CallEnd {
   readonly tenant: string;
@@ -93,13 +99,16 @@ export async function sleepUnlessRung(
 /**
  * Claims sessions whose ring is overdue and puts off their next ring, twice as long each time, up to an hour: a slow
  * workflow is not buried under signals. Rows that another process is claiming are skipped.
+ *
+ * @param bulkAfterMs how long after its capture a record is history.
  */
 export async function claimOverdueSessions(
   db: Queryable,
   tenant: string,
   ringAfterMs: number,
   limit: number,
-): Promise<SessionRow[]> {
+  bulkAfterMs: number,
+): Promise<OverdueSessionRow[]> {
   const statement = {
     name: 'claim_overdue_sessions',
     text: `
@@ -116,9 +125,13 @@ export async function claimOverdueSessions(
         ring_after = now() + least($2::double precision * power(2, least(rings, 10)), 3600000) * interval '1 ms'
       from overdue
       where tenant = $1 and session.session_id = overdue.session_id
-      returning session.session_id, channel, customer_key, workflow_id`,
+      returning session.session_id, channel, customer_key, workflow_id, coalesce((
+        select bool_and(accepted_at - captured_at > $4::double precision * interval '1 ms')
+        from freshness
+        where tenant = $1 and freshness.session_id = session.session_id and state in ('accepted', 'processing')
+      ), false) as history`,
   };
-  return run<SessionRow>(db, statement, [tenant, ringAfterMs, limit]);
+  return run<OverdueSessionRow>(db, statement, [tenant, ringAfterMs, limit, bulkAfterMs]);
 }
 
 /**

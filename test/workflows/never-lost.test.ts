@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { prepareEarshot, type TestEarshot } from '../support/earshot.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
+import { picture } from '../support/pictures.ts';
 import { tone } from '../support/sound.ts';
 import { until } from '../support/until.ts';
 
@@ -40,6 +41,33 @@ describe('what was acknowledged', () => {
     await earshot.database.query(`update freshness set state = 'accepted', reachable_at = null`);
     await earshot.database.query(`update session set awake_since = now(), ring_after = now(), arrivals = arrivals + 1`);
     await earshot.settled(body.interactionId, 'reachable');
+  });
+
+  it('is picked up as what it is: history behind what is live', async () => {
+    await earshot.start();
+    const priorities = { today: 3, 'last year': 4 };
+    const records: Record<string, { interactionId: string; workflowId: string }> = {};
+    for (const name of Object.keys(priorities)) {
+      const capturedAt = new Date(Date.now() - (name === 'today' ? 0 : 365 * 86_400_000)).toISOString();
+      const metadata = { screenshotId: name, customerId: name, capturedAt };
+      const { body } = await earshot.upload('/v1/screenshots', 'image', await picture(), metadata);
+      records[name] = body;
+      await earshot.settled(body.interactionId, 'reachable');
+    }
+    const runOf = async (name: string) => earshot.temporal.getHandle(records[name]!.workflowId).describe();
+    const first = Object.fromEntries(
+      await Promise.all(Object.keys(records).map(async (name) => [name, (await runOf(name)).runId] as const)),
+    );
+    await earshot.database.query(`update freshness set state = 'accepted', reachable_at = null`);
+    await earshot.database.query(`update session set awake_since = now(), ring_after = now(), arrivals = arrivals + 1`);
+    for (const [name, priorityKey] of Object.entries(priorities)) {
+      const { raw } = await until('the sweep has rung', async () => {
+        const run = await runOf(name);
+        return run.runId !== first[name] && run;
+      });
+      expect([name, raw.workflowExecutionInfo?.priority?.priorityKey]).toEqual([name, priorityKey]);
+      await earshot.settled(records[name]!.interactionId, 'reachable');
+    }
   });
 
   it('survives kill -9 of the process in the middle of its work, once each', async () => {
