@@ -111,7 +111,7 @@ export async function measureBacklog(
       ), came as (
         select modality, count(*) as arrived
         from freshness
-        where tenant = $1 and accepted_at > $4::timestamptz and not ${CAME_LATE}
+        where tenant = $1 and accepted_at > $4::timestamptz and not ${LATE}
         group by modality
       ), parked as (
         select modality, count(*) as parked

@@ -15,7 +15,7 @@ const LOOK_MS = 1_000;
  */
 export class Pace {
   readonly #database: Database;
-  readonly #dials: DialReader;
+  readonly #dials: Pick<DialReader, 'get'>;
   readonly #brake: Pick<Brake, 'pass' | 'wait'>;
   readonly #tenant: string;
   readonly #onPause: (why: string) => void;
@@ -23,7 +23,11 @@ export class Pace {
   #lookedAt = 0;
 
   constructor(
-    { database, dials, brake }: { database: Database; dials: DialReader; brake: Pick<Brake, 'pass' | 'wait'> },
+    {
+      database,
+      dials,
+      brake,
+    }: { database: Database; dials: Pick<DialReader, 'get'>; brake: Pick<Brake, 'pass' | 'wait'> },
     tenant: string,
     onPause: (why: string) => void,
   ) {

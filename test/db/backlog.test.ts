@@ -7,10 +7,12 @@ import { claimSample } from '../../src/db/pressure.ts';
 import { openDatabase, type Database } from '../../src/db/pools.ts';
 import { countWaiting } from '../../src/db/waiting.ts';
 import { DIALS, type DialName } from '../../src/domain/dials.ts';
+import { Pace } from '../../src/import/pace.ts';
 import { openLog } from '../../src/observe/log.ts';
 import { PressureReader } from '../../src/pressure-reader.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { fillWithRecords } from '../support/many-records.ts';
+import { until } from '../support/until.ts';
 
 let owner: TestDatabase;
 let database: Database;
@@ -141,6 +143,13 @@ describe('a sample', () => {
     await finish(1);
     await sample();
     expect(await chats()).toMatchObject({ waiting: 9, late: 8, overdue: 1, minutes_to_breach: null });
+    // Nor does what comes and waits for the source at once.
+    await wait(5, 'accepted', 0);
+    await owner.query(
+      `update freshness set waits_for = 'embedding', parked_at = now() where accepted_at > now() - interval '5 s'`,
+    );
+    await sample();
+    expect(await chats()).toMatchObject({ waiting: 9, completed: 0 });
     // Waiting for a source again, they leave nothing a second time.
     await park();
     await sample();
@@ -183,6 +192,22 @@ describe('an import', () => {
     const count = (most: number) => countWaiting(database.forTenant('default').reader, 'default', budgets, most);
     expect(await count(100)).toEqual({ waiting: 5, late: 5, parked: 30 });
     expect(await count(10)).toEqual({ waiting: 5, late: 5, parked: 10 });
+  });
+
+  it('waits while as much waits for a paused source as its dial says, and goes on when there is room', async () => {
+    moved['import.max_parked_records'] = 10;
+    await wait(10, 'accepted', 1);
+    await owner.query(`update freshness set waits_for = 'speech' where state = 'accepted'`);
+    const told: string[] = [];
+    const brake = { pass: () => true, wait: () => Promise.resolve() };
+    const pace = new Pace({ database, dials, brake }, 'default', (why) => told.push(why));
+    let through = false;
+    const turn = pace.turn().then(() => (through = true));
+    await until('it waits', () => told.length > 0);
+    expect([told, through]).toEqual([['10 records or more wait for a model that is paused'], false]);
+    await finish(1);
+    await owner.query(`update freshness set waits_for = null where state = 'reachable'`);
+    await turn;
   });
 });
 
