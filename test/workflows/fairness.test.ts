@@ -111,12 +111,12 @@ it('what is live goes before history, and history before what is made anew, whic
   const yearAgo = new Date(Date.now() - 365 * 86_400_000);
   const [anew, history, live]: [string[], string[], string[]] = [[], [], []];
   for (let index = 0; index < EACH; index++) {
-    const id = await screenshot(`anew-${index}`, 'anew', yearAgo);
+    const id = await screenshot(`anew-${index}`, `anew-${index}`, yearAgo);
     await reprocess(id);
     anew.push(id);
   }
-  for (let index = 0; index < EACH; index++) history.push(await screenshot(`old-${index}`, 'old', yearAgo));
-  for (let index = 0; index < EACH; index++) live.push(await screenshot(`new-${index}`, 'new'));
+  for (let index = 0; index < EACH; index++) history.push(await screenshot(`old-${index}`, `old-${index}`, yearAgo));
+  for (let index = 0; index < EACH; index++) live.push(await screenshot(`new-${index}`, `new-${index}`));
   models.latencyMs = 50;
   models.hold = undefined;
   held.resolve();
