@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { RESUME_SIGNAL } from '../../src/domain/workflows.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { picture } from '../support/pictures.ts';
@@ -104,4 +105,30 @@ it('a replay that meets a paused model takes no lane from live records, and goes
   await earshot.request('POST', '/v1/sources/embedding/resume');
   expect((await replayIn(earshot, replayId, 'completed')).records).toMatchObject({ repaired: SCREENS, failed: 0 });
   await earshot.settled(live, 'reachable');
+});
+
+it('a page of records that are held back for long goes on in a new run, which finds them again', async () => {
+  models.failAlways('screen_caption', { kind: 'status', status: 400 });
+  const lacking = await screenshot('held-for-long');
+  await earshot.settled(lacking, 'reachable');
+  models.heal();
+  await earshot.request('PUT', '/v1/dials/pressure.at_least_step', { value: 1 });
+  await until('the step is taken', async () => {
+    const { body } = await earshot.request<{ pressure: { step: string } }>('GET', '/v1/backlog?window=1s&points=1');
+    return body.pressure.step === 'slow_reprocessing';
+  });
+  const replayId = await requestReplay(earshot, { only: 'missing', kinds: ['caption'], customerId: 'held-for-long' });
+  await until('it is held', async () => (await findReplay(earshot, replayId)).heldBy === 'slow_reprocessing');
+  const handle = earshot.temporal.getHandle(`replay/${replayId}`);
+  const { runId } = await handle.describe();
+  // What nobody has paused goes on as it did: each is two lines of the history, as a look at a held record is a few.
+  await until('the history is long', async () => {
+    await Promise.all(Array.from({ length: 100 }, () => handle.signal(RESUME_SIGNAL)));
+    const { historyLength } = await handle.describe();
+    return historyLength > 5_000 || (await handle.describe()).runId !== runId;
+  });
+  await until('a new run goes on', async () => (await handle.describe()).runId !== runId);
+  expect(await findReplay(earshot, replayId)).toMatchObject({ state: 'running', heldBy: 'slow_reprocessing' });
+  await earshot.request('PUT', '/v1/dials/pressure.at_least_step', { value: 0 });
+  expect((await replayIn(earshot, replayId, 'completed')).records).toMatchObject({ seen: 1, repaired: 1, failed: 0 });
 });
