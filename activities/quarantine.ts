@@ -1,4 +1,5 @@
 import { findArtifact } from '../src/db/artifacts.ts';
+import { parkRecords } from '../src/db/parked-records.ts';
 import { markChanged } from '../src/db/rollups.ts';
 import {
   closeDecision,
@@ -40,8 +41,10 @@ export function qualityActivities(deps: ActivityDependencies): QualityActivities
     noteReevaluation: ({ tenant, reevaluationId, finished, ...counts }) =>
       noteReevaluation(app(tenant), tenant, reevaluationId, counts, finished),
     recordUnindexed: async ({ artifactId, ...failure }) => {
+      if (failure.reason === 'model_paused' && (await waitsForModel(deps, { ...failure, artifactId }))) return true;
       const piece = (await findArtifact(app(failure.tenant), failure.tenant, artifactId))?.piece ?? 0;
       await intakeActivities(deps).recordFailure({ ...failure, piece });
+      return false;
     },
     rollUp: () => withHeartbeat(() => rollUp(deps)),
   };
@@ -83,6 +86,19 @@ async function release(deps: ActivityDependencies, tenant: string, artifact: Hel
     });
   }
   return served;
+}
+
+/**
+ * Whether what an operator let go waits with its decision until its model runs: that of a record which is settled, and has
+ * no run that would begin again. Any other record waits itself.
+ */
+async function waitsForModel(
+  { database }: ActivityDependencies,
+  { tenant, interactionId, artifactId }: QuarantineRef,
+): Promise<boolean> {
+  const { app } = database.forTenant(tenant);
+  const decision = (await findContent(app, tenant, artifactId))?.decision;
+  return decision === 'release' && (await parkRecords(app, tenant, [interactionId], 'embedding')) === 0;
 }
 
 async function withdraw(

@@ -5,6 +5,7 @@ import { findOpenReevaluation } from '../src/db/reevaluations.ts';
 import { claimReindexToStart } from '../src/db/reindexes.ts';
 import { listTenants } from '../src/db/subjects.ts';
 import { errorForLog } from '../src/observe/log.ts';
+import { isPaused } from '../activities/park.ts';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
 import { startErasure } from '../src/temporal/start-erasure.ts';
 import { startDecision, startReevaluation } from '../src/temporal/start-quality.ts';
@@ -89,7 +90,7 @@ async function startDecisions(deps: ActivityDependencies, tenant: string): Promi
   const { app } = database.forTenant(tenant);
   const waitMs = dials.get('sweep.ring_after_ms');
   const timeoutMs = dials.get('intake.ring_timeout_ms');
-  const due = await claimDecisions(app, tenant, waitMs, BATCH);
+  const due = await claimDecisions(app, tenant, waitMs, BATCH, !isPaused(deps, 'embedding'));
   for (const { artifact_id: artifactId, interaction_id: interactionId, customer_key: customerKey } of due) {
     try {
       await startDecision(temporal, { tenant, interactionId, artifactId, customerKey }, timeoutMs);

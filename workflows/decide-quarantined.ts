@@ -4,11 +4,12 @@ import { quality } from './proxies.ts';
 
 /**
  * Carries out an operator's decision on what was held back: puts it into service and makes it reachable, or puts it
- * aside for good. What it needs to know is in the database.
+ * aside for good. What it needs to know is in the database. A release that finds its model paused stays open, and is carried
+ * out by a run that the sweep starts once the model runs.
  */
 export async function decideQuarantined(ref: QuarantineRef): Promise<{ readonly served: boolean }> {
   const toIndex = await quality('carry out the decision').applyDecision(ref);
-  const served = toIndex && (await indexReleased(ref));
-  await quality('close').closeDecision(ref);
-  return { served };
+  const outcome = toIndex ? await indexReleased(ref) : 'failed';
+  if (outcome !== 'waits') await quality('close').closeDecision(ref);
+  return { served: outcome === 'indexed' };
 }

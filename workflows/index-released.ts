@@ -2,15 +2,23 @@ import type { QuarantineRef } from '../src/domain/activities.ts';
 import { failureReason } from './failure.ts';
 import { embedding, quality } from './proxies.ts';
 
-/** Makes what was let go reachable by vector; answers whether it is. A failure is told in its record. */
-export async function indexReleased({ tenant, interactionId, artifactId }: QuarantineRef): Promise<boolean> {
+/**
+ * Makes what was let go reachable by vector; answers whether it is, or that an operator's decision waits for the model.
+ * Any other failure is told in its record.
+ */
+export async function indexReleased({
+  tenant,
+  interactionId,
+  artifactId,
+}: QuarantineRef): Promise<'indexed' | 'failed' | 'waits'> {
   const record = { tenant, interactionId };
   try {
     await embedding('index what was released').indexArtifacts({ ...record, artifactIds: [artifactId] });
-    return true;
+    return 'indexed';
   } catch (error) {
     const reason = failureReason(error);
-    await quality('note the failure').recordUnindexed({ ...record, artifactId, kind: 'index', reason });
-    return false;
+    const failure = { ...record, artifactId, kind: 'index', reason } as const;
+    // Runs of before such decisions waited have no answer here, and close.
+    return (await quality('note the failure').recordUnindexed(failure)) ? 'waits' : 'failed';
   }
 }

@@ -45,5 +45,5 @@ async function applied(
 ): Promise<'released' | 'held_back' | 'stays'> {
   const outcome = await quality(move.move === 'release' ? 'release' : 'hold back').applyMove({ ...move, ...ref });
   if (outcome !== 'index') return outcome;
-  return (await indexReleased(move)) ? 'released' : 'stays';
+  return (await indexReleased(move)) === 'indexed' ? 'released' : 'stays';
 }

@@ -151,12 +151,17 @@ export async function decide(
   return (await run<DecidedRow>(db, statement, [tenant, artifactId, decision, decidedBy, startAfterMs]))[0];
 }
 
-/** Decisions that were written down and not carried out. Each is put off when it is claimed. */
+/**
+ * Decisions that were written down and not carried out. Each is put off when it is claimed.
+ *
+ * @param canIndex whether what is let go could be made reachable now; if not, releases are left for later.
+ */
 export async function claimDecisions(
   db: Queryable,
   tenant: string,
   startAfterMs: number,
   limit: number,
+  canIndex: boolean,
 ): Promise<{ artifact_id: string; interaction_id: string; customer_key: string }[]> {
   const statement = {
     name: 'claim_decisions',
@@ -164,7 +169,7 @@ export async function claimDecisions(
       with due as (
         select artifact_id
         from quarantine_decision
-        where tenant = $1 and applied_at is null and start_after < now()
+        where tenant = $1 and applied_at is null and start_after < now() and (decision <> 'release' or $4)
         order by start_after
         limit $3
         for update skip locked
@@ -174,7 +179,7 @@ export async function claimDecisions(
       where d.tenant = $1 and d.artifact_id = due.artifact_id
       returning d.artifact_id, d.interaction_id, d.customer_key`,
   };
-  return run(db, statement, [tenant, startAfterMs, limit]);
+  return run(db, statement, [tenant, startAfterMs, limit, canIndex]);
 }
 
 /** Notes that all is done that follows from a decision. */

@@ -300,8 +300,8 @@ export interface QualityActivities {
   /** Judges again and moves; answers whether there is something to index. */
   applyMove(move: ReevaluationPage['moves'][number] & ReevaluationRef): Promise<'index' | 'held_back' | 'stays'>;
   noteReevaluation(ref: ReevaluationRef & ReevaluationCounts & { readonly finished: boolean }): Promise<void>;
-  /** The vectors of what was let go could not be made reachable. */
-  recordUnindexed(failure: Omit<FailureRecord, 'piece'> & { readonly artifactId: string }): Promise<void>;
+  /** The vectors of what was let go could not be made reachable; answers whether the decision waits for their model. */
+  recordUnindexed(failure: Omit<FailureRecord, 'piece'> & { readonly artifactId: string }): Promise<boolean>;
   rollUp(): Promise<RollupResult>;
 }
 

@@ -2,7 +2,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/db/pools.ts';
 import { releaseArtifact } from '../../src/db/quarantine.ts';
-import { ROLLUP_WORKFLOW } from '../../src/domain/workflows.ts';
+import { quarantineWorkflowId, ROLLUP_WORKFLOW } from '../../src/domain/workflows.ts';
 import { API_KEY, startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { tone } from '../support/sound.ts';
@@ -207,7 +207,7 @@ describe('what else is held back', () => {
   });
 });
 
-it('a part of a record that is released while its model is paused is told of as a failure, and found once that is resolved', async () => {
+it('a part of a record that is released while its model is paused is found once that runs', async () => {
   const unsure = { lines: [{ text: 'Parcel PX-77', confidence: 0.05, box: { x: 1, y: 1, width: 90, height: 18 } }] };
   models.fail('screen_text', {
     kind: 'change',
@@ -226,12 +226,13 @@ it('a part of a record that is released while its model is paused is told of as 
   expect(held).toMatchObject({ kind: 'screen_text' });
   await earshot.request('POST', '/v1/sources/embedding/pause');
   await decide(held!.artifactId, 'release');
-  await until('it is told', async () => {
-    const { body } = await earshot.request<{ failures: HeldBack[] }>('GET', '/v1/failures?code=model_paused');
-    return body.failures.some((failure) => failure.interactionId === interactionId);
-  });
+  const run = earshot.temporal.getHandle(quarantineWorkflowId(held!.artifactId));
+  await until('the run has closed', async () => (await run.describe()).status.name === 'COMPLETED');
+  const { body } = await earshot.request<{ failures: HeldBack[] }>('GET', '/v1/failures?code=model_paused');
+  expect(body.failures).toEqual([]);
+  const [open] = await heldBack(interactionId, '&state=released');
+  expect(open?.decision).toMatchObject({ decision: 'release', appliedAt: null });
   await earshot.request('POST', '/v1/sources/embedding/resume');
-  await earshot.request('POST', `/v1/failures/${interactionId}/resolve`);
   await until('it is found', async () => {
     const { results } = await earshot.retrieve({ query: 'PX-77', mode: 'vector', customerId: 'in part' });
     return results.some(({ text }) => text.includes('PX-77'));
