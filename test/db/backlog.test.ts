@@ -118,6 +118,21 @@ describe('a sample', () => {
     expect(await chats()).toMatchObject({ waiting: 33, late: 20, arrived: 9, completed: 6 });
   });
 
+  it('tells so after a gap too, unless it is longer than what a forecast sees', async () => {
+    for (const [gapSeconds, arrived] of [
+      [14, 9],
+      [17, null],
+    ]) {
+      await wait(4, 'accepted', 20);
+      await sample();
+      await owner.query(`update backlog_sample set sampled_at = sampled_at - $1 * interval '1 s'`, [gapSeconds]);
+      await wait(9, 'accepted', 0);
+      await sample();
+      expect((await chats())!.arrived).toBe(arrived);
+      await owner.query('delete from backlog_sample');
+    }
+  });
+
   it('counts what waits for a paused source neither as completed nor, when it is woken, as load', async () => {
     moved['backlog.sample_interval_ms'] = 60_000;
     await wait(10, 'accepted', 30);
