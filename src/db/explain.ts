@@ -205,12 +205,14 @@ const RANK_OF_RECORDS = {
       left join embedding e on e.index_version = $12::integer and e.tenant = c.tenant and e.chunk_id = c.chunk_id
         and ($10::timestamptz is null or e.reachable_at <= $10)
       where c.tenant = $1 and c.customer_key = $2 and ${servedThen('$12', '$10')}
+    ), wanted as materialized (
+      select ${ANY_WORD} as query
     ), scored as (
       select
         chunk_id,
         case when words @@ query then ts_rank(words, query, 1) end as score,
         embedding <=> $4::vector as distance
-      from own, ${ANY_WORD} as wanted (query)
+      from own, wanted
       where failed_filters = '{}'
     ), placed as (
       select

@@ -75,10 +75,15 @@ function exactly(row: IndexVersionRow, search: NearestSearch, range: string): st
 
 /**
  * A statement over the segments of a version. Their numbers are in its text, as the indexes need them, so that it is another
- * one after each sealing; it is counted without them.
+ * one after each sealing; it is counted without them, and without what else its text holds of numbers, `variant`.
  */
-export function overSegments(name: string, { segments }: Pick<IndexVersionRow, 'segments'>, text: string): Statement {
+export function overSegments(
+  name: string,
+  { segments }: Pick<IndexVersionRow, 'segments'>,
+  text: string,
+  variant = '',
+): Statement {
   const tiers = segments.map(({ from, until }) => `${from} ${until}`).join();
-  const suffix = createHash('sha256').update(tiers).digest('hex').slice(0, 12);
-  return { name: tiers === '' ? name : `${name}_${suffix}`, family: name, text };
+  const suffix = createHash('sha256').update(`${tiers} ${variant}`).digest('hex').slice(0, 12);
+  return { name: tiers === '' && variant === '' ? name : `${name}_${suffix}`, family: name, text };
 }

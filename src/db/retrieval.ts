@@ -8,7 +8,7 @@ import { only, run, type Queryable } from './pools.ts';
 import { ofRealCustomers, ofReservedCustomers } from './real-customers.ts';
 import { servedAt, servedBy } from './served.ts';
 import { surroundingsOf, surroundingsText, type Surroundings, type SurroundingsRow } from './surroundings.ts';
-import { ANY_WORD, ASKED_WORDS, type WordCounts } from './words.ts';
+import { ANY_WORD, askedWords, type WordCounts } from './words.ts';
 
 export interface RetrievalQuery {
   readonly tenant: string;
@@ -95,6 +95,9 @@ interface Kind {
   readonly canary: boolean;
   /** Which filters it has: a plan for all questions could use no index of times. */
   readonly has: { readonly modalities: boolean; readonly from: boolean; readonly to: boolean };
+  /** Limits, as numbers in the text: a plan for any limit would be one for a tenth of all rows. */
+  readonly candidates: number;
+  readonly textRows: number;
 }
 
 /** Where a version's vectors are: the partition by its name, for the planner need not look for it; nowhere once dropped. */
@@ -155,12 +158,12 @@ const fusedRows = ({ version: row, moment }: Kind): string => `
  * at ("offset 0"), which is then done for the nearest alone; without the cast of an index none can be used.
  */
 const withinCustomer = (kind: Kind): string => `
-    with text_hits as (
-      select c.chunk_id, ts_rank(c.words, query, 1) as score
-      from chunk c, ${ANY_WORD} as wanted (query)
-      where c.customer_key = $2 and c.words @@ query and ${filters(kind)}
+    with wanted as materialized (select ${ANY_WORD} as query), text_hits as (
+      select c.chunk_id, ts_rank(c.words, (select query from wanted), 1) as score
+      from chunk c
+      where c.customer_key = $2 and c.words @@ (select query from wanted) and ${filters(kind)}
       order by score desc
-      limit $9
+      limit ${kind.candidates}
     ), vector_hits as (
       select e.chunk_id, e.distance
       from (
@@ -171,9 +174,11 @@ const withinCustomer = (kind: Kind): string => `
         order by distance
         offset 0
       ) as e
-      join chunk c on c.chunk_id = e.chunk_id and c.customer_key = $2 and ${filters(kind)}
+      cross join lateral (
+        select from chunk c where c.chunk_id = e.chunk_id and ${filters(kind)} offset 0
+      ) as c
       order by e.distance
-      limit $9
+      limit ${kind.candidates}
     )${fusedRows(kind)}`;
 
 /**
@@ -188,12 +193,12 @@ const overAll = (kind: Kind): string => {
   const real = ofRealCustomers('c.customer_key');
   const asked = `${filters(kind)} and ${kind.canary ? ofReservedCustomers('c.customer_key') : real}`;
   return `
-    with ${ASKED_WORDS}, text_hits as (
+    with ${askedWords(kind.textRows)}, text_hits as (
       select chunk_id, score
       from (
         select c.chunk_id, ts_rank(c.words, (select query from wanted), 1) as score
         from tenant_chunk c
-        where $2::text is null and $13::integer > 0 and c.words @@ (select selective from wanted) and ${asked}
+        where $2::text is null and $11::integer > 0 and c.words @@ (select selective from wanted) and ${asked}
         union all
         select c.chunk_id, ts_rank(c.words, query, 1) as score
         from (
@@ -201,12 +206,12 @@ const overAll = (kind: Kind): string => {
           from chunk c
           where (select too_common from wanted) and ${asked}
           order by c.event_time desc
-          limit $12
+          limit ${kind.textRows}
         ) as c, wanted
         where c.words @@ query
       ) as found
       order by score desc
-      limit $9
+      limit ${kind.candidates}
     ), ${kind.has.from || kind.has.to ? windowedHits(kind) : vectorHits(kind)}${fusedRows(kind)}`;
 };
 
@@ -215,7 +220,7 @@ const vectorHits = (kind: Kind, gate = 'true'): string => `
       vector: '$4',
       ofVector: `$4::vector is not null and ${gate} ${and(kind.moment.vector)}`,
       ofChunk: `${filters(kind)} and ${kind.canary ? 'true' : ofRealCustomers('c.customer_key')}`,
-      limit: '$9',
+      limit: String(kind.candidates),
     })}`;
 
 /**
@@ -225,13 +230,13 @@ const vectorHits = (kind: Kind, gate = 'true'): string => `
 const windowedHits = (kind: Kind): string => {
   const { version: row, moment } = kind;
   if (row.state === 'dropped') return vectorHits(kind);
-  const few = '(select count(*) <= $13::integer from in_time)';
+  const few = '(select count(*) <= $11::integer from in_time)';
   return `
     in_time as materialized (
       select c.chunk_id
       from chunk c
       where $4::vector is not null and ${filters(kind)} and ${kind.canary ? 'true' : ofRealCustomers('c.customer_key')}
-      limit $13::integer + 1
+      limit $11::integer + 1
     ), ${vectorHits(kind, `not ${few}`).replace('vector_hits as', 'of_many as')}, of_few as (
       select e.chunk_id, ${indexedVector(row, 'e.embedding')} <=> ${indexedVector(row, '$4')} as distance
       from in_time
@@ -239,7 +244,7 @@ const windowedHits = (kind: Kind): string => {
         on e.index_version = ${row.index_version} and e.tenant = $1 and e.chunk_id = in_time.chunk_id ${and(moment.vector)}
       where ${few}
       order by distance
-      limit $9
+      limit ${kind.candidates}
     ), vector_hits as (
       select chunk_id, distance from of_many union all select chunk_id, distance from of_few
     )`;
@@ -250,6 +255,8 @@ interface Asked {
   readonly text: string;
   /** Tells apart the statements of versions, of now and then, of times and canaries. */
   readonly name: string;
+  /** Tells apart those of a name by the limits in their text. */
+  readonly variant: string;
   readonly values: unknown[];
   readonly kind: Kind;
 }
@@ -264,12 +271,12 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
     query.from,
     query.to,
     query.minConfidence,
-    query.candidates,
   ];
   const ofCustomer = query.customerKey !== null;
+  const { candidates, textRows = DEFAULT_ROWS } = query;
   if (!ofCustomer) {
     const { words, chunks } = query.common ?? { words: [], chunks: [] };
-    values.push(words, chunks, query.textRows ?? DEFAULT_ROWS, query.exactRows ?? DEFAULT_ROWS);
+    values.push(words, chunks, query.exactRows ?? DEFAULT_ROWS);
   }
   const past = (query.asOf ?? null) !== null;
   if (past) values.push(query.asOf);
@@ -278,6 +285,7 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
     moment: past ? at(`$${values.length}`) : NOW,
     canary: query.canary ?? false,
     has: { modalities: query.modalities !== null, from: query.from !== null, to: query.to !== null },
+    ...{ candidates, textRows },
   };
   const { moment, canary, has } = kind;
   const traits = [
@@ -285,7 +293,8 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
     ...[has.modalities && '_mod', has.from && '_from', has.to && '_to'],
   ];
   const name = `${ofCustomer ? 'customer' : 'all'}_v${version.index_version}${traits.filter(Boolean).join('')}`;
-  return { name, values, kind, text: ofCustomer ? withinCustomer(kind) : overAll(kind) };
+  const variant = `${candidates} ${textRows}`;
+  return { name, variant, values, kind, text: ofCustomer ? withinCustomer(kind) : overAll(kind) };
 }
 
 /** Where a caller knows of no dial. */
@@ -297,8 +306,8 @@ export async function retrieveCandidates(
   version: IndexVersionRow,
   query: RetrievalQuery,
 ): Promise<CandidateRow[]> {
-  const { name, text, values } = ask(version, query);
-  return run<CandidateRow>(reader, overSegments(`rank_${name}`, version, text), values);
+  const { name, text, variant, values } = ask(version, query);
+  return run<CandidateRow>(reader, overSegments(`rank_${name}`, version, text, variant), values);
 }
 
 /** All that an answer is made of. */
@@ -315,7 +324,7 @@ export async function retrieveAll(
   version: IndexVersionRow,
   query: RetrievalQuery,
 ): Promise<Retrieved> {
-  const { name, text, values, kind } = ask(version, query);
+  const { name, text, variant, values, kind } = ask(version, query);
   const around = surroundingsText({
     ofCustomer: query.customerKey !== null,
     indexVersion: version.index_version,
@@ -326,7 +335,7 @@ export async function retrieveAll(
     select around.*, hit.*
     from around
     left join (${text}) as hit on true`;
-  const rows = await run<RetrievedRow>(reader, overSegments(`retrieve_${name}`, version, whole), values);
+  const rows = await run<RetrievedRow>(reader, overSegments(`retrieve_${name}`, version, whole, variant), values);
   return {
     around: surroundingsOf(only(rows.slice(0, 1))),
     candidates: rows.filter((row): row is RetrievedRow & CandidateRow => row.chunk_id !== null),

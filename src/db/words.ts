@@ -14,25 +14,25 @@ export interface WordCounts {
 
 /**
  * Which words of a question choose the rows that are ranked, by all of its words: the rarest, as long as together they
- * choose no more rows than `$12` (what Lucene calls a common terms query). A word that is in every other chunk would
+ * choose no more rows than `textRows` (what Lucene calls a common terms query). A word that is in every other chunk would
  * choose them all and tell them apart by little. Where even the rarest is too common, it is the newest rows that are
- * ranked. `$10` and `$11` are the words known to be common, and in how many chunks each is; nothing is left out that is
+ * ranked. `$9` and `$10` are the words known to be common, and in how many chunks each is; nothing is left out that is
  * not known.
  *
  * A CTE `wanted` of one row: `query`, `selective`, `too_common`.
  */
-export const ASKED_WORDS = `
+export const askedWords = (textRows: number): string => `
     asked as materialized (
       select word, sum(coalesce(known.chunks, 0)) over (order by coalesce(known.chunks, 0), word) as chunks
       from unnest(tsvector_to_array(to_tsvector('english', $3))) as word
-      left join unnest($10::text[], $11::integer[]) as known (word, chunks) using (word)
+      left join unnest($9::text[], $10::integer[]) as known (word, chunks) using (word)
     ), wanted as materialized (
       select query, selective, query is not null and selective is null as too_common
       from (
         select ${ANY_WORD} as query, (
           select string_agg('''' || replace(replace(word, '\\', '\\\\'), '''', '''''') || '''', ' | ')::tsquery
           from asked
-          where chunks <= $12::integer) as selective
+          where chunks <= ${textRows}) as selective
       ) as words
     )`;
 

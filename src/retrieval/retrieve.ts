@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { IndexVersionRow } from '../db/index-versions.ts';
-import type { Database, TenantDatabase } from '../db/pools.ts';
+import type { Database, Queryable, TenantDatabase } from '../db/pools.ts';
 import { readSurroundings, retrieveAll, type CandidateRow, type RetrievalQuery } from '../db/retrieval.ts';
 import type { Surroundings } from '../db/surroundings.ts';
 import type { DialReader } from '../dial-reader.ts';
@@ -136,12 +136,15 @@ async function searchIn(
     if (around.newest === null) return { version, around, results: [], degraded: [] };
   }
   const { vector, degraded } = await queryVector(deps, version, question);
-  const { around, candidates } = await retrieveAll(
-    database.reader,
-    version,
-    await asQuery(deps, database, question, vector),
-  );
+  const query = await asQuery(deps, database, question, vector);
+  const { around, candidates } = await retrieveAll(readerFor(database, question), version, query);
   return { version, around, degraded, results: await bestHits(deps, version, question, candidates) };
+}
+
+/** A plan for all values knows nothing of how many rows a filter passes. */
+function readerFor({ questions, reader }: TenantDatabase, { modalities, from, to, asOf }: Question): Queryable {
+  const unfiltered = [modalities, from, to, asOf].every((each) => each === null);
+  return unfiltered ? questions : reader;
 }
 
 /** Whether a question about a customer takes a call of the model, because its vector is not remembered. */
