@@ -9,8 +9,9 @@ import { askByHttp, writeMeanwhile, type Answers } from './answers.ts';
 import { loadData } from './load.ts';
 import { sealAllPayloads } from './payloads.ts';
 import { drawQuestions, type BenchQuestion } from './questions.ts';
+import { Reference } from './reference.ts';
 import { measureSink } from './sink.ts';
-import { storageWays, sweep, unscopedWays, type Line } from './sweeps.ts';
+import { FILTERS, OWN, storageWays, sweep, sweepCustomers, unscopedWays, type Line } from './sweeps.ts';
 
 /** May be made smaller to try the bench itself. */
 const CHUNKS = Number(process.env['BENCH_CHUNKS'] ?? 200_000);
@@ -42,14 +43,24 @@ async function loadAndAsk(client: BenchClient, env: Readonly<Record<string, stri
   );
   const version = await sealSegments(owner, url);
   const questions = await drawQuestions(owner, QUESTIONS);
-  printAnswers(await askAll(client, owner, customers, questions));
-  printLines('Over all customers, vectors alone, by SQL', await sweep(url, unscopedWays(version), questions));
-  const rates = await measureSink(owner);
+  const sizes = await sizesOf(owner);
+  printAnswers(await timed('asked by HTTP', () => askAll(client, owner, { customers, sizes, questions })));
+  const reference = await timed('computed what is nearest', () =>
+    Reference.compute(owner, version.dimensions, questions, [...FILTERS, OWN]),
+  );
+  const scoped = BY_SIZE.map(
+    ([what, least, most]) => [what, bySize({ sizes, questions }, least, most), reference] as const,
+  );
+  const ofCustomers = await timed('asked of customers', () => sweepCustomers(url, version, scoped));
+  printLines('Within a customer, vectors alone, with what is shown', ofCustomers);
+  const unscoped = await timed('asked over all', () => sweep(url, unscopedWays(version), questions, reference));
+  printLines('Over all customers, vectors alone, by SQL', unscoped);
+  await compareStorages({ owner, url, version, questions, reference });
+  const rates = await timed('wrote with a live index and without', () => measureSink(owner));
   console.log(
     `Rows per second into a partition: ${Math.round(rates.live)} with a live HNSW index, ${Math.round(rates.tiered)} without: ` +
       `${(rates.tiered / rates.live).toFixed(0)} to 1.`,
   );
-  await compareStorages(owner, url, version, questions);
 }
 
 async function sealSegments(owner: pg.Client, url: string): Promise<IndexVersionRow> {
@@ -72,26 +83,38 @@ async function sealSegments(owner: pg.Client, url: string): Promise<IndexVersion
   return sealed;
 }
 
-async function askAll(
-  client: BenchClient,
-  owner: pg.Client,
-  customers: ReadonlyMap<string, string>,
-  questions: readonly BenchQuestion[],
-): Promise<Answers[]> {
+interface Asked {
+  readonly customers: ReadonlyMap<string, string>;
+  /** Chunks by customer. */
+  readonly sizes: ReadonlyMap<string, number>;
+  readonly questions: readonly BenchQuestion[];
+}
+
+/** Customers by their number of chunks: more than the one and at most the other. */
+const BY_SIZE: readonly (readonly [string, number, number])[] = [
+  ['customer of up to 100 chunks', 0, 100],
+  ['customer of 101 to 1,000 chunks', 100, 1_000],
+  ['customer of more chunks', 1_000, Infinity],
+  ['customers as they come', 0, Infinity],
+];
+
+function bySize({ sizes, questions }: Pick<Asked, 'sizes' | 'questions'>, least: number, most: number) {
+  return questions.filter(({ customerKey }) => sizes.get(customerKey)! > least && sizes.get(customerKey)! <= most);
+}
+
+async function askAll(client: BenchClient, owner: pg.Client, asked: Asked): Promise<Answers[]> {
+  const { customers, questions } = asked;
   const ofCustomer = ({ customerKey }: BenchQuestion) => ({ customerId: customers.get(customerKey)! });
   const day = { from: new Date(Date.now() - 50 * 86_400_000), to: new Date(Date.now() - 49 * 86_400_000) };
-  const sizes = await sizesOf(owner);
-  const bySize = (least: number, most: number) =>
-    questions.filter(({ customerKey }) => sizes.get(customerKey)! > least && sizes.get(customerKey)! <= most);
   const answers = [
     await askByHttp(client, 'over all, hybrid', questions, () => ({})),
     await askByHttp(client, 'over all, hybrid, a day of 100', questions, () => day),
+    await askByHttp(client, 'over all, hybrid, screenshots', questions, () => ({ modalities: ['screenshot'] })),
     await askByHttp(client, 'over all, words', questions, () => ({ mode: 'text' })),
-    await askByHttp(client, 'customer of up to 100 chunks', bySize(0, 100), ofCustomer),
-    await askByHttp(client, 'customer of 101 to 1,000 chunks', bySize(100, 1_000), ofCustomer),
-    await askByHttp(client, 'customer of more chunks', bySize(1_000, Infinity), ofCustomer),
-    await askByHttp(client, 'customers as they come', questions, ofCustomer),
   ];
+  for (const [what, least, most] of BY_SIZE) {
+    answers.push(await askByHttp(client, what, bySize(asked, least, most), ofCustomer));
+  }
   const written = await writeMeanwhile(owner, async () => {
     answers.push(await askByHttp(client, 'over all, hybrid, beside 50 rows/s', questions, () => ({})));
     answers.push(await askByHttp(client, 'customers as they come, beside 50 rows/s', questions, ofCustomer));
@@ -107,13 +130,16 @@ async function sizesOf(owner: pg.Client): Promise<Map<string, number>> {
   return new Map(rows.map(({ key, count }) => [key, count]));
 }
 
+interface Compared {
+  readonly owner: pg.Client;
+  readonly url: string;
+  readonly version: IndexVersionRow;
+  readonly questions: readonly BenchQuestion[];
+  readonly reference: Reference;
+}
+
 /** Indexes of other kinds over all vectors: how large, how long to build, how fast and how exact. */
-async function compareStorages(
-  owner: pg.Client,
-  url: string,
-  version: IndexVersionRow,
-  questions: readonly BenchQuestion[],
-): Promise<void> {
+async function compareStorages({ owner, url, version, questions, reference }: Compared): Promise<void> {
   const kinds = [
     ['vector', '(embedding::vector(384)) vector_cosine_ops'],
     ['halfvec', '(embedding::halfvec(384)) halfvec_cosine_ops'],
@@ -127,14 +153,12 @@ async function compareStorages(
       `bench_${kind}`,
     ]);
     console.log(`  ${kind}: ${rows[0]!.size}`);
-    if (kind === 'vector') {
-      const whole = unscopedWays({ ...version, segments: [{ from: 0, until: 2 * CHUNKS }] });
-      const ways = whole.filter(({ what, k }) => what === 'filter: none' && k === 10);
-      printLines('vector, one index over all', await sweep(url, ways, questions));
-    } else {
-      const ways = storageWays(version).filter(({ what }) => what.startsWith(kind));
-      printLines(`${kind}, one index over all`, await sweep(url, ways, questions));
-    }
+    const whole = unscopedWays({ ...version, segments: [{ from: 0, until: 2 * CHUNKS }] });
+    const ways =
+      kind === 'vector'
+        ? whole.filter(({ filter, k }) => filter === 'none' && k === 10)
+        : storageWays(version).filter(({ what }) => what.startsWith(kind));
+    printLines(`${kind}, one index over all`, await sweep(url, ways, questions, reference));
     await owner.query(`drop index bench_${kind}`);
   }
 }
@@ -159,10 +183,10 @@ function printAnswers(answers: readonly Answers[]): void {
 
 function printLines(title: string, lines: readonly Line[]): void {
   const table = new Table({
-    head: [title, 'k', 'ef_search', 'p50 ms', 'p99 ms', 'recall'],
+    head: [title, 'k', 'ef_search', 'asked', 'p50 ms', 'p99 ms', 'recall'],
     style: { head: [], border: [] },
   });
-  for (const { what, k, efSearch, p50, p99, recall } of lines)
-    table.push([what, k, efSearch ?? '', ms(p50), ms(p99), recall.toFixed(3)]);
+  for (const { what, k, efSearch, asked, p50, p99, recall } of lines)
+    table.push([what, k, efSearch ?? '', asked, ms(p50), ms(p99), recall.toFixed(3)]);
   console.log(table.toString());
 }

@@ -1,8 +1,8 @@
 import type pg from 'pg';
 import { percentile } from '../scenario.ts';
 
-const ROWS = 1_000;
-const ROUNDS = 5;
+const ROWS = 500;
+const ROUNDS = 3;
 
 /** Rows per second into a table like a version's partition, with an HNSW index that is kept live, and without one. */
 export interface SinkRates {

@@ -2,45 +2,69 @@ import pg from 'pg';
 import { indexedVector, type PartitionSpec } from '../../src/db/index-segments.ts';
 import type { IndexVersionRow } from '../../src/db/index-versions.ts';
 import { nearestVectors } from '../../src/db/nearest.ts';
+import { openDatabase } from '../../src/db/pools.ts';
+import { retrieveCandidates } from '../../src/db/retrieval.ts';
 import { percentile } from '../scenario.ts';
 import type { BenchQuestion } from './questions.ts';
+import type { ChunkFilter, Reference } from './reference.ts';
 
 /** One line of a table. */
 export interface Line {
   readonly what: string;
   readonly k: number;
   readonly efSearch: number | null;
+  /** Questions that were asked: all of them, or as many as there was time for. */
+  readonly asked: number;
   readonly p50: number;
   readonly p99: number;
   readonly recall: number;
 }
 
-interface Way {
+/** A way to search, asked of a connection. */
+export interface Way {
   readonly what: string;
+  /** The filter of the reference that it is compared with. */
+  readonly filter: string;
   readonly k: number;
   readonly efSearch: number | null;
-  /** `$1` is the tenant, `$2` the vector, `$3` k, `$4` the customer. */
+  /** `$1` is the tenant, `$2` the vector, `$3` k. */
   readonly text: string;
-  /** The same without any index of vectors. */
-  readonly exact: string;
 }
 
-/** Filters on a chunk `c` and the share of chunks that pass. */
-const FILTERS: readonly (readonly [string, string])[] = [
-  ['none', 'c.active'],
-  ['modality, 6 %', `c.active and c.modality = 'screenshot'`],
-  ['time, 10 %', `c.active and c.event_time between now() - interval '50 days' and now() - interval '40 days'`],
-  ['time, 1 %', `c.active and c.event_time between now() - interval '50 days' and now() - interval '49 days'`],
+const EF_SEARCH = [40, 100, 200];
+/** A way that takes longer is counted by the questions that it has answered. */
+const LONGEST_MS = 10_000;
+/** Asked before the clock runs: they plan the statement and warm what the way before did not touch. */
+const WARM_UP = 10;
+
+const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000);
+const between = (what: string, from: Date, to: Date): ChunkFilter => ({
+  what,
+  sql: `c.active and c.event_time between '${from.toISOString()}' and '${to.toISOString()}'`,
+  passes: ({ eventTime }) => eventTime >= from && eventTime <= to,
+});
+
+/** Filters and the share of chunks that pass. */
+export const FILTERS: readonly ChunkFilter[] = [
+  { what: 'none', sql: 'c.active', passes: () => true },
+  {
+    what: 'modality, 6 %',
+    sql: `c.active and c.modality = 'screenshot'`,
+    passes: ({ modality }) => modality === 'screenshot',
+  },
+  between('time, 10 %', daysAgo(50), daysAgo(40)),
+  between('time, 1 %', daysAgo(50), daysAgo(49)),
 ];
 
 /** Searches over all customers, by the tiers of the index. */
 export function unscopedWays(version: IndexVersionRow): Way[] {
-  return FILTERS.flatMap(([what, ofChunk]) =>
-    [40, 100, 200].flatMap((efSearch) =>
+  return FILTERS.flatMap(({ what, sql }) =>
+    EF_SEARCH.flatMap((efSearch) =>
       (what === 'none' ? [1, 10, 50] : [10]).map((k) => ({
-        ...{ what: `filter: ${what}`, k, efSearch },
-        text: `select chunk_id from ${nearestVectors(version, { vector: '$2::text', ofChunk: `${ofChunk} and $4::text is not null`, limit: '$3' })} as found`,
-        exact: exactText(version, ofChunk),
+        ...{ what: `filter: ${what}`, filter: what, k, efSearch },
+        // The number of rows stands in the statement, as it does in that of an answer.
+        text: `select chunk_id from ${nearestVectors(version, { vector: '$2::text', ofChunk: sql, limit: String(k) })} as found
+               where $3::integer is not null`,
       })),
     ),
   );
@@ -51,88 +75,108 @@ export function storageWays(version: PartitionSpec): Way[] {
   const table = `embedding_v${version.index_version}`;
   const half = indexedVector({ ...version, storage: 'halfvec' }, 'embedding');
   const bits = (value: string) => `binary_quantize(${value})::bit(${version.dimensions})`;
-  const exact = exactText(version, 'c.active');
-  const asked = `$1::text is not null and $4::text is not null`;
-  return [40, 100, 200].flatMap((efSearch) => [
-    {
-      ...{ what: 'halfvec', k: 10, efSearch, exact },
-      text: `select chunk_id from ${table} where ${asked} order by ${half} <=> $2::text::vector::halfvec(${version.dimensions}) limit $3`,
-    },
-    {
-      ...{ what: `bits, ${efSearch} re-ranked`, k: 10, efSearch, exact },
+  const way = { filter: 'none', k: 10 };
+  return [
+    ...EF_SEARCH.map((efSearch) => ({
+      ...{ ...way, what: 'halfvec', efSearch },
+      text: `
+        select chunk_id from ${table}
+        where $1::text is not null
+        order by ${half} <=> $2::text::vector::halfvec(${version.dimensions}) limit $3`,
+    })),
+    ...[100, 200, 400, 800].map((efSearch) => ({
+      ...{ ...way, what: `bits, ${efSearch} re-ranked`, efSearch },
       text: `
         select chunk_id
         from (
           select chunk_id, embedding from ${table}
-          where ${asked}
+          where $1::text is not null
           order by ${bits('embedding')} <~> ${bits(`$2::text::vector(${version.dimensions})`)}
           limit ${efSearch}
         ) as near
         order by embedding <=> $2::text::vector
         limit $3`,
-    },
-  ]);
+    })),
+  ];
 }
 
-function exactText({ index_version: version }: PartitionSpec, ofChunk: string): string {
-  return `
-    select e.chunk_id
-    from (
-      select e.chunk_id, e.embedding <=> $2::text::vector as distance
-      from embedding_v${version} e
-      where e.tenant = $1
-      order by distance
-      offset 0
-    ) as e
-    join chunk c on c.tenant = $1 and c.chunk_id = e.chunk_id and ${ofChunk} and $4::text is not null
-    order by e.distance
-    limit $3`;
-}
-
-/** Asks each question by each way, twice, and counts the second: what a warm machine answers. */
-export async function sweep(url: string, ways: readonly Way[], questions: readonly BenchQuestion[]): Promise<Line[]> {
+/** Asks by each way, prints what it has measured as soon as it has, and tells of all. */
+export async function sweep(
+  url: string,
+  ways: readonly Way[],
+  questions: readonly BenchQuestion[],
+  reference: Reference,
+): Promise<Line[]> {
   const lines: Line[] = [];
-  const truths = new Map<string, string[][]>();
   for (const way of ways) {
     const settings = ['jit=off', 'hnsw.iterative_scan=strict_order', `hnsw.ef_search=${way.efSearch ?? 100}`];
-    const options = ['role=earshot_reader', 'earshot.tenant=default', ...settings]
-      .map((each) => `-c ${each}`)
-      .join(' ');
-    const client = new pg.Client({ connectionString: url, options });
+    const options = ['role=earshot_reader', 'earshot.tenant=default', ...settings].map((each) => `-c ${each}`);
+    const client = new pg.Client({ connectionString: url, options: options.join(' ') });
     await client.connect();
-    const ask = async (name: string, text: string, { vector, customerKey }: BenchQuestion) => {
-      const values = ['default', `[${vector.join(',')}]`, way.k, customerKey];
-      const { rows } = await client.query<{ chunk_id: string }>({ name, text, values });
+    const ask = async ({ vector }: BenchQuestion) => {
+      const values = ['default', `[${vector.join(',')}]`, way.k];
+      const { rows } = await client.query<{ chunk_id: string }>({ name: 'way', text: way.text, values });
       return rows.map(({ chunk_id: id }) => id);
     };
-    const truth = truths.get(way.exact + way.k) ?? (await inTurn(questions, (each) => ask('exact', way.exact, each)));
-    truths.set(way.exact + way.k, truth);
-    await inTurn(questions, (each) => ask('way', way.text, each));
-    const tookMs: number[] = [];
-    let hit = 0;
-    for (const [place, question] of questions.entries()) {
-      const started = performance.now();
-      const found = await ask('way', way.text, question);
-      tookMs.push(performance.now() - started);
-      hit += found.filter((id) => truth[place]!.includes(id)).length;
-    }
-    const wanted = truth.reduce((sum, each) => sum + each.length, 0);
-    const { what, k, efSearch } = way;
-    lines.push({
-      what,
-      k,
-      efSearch,
-      p50: percentile(tookMs, 0.5),
-      p99: percentile(tookMs, 0.99),
-      recall: hit / wanted,
-    });
+    lines.push(await measure(way, questions, reference, ask));
     await client.end();
   }
   return lines;
 }
 
-async function inTurn<T, R>(items: readonly T[], work: (item: T) => Promise<R>): Promise<R[]> {
-  const results: R[] = [];
-  for (const item of items) results.push(await work(item));
-  return results;
+/** The statement of an answer, about the customer of each question, by vectors alone. */
+export async function sweepCustomers(
+  url: string,
+  version: IndexVersionRow,
+  groups: readonly (readonly [string, readonly BenchQuestion[], Reference])[],
+): Promise<Line[]> {
+  const database = openDatabase({ url });
+  const { questions: reader } = database.forTenant('default');
+  const lines: Line[] = [];
+  for (const [what, questions, reference] of groups) {
+    const way = { what, filter: OWN.what, k: 10, efSearch: null };
+    const ask = async ({ customerKey, vector }: BenchQuestion) => {
+      const query = { tenant: 'default', customerKey, words: null, vector, modalities: null, from: null, to: null };
+      const rows = await retrieveCandidates(reader, version, { ...query, minConfidence: 0, candidates: way.k });
+      return rows.map(({ chunk_id: id }) => id);
+    };
+    lines.push(await measure(way, questions, reference, ask));
+  }
+  await database.close();
+  return lines;
+}
+
+/** Chunks of the customer who is asked about. */
+export const OWN: ChunkFilter = {
+  what: 'own',
+  sql: 'c.active',
+  passes: (chunk, question) => chunk.customerKey === question.customerKey,
+};
+
+async function measure(
+  { what, filter, k, efSearch }: Omit<Way, 'text'>,
+  questions: readonly BenchQuestion[],
+  reference: Reference,
+  ask: (question: BenchQuestion) => Promise<string[]>,
+): Promise<Line> {
+  const started = performance.now();
+  const isLate = () => performance.now() - started > LONGEST_MS;
+  for (const question of questions.slice(0, WARM_UP)) if (!isLate()) await ask(question);
+  const tookMs: number[] = [];
+  let hit = 0;
+  let wanted = 0;
+  for (const question of questions) {
+    // At least one, however long it takes.
+    if (tookMs.length > 0 && isLate()) break;
+    const began = performance.now();
+    const found = await ask(question);
+    tookMs.push(performance.now() - began);
+    const truth = reference.nearest(filter, question, k);
+    hit += found.filter((id) => truth.includes(id)).length;
+    wanted += truth.length;
+  }
+  const line = { what, k, efSearch, asked: tookMs.length, recall: wanted === 0 ? 1 : hit / wanted };
+  const measured = { ...line, p50: percentile(tookMs, 0.5), p99: percentile(tookMs, 0.99) };
+  console.log(`  ${JSON.stringify(measured)}`);
+  return measured;
 }
