@@ -71,23 +71,22 @@ async function readAll(
   const vectors = new Float32Array(known.length * dimensions);
   let read = 0;
   for (let after = '-1'; ;) {
-    const { rows } = await owner.query<{ sequence: Buffer; vector: Buffer }>({
-      text: `select e.sequence::text as sequence, e.embedding as vector
-             from embedding_v1 e join chunk c using (tenant, chunk_id)
-             where c.active and e.sequence > ${after} order by e.sequence limit ${PAGE}`,
-      binary: true,
-      types: { getTypeParser: () => (value: unknown) => value },
-    } as pg.QueryConfig);
+    const { rows } = await owner.query<{ sequence: string; vector: Buffer }>(
+      `select e.sequence, vector_send(e.embedding) as vector
+       from embedding_v1 e join chunk c using (tenant, chunk_id)
+       where e.tenant = 'default' and c.active and e.sequence > $1 order by e.sequence limit ${PAGE}`,
+      [after],
+    );
     for (const { vector } of rows) normalize(vector, vectors.subarray(read * dimensions, ++read * dimensions));
     const last = rows.at(-1);
     if (last === undefined) break;
-    after = last.sequence.toString();
+    after = last.sequence;
   }
   if (read !== known.length) throw new Error('vectors were written while the reference was read');
   return { chunks: known, vectors };
 }
 
-/** Of pgvector's binary format: two numbers of 16 bits, then the components, big-endian. */
+/** What `vector_send` answers: two numbers of 16 bits, then the components, big-endian. */
 function normalize(sent: Buffer, into: Float32Array): void {
   const view = new DataView(sent.buffer, sent.byteOffset + 4, sent.byteLength - 4);
   let square = 0;

@@ -48,7 +48,7 @@ const between = (what: string, from: Date, to: Date): ChunkFilter => ({
 export const FILTERS: readonly ChunkFilter[] = [
   { what: 'none', sql: 'c.active', passes: () => true },
   {
-    what: 'modality, 6 %',
+    what: 'modality, 11 %',
     sql: `c.active and c.modality = 'screenshot'`,
     passes: ({ modality }) => modality === 'screenshot',
   },

@@ -14,6 +14,8 @@ export interface NearestSearch {
   readonly ofChunk?: string;
   /** The most rows. */
   readonly limit: string;
+  /** Vectors that the search of an HNSW index keeps in view; absent: as many as the connection says. */
+  readonly efSearch?: number | undefined;
 }
 
 /**
@@ -44,14 +46,18 @@ const distanceOf = (row: IndexVersionRow, { vector }: NearestSearch) =>
 
 const and = (condition: string | undefined) => (condition === undefined ? '' : `and ${condition}`);
 
+/** Set before the index is first asked, and until the statement ends: what does not depend on a row is evaluated before all. */
+const settingOf = (efSearch: number | undefined) =>
+  efSearch === undefined ? '' : `and (select set_config('hnsw.ef_search', '${efSearch}', true)) is not null`;
+
 function byIndex(row: IndexVersionRow, search: NearestSearch, range: string): string {
-  const { ofVector, ofChunk, limit } = search;
+  const { ofVector, ofChunk, limit, efSearch } = search;
   const distance = distanceOf(row, search);
   return `(
       select e.chunk_id, ${distance} as distance
       from embedding_v${row.index_version} e
       ${ofChunk === undefined ? '' : `join chunk c on c.tenant = $1 and c.chunk_id = e.chunk_id and ${ofChunk}`}
-      where e.tenant = $1 and ${range} ${and(ofVector)}
+      where e.tenant = $1 and ${range} ${and(ofVector)} ${settingOf(efSearch)}
       order by ${distance}
       limit ${limit})`;
 }

@@ -33,6 +33,8 @@ export interface RetrievalQuery {
   readonly textRows?: number;
   /** Of a question over all customers and a time: the most rows that are measured without an index. */
   readonly exactRows?: number;
+  /** Of a question over all customers: vectors that the search of an HNSW index keeps in view. */
+  readonly efSearch?: number;
 }
 
 /** A candidate with its rank in each list, and all that an answer says of it. */
@@ -98,6 +100,7 @@ interface Kind {
   /** Limits, as numbers in the text: a plan for any limit would be one for a tenth of all rows. */
   readonly candidates: number;
   readonly textRows: number;
+  readonly efSearch: number | undefined;
 }
 
 /** Where a version's vectors are: the partition by its name, for the planner need not look for it; nowhere once dropped. */
@@ -221,6 +224,7 @@ const vectorHits = (kind: Kind, gate = 'true'): string => `
       ofVector: `$4::vector is not null and ${gate} ${and(kind.moment.vector)}`,
       ofChunk: `${filters(kind)} and ${kind.canary ? 'true' : ofRealCustomers('c.customer_key')}`,
       limit: String(kind.candidates),
+      efSearch: kind.efSearch,
     })}`;
 
 /**
@@ -273,7 +277,7 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
     query.minConfidence,
   ];
   const ofCustomer = query.customerKey !== null;
-  const { candidates, textRows = DEFAULT_ROWS } = query;
+  const { candidates, textRows = DEFAULT_ROWS, efSearch } = query;
   if (!ofCustomer) {
     const { words, chunks } = query.common ?? { words: [], chunks: [] };
     values.push(words, chunks, query.exactRows ?? DEFAULT_ROWS);
@@ -285,7 +289,7 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
     moment: past ? at(`$${values.length}`) : NOW,
     canary: query.canary ?? false,
     has: { modalities: query.modalities !== null, from: query.from !== null, to: query.to !== null },
-    ...{ candidates, textRows },
+    ...{ candidates, textRows, efSearch },
   };
   const { moment, canary, has } = kind;
   const traits = [
@@ -293,7 +297,7 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
     ...[has.modalities && '_mod', has.from && '_from', has.to && '_to'],
   ];
   const name = `${ofCustomer ? 'customer' : 'all'}_v${version.index_version}${traits.filter(Boolean).join('')}`;
-  const variant = `${candidates} ${textRows}`;
+  const variant = [candidates, textRows, efSearch].join(' ');
   return { name, variant, values, kind, text: ofCustomer ? withinCustomer(kind) : overAll(kind) };
 }
 

@@ -107,6 +107,7 @@ async function rankedOverAll(
     textRows,
     common,
     exactRows: deps.dials.get('retrieval.exact_rows'),
+    efSearch: deps.dials.get('retrieval.ef_search'),
   };
   const rows = await retrieveCandidates(reader, version, asked);
   const candidates = rows.map((row) => ({

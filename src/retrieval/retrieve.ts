@@ -204,6 +204,7 @@ async function asQuery(
     ...{ tenant, canary, customerKey, words, vector, modalities, from, to, minConfidence, asOf, textRows },
     ...(overAll ? { common: await deps.commonWords.among(reader, tenant, words, textRows) } : {}),
     exactRows: deps.dials.get('retrieval.exact_rows'),
+    efSearch: deps.dials.get('retrieval.ef_search'),
     candidates: Math.max(k, deps.dials.get('retrieval.candidates')),
   };
 }

@@ -249,6 +249,23 @@ describe('the statement of a question', () => {
     }
   });
 
+  it('searches as widely as it is told, and leaves the connection as it was', async () => {
+    const segment = { from: 0, until: 200 };
+    await buildSegment(client, spec, segment);
+    await publishSegment(client, spec, segment);
+    const connection = await connect();
+    const setting = async () => {
+      const { rows } = await connection.query<{ wide: string }>(`select current_setting('hnsw.ef_search') as wide`);
+      return rows[0]?.wide;
+    };
+    await connection.query(`load 'vector'; set earshot.tenant = 'default'; set hnsw.ef_search = 50; begin`);
+    await retrieveAll(connection, await version(), { ...question, vector: fakeVector('x'), efSearch: 70 });
+    expect(await setting()).toBe('70');
+    await connection.query('commit');
+    expect(await setting()).toBe('50');
+    await connection.end();
+  });
+
   it('without filters is prepared and planned once in each connection, whatever is asked', async () => {
     const { questions } = database.forTenant('default');
     await ensureIndex(client, spec, LIMITS);

@@ -24,6 +24,14 @@ export const RETRIEVAL_DIALS = {
       'Of a question over all customers and a time: with up to so many chunks in it they are measured all, at 3 µs each; ' +
       'with more an HNSW index is searched until enough of what it finds lies in that time.',
   },
+  'retrieval.ef_search': {
+    defaultValue: 100,
+    min: 10,
+    max: 1_000,
+    reason:
+      'Of a question over all customers: vectors that the search of each HNSW index keeps in view. More find more of what ' +
+      'is nearest and take longer, about in proportion.',
+  },
   'retrieval.rank_constant': {
     defaultValue: 60,
     min: 1,
