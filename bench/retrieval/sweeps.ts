@@ -63,7 +63,7 @@ export function unscopedWays(version: IndexVersionRow): Way[] {
       (what === 'none' ? [1, 10, 50] : [10]).map((k) => ({
         ...{ what: `filter: ${what}`, filter: what, k, efSearch },
         // The number of rows stands in the statement, as it does in that of an answer.
-        text: `select chunk_id from ${nearestVectors(version, { vector: '$2::text', ofChunk: sql, limit: String(k) })} as found
+        text: `select chunk_id from ${nearestVectors(version, { vector: '$2', ofChunk: sql, limit: String(k) })} as found
                where $3::integer is not null`,
       })),
     ),
@@ -82,7 +82,7 @@ export function storageWays(version: PartitionSpec): Way[] {
       text: `
         select chunk_id from ${table}
         where $1::text is not null
-        order by ${half} <=> $2::text::vector::halfvec(${version.dimensions}) limit $3`,
+        order by ${half} <=> $2::vector::halfvec(${version.dimensions}) limit $3`,
     })),
     ...[100, 200, 400, 800].map((efSearch) => ({
       ...{ ...way, what: `bits, ${efSearch} re-ranked`, efSearch },
@@ -91,10 +91,10 @@ export function storageWays(version: PartitionSpec): Way[] {
         from (
           select chunk_id, embedding from ${table}
           where $1::text is not null
-          order by ${bits('embedding')} <~> ${bits(`$2::text::vector(${version.dimensions})`)}
+          order by ${bits('embedding')} <~> ${bits(`$2::vector(${version.dimensions})`)}
           limit ${efSearch}
         ) as near
-        order by embedding <=> $2::text::vector
+        order by embedding <=> $2::vector
         limit $3`,
     })),
   ];
@@ -131,7 +131,7 @@ export async function sweepCustomers(
   groups: readonly (readonly [string, readonly BenchQuestion[], Reference])[],
 ): Promise<Line[]> {
   const database = openDatabase({ url });
-  const { questions: reader } = database.forTenant('default');
+  const reader = database.forTenant('default').questions.plain;
   const lines: Line[] = [];
   for (const [what, questions, reference] of groups) {
     const way = { what, filter: OWN.what, k: 10, efSearch: null };

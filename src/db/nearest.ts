@@ -14,8 +14,16 @@ export interface NearestSearch {
   readonly ofChunk?: string;
   /** The most rows. */
   readonly limit: string;
-  /** Vectors that the search of an HNSW index keeps in view; absent: as many as the connection says. */
-  readonly efSearch?: number | undefined;
+  /** Absent: what the connection says. */
+  readonly width?: SearchWidth | undefined;
+}
+
+/** How far the search of an HNSW index goes. */
+export interface SearchWidth {
+  /** Vectors that it keeps in view, `hnsw.ef_search`. */
+  readonly efSearch: number;
+  /** Vectors after which it is given up, however few have passed the conditions, `hnsw.max_scan_tuples`. */
+  readonly scanRows: number;
 }
 
 /**
@@ -47,17 +55,20 @@ const distanceOf = (row: IndexVersionRow, { vector }: NearestSearch) =>
 const and = (condition: string | undefined) => (condition === undefined ? '' : `and ${condition}`);
 
 /** Set before the index is first asked, and until the statement ends: what does not depend on a row is evaluated before all. */
-const settingOf = (efSearch: number | undefined) =>
-  efSearch === undefined ? '' : `and (select set_config('hnsw.ef_search', '${efSearch}', true)) is not null`;
+const settingOf = (width: SearchWidth | undefined) =>
+  width === undefined
+    ? ''
+    : `and (select set_config('hnsw.ef_search', '${width.efSearch}', true)
+          || set_config('hnsw.max_scan_tuples', '${width.scanRows}', true)) is not null`;
 
 function byIndex(row: IndexVersionRow, search: NearestSearch, range: string): string {
-  const { ofVector, ofChunk, limit, efSearch } = search;
+  const { ofVector, ofChunk, limit, width } = search;
   const distance = distanceOf(row, search);
   return `(
       select e.chunk_id, ${distance} as distance
       from embedding_v${row.index_version} e
       ${ofChunk === undefined ? '' : `join chunk c on c.tenant = $1 and c.chunk_id = e.chunk_id and ${ofChunk}`}
-      where e.tenant = $1 and ${range} ${and(ofVector)} ${settingOf(efSearch)}
+      where e.tenant = $1 and ${range} ${and(ofVector)} ${settingOf(width)}
       order by ${distance}
       limit ${limit})`;
 }

@@ -31,10 +31,11 @@ export interface TenantDatabase {
    */
   readonly live: { readonly app: Queryable; readonly reader: Queryable };
   /**
-   * The rights of `reader` for questions without filters, whose statements are written so that one plan serves all values:
-   * planning a statement over a dozen tables takes longer than answering for most customers.
+   * The rights of `reader` for questions. One without filters is planned once, its statement being written so that one plan
+   * serves all values: planning it takes longer than answering for most customers. One with filters is planned anew each
+   * time: a plan for any window of time would look at all of the window for each part of the index.
    */
-  readonly questions: Queryable;
+  readonly questions: { readonly plain: Queryable; readonly filtered: Queryable };
   /**
    * Several statements as one transaction (READ COMMITTED), with the rights of `app`. For where a later statement must
    * see what was committed while an earlier one waited for a lock; else one statement is the better transaction.
@@ -93,7 +94,10 @@ export function openDatabase(options: DatabaseOptions): Database {
           // It proves what was written, by a joined statement or two at a time.
           reader: pool('earshot_reader', tenant, [...READER_SETTINGS, ...PLANNED_ONCE], 3),
         },
-        questions: pool('earshot_reader', tenant, [...PLANNED_ONCE, ...READER_SETTINGS]),
+        questions: {
+          plain: pool('earshot_reader', tenant, [...PLANNED_ONCE, ...READER_SETTINGS]),
+          filtered: pool('earshot_reader', tenant, [...PLANNED_ANEW, ...READER_SETTINGS]),
+        },
         transaction: (work) => inTransaction(poolOf('earshot_app', tenant, []), options.onRoundTrip, work),
       };
     },
@@ -117,6 +121,7 @@ const READER_SETTINGS = [
 ];
 
 const PLANNED_ONCE = ['plan_cache_mode=force_generic_plan'];
+const PLANNED_ANEW = ['plan_cache_mode=force_custom_plan'];
 
 /** Answers when the database does, and search is as iterative as it was asked to be. */
 async function checkSettings(reader: Queryable): Promise<void> {

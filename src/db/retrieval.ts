@@ -3,7 +3,7 @@ import { vectorLiteral } from './embeddings.ts';
 import { admits } from './fence.ts';
 import { indexedVector } from './index-segments.ts';
 import type { IndexVersionRow } from './index-versions.ts';
-import { nearestVectors, overSegments } from './nearest.ts';
+import { nearestVectors, overSegments, type SearchWidth } from './nearest.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { ofRealCustomers, ofReservedCustomers } from './real-customers.ts';
 import { servedAt, servedBy } from './served.ts';
@@ -33,8 +33,8 @@ export interface RetrievalQuery {
   readonly textRows?: number;
   /** Of a question over all customers and a time: the most rows that are measured without an index. */
   readonly exactRows?: number;
-  /** Of a question over all customers: vectors that the search of an HNSW index keeps in view. */
-  readonly efSearch?: number;
+  /** Of a question over all customers: how far HNSW indexes are searched. */
+  readonly width?: SearchWidth;
 }
 
 /** A candidate with its rank in each list, and all that an answer says of it. */
@@ -100,7 +100,7 @@ interface Kind {
   /** Limits, as numbers in the text: a plan for any limit would be one for a tenth of all rows. */
   readonly candidates: number;
   readonly textRows: number;
-  readonly efSearch: number | undefined;
+  readonly width: SearchWidth | undefined;
 }
 
 /** Where a version's vectors are: the partition by its name, for the planner need not look for it; nowhere once dropped. */
@@ -224,7 +224,7 @@ const vectorHits = (kind: Kind, gate = 'true'): string => `
       ofVector: `$4::vector is not null and ${gate} ${and(kind.moment.vector)}`,
       ofChunk: `${filters(kind)} and ${kind.canary ? 'true' : ofRealCustomers('c.customer_key')}`,
       limit: String(kind.candidates),
-      efSearch: kind.efSearch,
+      width: kind.width,
     })}`;
 
 /**
@@ -277,7 +277,7 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
     query.minConfidence,
   ];
   const ofCustomer = query.customerKey !== null;
-  const { candidates, textRows = DEFAULT_ROWS, efSearch } = query;
+  const { candidates, textRows = DEFAULT_ROWS, width } = query;
   if (!ofCustomer) {
     const { words, chunks } = query.common ?? { words: [], chunks: [] };
     values.push(words, chunks, query.exactRows ?? DEFAULT_ROWS);
@@ -289,7 +289,7 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
     moment: past ? at(`$${values.length}`) : NOW,
     canary: query.canary ?? false,
     has: { modalities: query.modalities !== null, from: query.from !== null, to: query.to !== null },
-    ...{ candidates, textRows, efSearch },
+    ...{ candidates, textRows, width },
   };
   const { moment, canary, has } = kind;
   const traits = [
@@ -297,7 +297,7 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
     ...[has.modalities && '_mod', has.from && '_from', has.to && '_to'],
   ];
   const name = `${ofCustomer ? 'customer' : 'all'}_v${version.index_version}${traits.filter(Boolean).join('')}`;
-  const variant = [candidates, textRows, efSearch].join(' ');
+  const variant = [candidates, textRows, width?.efSearch, width?.scanRows].join(' ');
   return { name, variant, values, kind, text: ofCustomer ? withinCustomer(kind) : overAll(kind) };
 }
 

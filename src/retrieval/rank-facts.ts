@@ -96,7 +96,7 @@ async function rankedOverAll(
   { tenant, version, moment }: Explained,
   query: RankQuery,
 ): Promise<Map<string, Place>> {
-  const { reader } = deps.database.forTenant(tenant);
+  const { reader, questions } = deps.database.forTenant(tenant);
   const textRows = deps.dials.get('retrieval.text_rows');
   const common = await deps.commonWords.among(reader, tenant, query.words ?? '', textRows);
   const asked = {
@@ -107,9 +107,9 @@ async function rankedOverAll(
     textRows,
     common,
     exactRows: deps.dials.get('retrieval.exact_rows'),
-    efSearch: deps.dials.get('retrieval.ef_search'),
+    width: { efSearch: deps.dials.get('retrieval.ef_search'), scanRows: deps.dials.get('retrieval.scan_rows') },
   };
-  const rows = await retrieveCandidates(reader, version, asked);
+  const rows = await retrieveCandidates(questions.filtered, version, asked);
   const candidates = rows.map((row) => ({
     id: row.chunk_id,
     eventTime: row.event_time,

@@ -141,10 +141,9 @@ async function searchIn(
   return { version, around, degraded, results: await bestHits(deps, version, question, candidates) };
 }
 
-/** A plan for all values knows nothing of how many rows a filter passes. */
-function readerFor({ questions, reader }: TenantDatabase, { modalities, from, to, asOf }: Question): Queryable {
-  const unfiltered = [modalities, from, to, asOf].every((each) => each === null);
-  return unfiltered ? questions : reader;
+function readerFor({ questions }: TenantDatabase, { modalities, from, to, asOf }: Question): Queryable {
+  const plain = [modalities, from, to, asOf].every((each) => each === null);
+  return plain ? questions.plain : questions.filtered;
 }
 
 /** Whether a question about a customer takes a call of the model, because its vector is not remembered. */
@@ -204,7 +203,7 @@ async function asQuery(
     ...{ tenant, canary, customerKey, words, vector, modalities, from, to, minConfidence, asOf, textRows },
     ...(overAll ? { common: await deps.commonWords.among(reader, tenant, words, textRows) } : {}),
     exactRows: deps.dials.get('retrieval.exact_rows'),
-    efSearch: deps.dials.get('retrieval.ef_search'),
+    width: { efSearch: deps.dials.get('retrieval.ef_search'), scanRows: deps.dials.get('retrieval.scan_rows') },
     candidates: Math.max(k, deps.dials.get('retrieval.candidates')),
   };
 }

@@ -92,6 +92,28 @@ describe('the plan of a retrieval', () => {
   });
 });
 
+it('one plan for all customers parses the words of a question once, not for each chunk', async () => {
+  const client = new pg.Client({ connectionString: owner.url });
+  await client.connect();
+  let plan = '';
+  const explaining: Queryable = {
+    query: async ({ text }) => {
+      // Without values it is sent as it stands, which alone shows the plan for any values.
+      const { rows } = await client.query<Record<string, string>>(`explain (generic_plan) ${text}`);
+      plan = rows.map((row) => row['QUERY PLAN']).join('\n');
+      return { rows: [] };
+    },
+  };
+  await retrieveCandidates(explaining, version, {
+    ...{ tenant: 'default', customerKey: '0'.repeat(32), words: 'word7', vector: fakeVector('word7') },
+    ...{ modalities: null, from: null, to: null, minConfidence: 0, candidates: 10 },
+  });
+  await client.end();
+  expect(plan).toMatch(CUSTOMERS_OWN);
+  expect(plan).toContain('ts_rank');
+  expect(plan).not.toContain('plainto_tsquery');
+});
+
 describe('the vector of a text that a customer has sent before', () => {
   const known = async (indexVersion: number) => {
     const [chunk] = await owner.query<{ artifact_id: string }>('select artifact_id from chunk limit 1');

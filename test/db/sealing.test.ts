@@ -254,28 +254,42 @@ describe('the statement of a question', () => {
     await buildSegment(client, spec, segment);
     await publishSegment(client, spec, segment);
     const connection = await connect();
-    const setting = async () => {
-      const { rows } = await connection.query<{ wide: string }>(`select current_setting('hnsw.ef_search') as wide`);
-      return rows[0]?.wide;
+    const settings = async () => {
+      const { rows } = await connection.query<{ wide: string; far: string }>(
+        `select current_setting('hnsw.ef_search') as wide, current_setting('hnsw.max_scan_tuples') as far`,
+      );
+      return rows[0];
     };
     await connection.query(`load 'vector'; set earshot.tenant = 'default'; set hnsw.ef_search = 50; begin`);
-    await retrieveAll(connection, await version(), { ...question, vector: fakeVector('x'), efSearch: 70 });
-    expect(await setting()).toBe('70');
+    const width = { efSearch: 70, scanRows: 300 };
+    await retrieveAll(connection, await version(), { ...question, vector: fakeVector('x'), width });
+    expect(await settings()).toEqual({ wide: '70', far: '300' });
     await connection.query('commit');
-    expect(await setting()).toBe('50');
+    expect(await settings()).toEqual({ wide: '50', far: '20000' });
     await connection.end();
   });
 
   it('without filters is prepared and planned once in each connection, whatever is asked', async () => {
-    const { questions } = database.forTenant('default');
+    const questions = database.forTenant('default').questions.plain;
     await ensureIndex(client, spec, LIMITS);
     for (const word of ['x', 'y', 'z']) {
       await retrieveAll(questions, await version(), { ...question, words: word, vector: fakeVector(word) });
     }
     const text = `
-      select name, generic_plans::integer as once, custom_plans::integer as anew
-      from pg_prepared_statements where name like 'retrieve_all%'`;
+      select generic_plans::integer as once, custom_plans::integer as anew
+      from pg_prepared_statements where name ~ '^retrieve_all_v1_\\w{12}$'`;
     const { rows } = await questions.query({ name: 'prepared', text, values: [] });
-    expect(rows).toEqual([{ name: expect.stringMatching(/^retrieve_all_v1_\w{12}$/), once: 3, anew: 0 }]);
+    expect(rows).toEqual([{ once: 3, anew: 0 }]);
+  });
+
+  it('with filters is planned for what it asks', async () => {
+    const { filtered } = database.forTenant('default').questions;
+    for (let time = 0; time < 7; time++) {
+      await retrieveAll(filtered, await version(), { ...question, vector: fakeVector('x'), from: new Date(0) });
+    }
+    const text = `
+      select generic_plans::integer as once, custom_plans::integer as anew
+      from pg_prepared_statements where name like 'retrieve_all%'`;
+    expect((await filtered.query({ name: 'prepared', text, values: [] })).rows).toEqual([{ once: 0, anew: 7 }]);
   });
 });

@@ -32,6 +32,14 @@ export const RETRIEVAL_DIALS = {
       'Of a question over all customers: vectors that the search of each HNSW index keeps in view. More find more of what ' +
       'is nearest and take longer, about in proportion.',
   },
+  'retrieval.scan_rows': {
+    defaultValue: 5_000,
+    min: 100,
+    max: 1_000_000,
+    reason:
+      'Of a question over all customers with filters: vectors that are looked at in each HNSW index before it is given up. ' +
+      'An index with nothing that passes is searched until then, at some 10 µs each; fewer lose what passes rarely.',
+  },
   'retrieval.rank_constant': {
     defaultValue: 60,
     min: 1,
