@@ -96,7 +96,7 @@ export function openDatabase(options: DatabaseOptions): Database {
         },
         questions: {
           plain: pool('earshot_reader', tenant, [...PLANNED_ONCE, ...READER_SETTINGS]),
-          filtered: pool('earshot_reader', tenant, [...PLANNED_ANEW, ...READER_SETTINGS]),
+          filtered: pool('earshot_reader', tenant, [...PLANNED_ANEW, ...READER_SETTINGS], 5),
         },
         transaction: (work) => inTransaction(poolOf('earshot_app', tenant, []), options.onRoundTrip, work),
       };

@@ -65,7 +65,7 @@ const LONGEST_WINDOW_TIMES = 3;
 const LASTING_INTERVALS = 3;
 
 /** How far back points are of use, in milliseconds, if they come at their interval. */
-function windowOf(rules: ForecastRules, intervalMs: number): number {
+export function windowOf(rules: ForecastRules, intervalMs: number): number {
   return Math.max(rules.budgetMs * rules.windowBudgets, rules.minPoints * intervalMs);
 }
 
