@@ -34,6 +34,8 @@ export interface ActivityDependencies {
   readonly liveEmbeddings: EmbeddingModels;
   /** The statements on a record's way to its vector, joined too. */
   readonly writes: JoinedWrites;
+  /** The same of history, beside them: a live record's statement does not wait for a large one of these. */
+  readonly historyWrites: JoinedWrites;
   /** In which work that nobody waits for asks the embedding model. */
   readonly backgroundTurns: Turns;
   /** Which stops such work under pressure. */

@@ -4,6 +4,7 @@ import type {
   ChatActivities,
   CaptionActivities,
   EmbeddingActivities,
+  HistoryActivities,
   IntakeActivities,
   QualityActivities,
   ReconciliationActivities,
@@ -16,6 +17,7 @@ import { batchActivities, type BatchActivities } from './erasure/index.ts';
 import { captionActivities } from './deferred-captions.ts';
 import { canaryActivities } from './canary/index.ts';
 import { embeddingActivities } from './index-chunks.ts';
+import { historyActivities } from './index-history.ts';
 import { chatActivities } from './index-messages.ts';
 import { intakeActivities } from './intake.ts';
 import { qualityActivities } from './quarantine.ts';
@@ -31,7 +33,14 @@ type Batch = BatchActivities &
   QualityActivities &
   ReconciliationActivities &
   ReindexActivities;
-type Activities = AudioActivities | Batch | ChatActivities | EmbeddingActivities | IntakeActivities | VisionActivities;
+type Activities =
+  | AudioActivities
+  | Batch
+  | ChatActivities
+  | EmbeddingActivities
+  | HistoryActivities
+  | IntakeActivities
+  | VisionActivities;
 
 /** What the worker of each queue can do. */
 export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Activities {
@@ -43,7 +52,7 @@ export function activitiesFor(queue: TaskQueue, deps: ActivityDependencies): Act
     case 'vision':
       return { ...visionActivities(deps), ...remakeActivities(deps) };
     case 'embedding':
-      return { ...embeddingActivities(deps), ...remakeActivities(deps) };
+      return { ...embeddingActivities(deps), ...historyActivities(deps), ...remakeActivities(deps) };
     case 'batch':
       return {
         ...batchActivities(deps),

@@ -106,11 +106,8 @@ export async function openDependencies(config: Config, temporal: Client): Promis
         (callers) => metrics.joined.observe({ request: 'embedding' }, callers),
       ),
     ),
-    writes: new JoinedWrites({
-      database,
-      limits: () => joinedStatementLimits({ dials, pressure }),
-      onStatement: (request, requests) => metrics.joined.observe({ request }, requests),
-    }),
+    writes: openWrites({ database, dials, pressure, metrics }),
+    historyWrites: openWrites({ database, dials, pressure, metrics }),
     brake: new Brake({ dials, pressure, onHeld: (heldMs) => metrics.backgroundBraked.inc(heldMs / 1_000) }),
     backgroundTurns: new BackgroundTurns({
       dials,
@@ -130,6 +127,16 @@ export async function openDependencies(config: Config, temporal: Client): Promis
       await database.close();
     },
   };
+}
+
+type WritesDependencies = Pick<ActivityDependencies, 'database' | 'dials' | 'pressure' | 'metrics'>;
+
+function openWrites({ database, dials, pressure, metrics }: WritesDependencies): JoinedWrites {
+  return new JoinedWrites({
+    database,
+    limits: () => joinedStatementLimits({ dials, pressure }),
+    onStatement: (request, requests) => metrics.joined.observe({ request }, requests),
+  });
 }
 
 function openLineage(config: Config, deps: EmitterDependencies): Lineage {

@@ -42,6 +42,7 @@ async function runImport(path: string): Promise<void> {
     onToldToWait: (code, waitMs) => console.error(`told to wait ${Math.ceil(waitMs / 1_000)} s: ${code}`),
   });
   await api.bells.drained();
+  await api.historyBell.close();
   console.log(JSON.stringify(counts));
   await connection.close();
   await deps.close();

@@ -21,6 +21,7 @@ import { connectTemporal } from '../src/temporal/connection.ts';
 import { ensureSearchAttributes } from '../src/temporal/search-attributes.ts';
 import { ensureSchedules } from '../src/temporal/schedules.ts';
 import { Bells } from '../src/api/bells.ts';
+import { HistoryBell, ringForHistory } from '../src/temporal/history-bell.ts';
 import { ringVia, type Ring } from '../src/temporal/ring.ts';
 import { openDependencies, type Dependencies } from './dependencies.ts';
 import { startSampler } from './sampler.ts';
@@ -94,11 +95,13 @@ async function openApi(
   connection: NativeConnection,
 ): Promise<RunningApi> {
   const expectations = await ExpectationReader.open(deps.database, deps.dials);
-  const api = await startApi(config, apiDependencies(config, deps, ring, connection, expectations));
+  const routes = apiDependencies(config, deps, ring, connection, expectations);
+  const api = await startApi(config, routes);
   return {
     port: api.port,
     stop: async () => {
       await api.stop();
+      await routes.historyBell.close();
       expectations.close();
     },
   };
@@ -117,6 +120,7 @@ export function apiDependencies(
     expectations,
     ring,
     bells: new Bells({ ...deps, ring }),
+    historyBell: historyBell(deps),
     uploads: new UploadBudget(),
     quotas: new Quotas(deps),
     drain: new DrainReader(deps.database),
@@ -125,6 +129,19 @@ export function apiDependencies(
       await connection.withDeadline(Date.now() + 3_000, () => connection.workflowService.getSystemInfo({}));
     },
   };
+}
+
+function historyBell({ temporal, dials, metrics, log }: Dependencies): HistoryBell {
+  return new HistoryBell({
+    ring: (tenant) => ringForHistory(temporal, tenant, dials.get('intake.ring_timeout_ms')),
+    // A lane that waits for company hears of it before it ends.
+    everyMs: () => dials.get('history.window_ms') / 2,
+    onRung: () => metrics.rung.inc({ channel: 'chat', by: 'history' }),
+    onFailed: (error) => {
+      metrics.ringFailed.inc({ channel: 'chat' });
+      log.warn(errorForLog(error), 'the ring for history failed and is left to the sweep');
+    },
+  });
 }
 
 /** Signals are handled above, in an order of our own; the SDK's native logs come out as warnings and errors alone. */

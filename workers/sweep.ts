@@ -1,3 +1,4 @@
+import { isLaneOverdue } from '../src/db/history-lane.ts';
 import { claimErasuresToStart } from '../src/db/erasures.ts';
 import { claimOverdueSessions, wakeStuckSessions } from '../src/db/sessions.ts';
 import { claimDecisions } from '../src/db/quarantine.ts';
@@ -10,6 +11,7 @@ import type { ActivityDependencies } from '../activities/dependencies.ts';
 import { startErasure } from '../src/temporal/start-erasure.ts';
 import { startDecision, startReevaluation } from '../src/temporal/start-quality.ts';
 import { startReindex } from '../src/temporal/start-reindex.ts';
+import { ringForHistory } from '../src/temporal/history-bell.ts';
 import type { Ring, RingTarget } from '../src/temporal/ring.ts';
 import { inRounds, type Rounds } from './rounds.ts';
 
@@ -52,11 +54,24 @@ export async function sweepOnce(deps: ActivityDependencies, ring: Ring): Promise
       log.info({ sessionId, channel }, 'rang for a session that waited');
       rung += 1;
     }
+    rung += await ringLane(deps, tenant);
     rung += await startErasures(deps, tenant);
     rung += await startDecisions(deps, tenant);
   }
   rung += await startReindexes(deps);
   return rung;
+}
+
+/**
+ * Rings for history that waits although nobody rang, or for long because there is much of it: a ring more costs a lane
+ * that works little.
+ */
+async function ringLane({ database, temporal, dials, metrics, log }: ActivityDependencies, tenant: string) {
+  if (!(await isLaneOverdue(database.forTenant(tenant).app, tenant))) return 0;
+  await ringForHistory(temporal, tenant, dials.get('intake.ring_timeout_ms'));
+  metrics.rung.inc({ channel: 'chat', by: 'sweep' });
+  log.info({ tenant }, 'rang for history that waited');
+  return 1;
 }
 
 /** Wakes sessions that sleep with work left, which a run that ended in the middle of it leaves behind. */

@@ -9,6 +9,7 @@ export { reevaluateQuality } from './reevaluate-quality.ts';
 export { redoCaptions } from './redo-captions.ts';
 export { replay } from './replay.ts';
 export { reconcile } from './reconcile.ts';
+export { historyLane } from './history-lane.ts';
 export { maintainIndexVersions } from './maintain-index-versions.ts';
 export { reindex } from './reindex.ts';
 export { residueWindow } from './residue-window.ts';

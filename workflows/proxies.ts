@@ -6,6 +6,7 @@ import type {
   CaptionActivities,
   EmbeddingActivities,
   ErasureActivities,
+  HistoryActivities,
   IntakeActivities,
   RemakeActivities,
   ReplayActivities,
@@ -69,6 +70,18 @@ export function embedding(summary: string): EmbeddingActivities {
   return proxyActivities<EmbeddingActivities>({
     taskQueue: 'embedding',
     startToCloseTimeout: '2m',
+    heartbeatTimeout: '15s',
+    scheduleToCloseTimeout: A_DAY,
+    retry: patient,
+    summary,
+  });
+}
+
+/** Hundreds of conversations; its priority is that of the run. */
+export function history(summary: string): HistoryActivities {
+  return proxyActivities<HistoryActivities>({
+    taskQueue: 'embedding',
+    startToCloseTimeout: '10m',
     heartbeatTimeout: '15s',
     scheduleToCloseTimeout: A_DAY,
     retry: patient,

@@ -57,7 +57,7 @@ export async function acceptRecord(deps: ApiDependencies, record: CapturedRecord
   const startedAt = new Date();
   if (record.media !== undefined && (await isDuplicate(deps, identity))) return answer;
   for (let attempt = 1; attempt <= KEY_ATTEMPTS; attempt++) {
-    const interaction = await sealRecord(deps, record, identity);
+    const interaction = await sealRecord(deps, record, identity, workClass);
     const text =
       record.payload.channel === 'chat' ? messageText(interaction.interactionId, record.payload.text) : undefined;
     const db = deps.database.forTenant(record.tenant).live.app;
@@ -72,6 +72,10 @@ export async function acceptRecord(deps: ApiDependencies, record: CapturedRecord
       tellAccepted(deps, interaction, text, startedAt);
     }
     if (outcome !== 'accepted') await refuseOrRepeat(deps, interaction, outcome, bodyHash);
+    if (outcome === 'accepted' && interaction.inLane === true) {
+      if (ring) deps.historyBell.ring(record.tenant);
+      return answer;
+    }
     // A call's workflow stays open between segments and has to hear of each.
     if (outcome === 'accepted' && (ring || interaction.channel === 'call')) {
       await deps.bells.ring({ ...interaction, woken: ring, workClass });
@@ -132,7 +136,12 @@ async function isDuplicate(deps: ApiDependencies, identity: Identity): Promise<b
   return known !== undefined;
 }
 
-async function sealRecord(deps: ApiDependencies, record: CapturedRecord, identity: Identity): Promise<NewInteraction> {
+async function sealRecord(
+  deps: ApiDependencies,
+  record: CapturedRecord,
+  identity: Identity,
+  workClass: IntakeClass,
+): Promise<NewInteraction> {
   const { tenant, payload, media } = record;
   const { customerKey, interactionId, bodyHash } = identity;
   const dataKey = await deps.keyRing.current(tenant, customerKey);
@@ -169,6 +178,7 @@ async function sealRecord(deps: ApiDependencies, record: CapturedRecord, identit
     sessionEndedAt: record.sessionEndedAt ?? null,
     piecesTotal: record.piecesTotal,
     ringAfterMs: deps.dials.get('sweep.ring_after_ms'),
+    inLane: workClass === 'bulk' && payload.channel === 'chat' && deps.dials.get('history.lane') === 1,
     lineageDepth: lineageDepths(deps.dials)[MODALITY_OF[payload.channel]],
   };
 }

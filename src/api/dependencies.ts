@@ -14,6 +14,7 @@ import type { PressureSource } from '../pressure-reader.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
 import type { RawStore } from '../raw-store/raw-store.ts';
 import type { SourceStates } from '../sources/source-states.ts';
+import type { HistoryBell } from '../temporal/history-bell.ts';
 import type { Ring } from '../temporal/ring.ts';
 import type { DrainReader } from './drain-reader.ts';
 import type { Quotas } from './quotas.ts';
@@ -39,6 +40,7 @@ export interface ApiDependencies {
   readonly ids: KeyedIds;
   readonly ring: Ring;
   readonly bells: Bells;
+  readonly historyBell: HistoryBell;
   readonly uploads: UploadBudget;
   readonly quotas: Quotas;
   readonly drain: DrainReader;

@@ -33,6 +33,8 @@ export interface NewInteraction {
   readonly sessionEndedAt: Date | null;
   readonly piecesTotal: number;
   readonly ringAfterMs: number;
+  /** A message of history, which waits in its tenant's lane unless something live waits in the session. */
+  readonly inLane?: boolean;
   /** Of its stream. */
   readonly lineageDepth?: number;
 }
@@ -61,11 +63,14 @@ export interface AcceptResult {
   readonly heldBack: boolean;
 }
 
+/** The session slept, or waited in the lane of history, and has something live now: it is as if it had just woken. */
+const BEGINS_ANEW = '(s.awake_since is null or s.in_lane and not excluded.in_lane)';
+
 /**
  * One statement, so one round trip and one transaction: the fence, the log row, the session's doorbell flag, the
  * stamps and, for a chat message, the searchable text with its lineage, unless it was sent before under another id. The fence locks the subject row "for share":
  * an eraser that holds it makes this wait, and then the row is read again as the eraser left it.
- * A session that slept is recognised by `awake_since = now()`: only this transaction can have set it to its own time.
+ * A session that slept, or left the lane of history, is recognised by `awake_since = now()`: only this transaction can have set it to its own time.
  */
 const ACCEPT = {
   name: 'accept_interaction',
@@ -91,15 +96,16 @@ const ACCEPT = {
       ) and $22::uuid is not null as found
     ), roused as (
       insert into session as s (
-        tenant, session_id, channel, customer_key, workflow_id, awake_since, ring_after, ended_at)
-      select $1, $3::uuid, $6, $5, $4, now(), now() + $21::double precision * interval '1 ms', $20::timestamptz
+        tenant, session_id, channel, customer_key, workflow_id, awake_since, ring_after, ended_at, in_lane)
+      select $1, $3::uuid, $6, $5, $4, now(), now() + $21::double precision * interval '1 ms', $20::timestamptz, $36::boolean
       from admitted
       where not exists (select from interaction where tenant = $1 and interaction_id = $2::uuid)
       on conflict (tenant, session_id) do update set
         arrivals = s.arrivals + 1,
-        ring_after = case when s.awake_since is null then excluded.ring_after else s.ring_after end,
-        rings = case when s.awake_since is null then 0 else s.rings end,
-        awake_since = coalesce(s.awake_since, excluded.awake_since),
+        ring_after = case when ${BEGINS_ANEW} then excluded.ring_after else s.ring_after end,
+        rings = case when ${BEGINS_ANEW} then 0 else s.rings end,
+        awake_since = case when ${BEGINS_ANEW} then excluded.awake_since else s.awake_since end,
+        in_lane = case when s.awake_since is null then excluded.in_lane else s.in_lane and excluded.in_lane end,
         ended_at = coalesce(s.ended_at, excluded.ended_at)
       where s.customer_key = excluded.customer_key
       returning session_id, awake_since = now() as ring
@@ -189,6 +195,7 @@ export async function acceptInteraction(
       interaction.sequence,
       interaction.duplicateWindowMs,
       tracesEveryStep(interaction.lineageDepth),
+      interaction.inLane === true,
     ]),
   );
   const refused = { bodyHash: null, ring: false, heldBack: false };

@@ -98,7 +98,8 @@ export async function sleepUnlessRung(
 
 /**
  * Claims sessions whose ring is overdue and puts off their next ring, twice as long each time, up to an hour: a slow
- * workflow is not buried under signals. Rows that another process is claiming are skipped.
+ * workflow is not buried under signals. Rows that another process is claiming are skipped. Those in the lane of history
+ * are its: src/db/history-lane.ts.
  *
  * @param bulkAfterMs how long after its capture a record is history.
  */
@@ -115,7 +116,7 @@ export async function claimOverdueSessions(
       with overdue as (
         select session_id
         from session
-        where tenant = $1 and awake_since is not null and ring_after < now()
+        where tenant = $1 and awake_since is not null and not in_lane and ring_after < now()
         order by ring_after
         limit $3
         for update skip locked

@@ -133,6 +133,30 @@ export interface IndexMessagesResult {
   readonly asleep: boolean;
 }
 
+/** A batch of a tenant's history. */
+export interface IndexHistoryRequest {
+  readonly tenant: string;
+  /** How long it has been held because of pressure. */
+  readonly heldMs: number;
+}
+
+export interface IndexHistoryResult {
+  readonly messages: number;
+  readonly sessions: number;
+  /** Sessions that failed, of themselves, and have a run of their own from now on. */
+  readonly left: number;
+  /** `now`: a whole batch was there. `later`: some is left, or it was held. `if rung`: nothing was left. */
+  readonly again: 'now' | 'later' | 'if rung';
+  readonly waitMs: number;
+  /** How long it has been held with this wait; 0 when it was not. */
+  readonly heldMs: number;
+}
+
+/** Work on many conversations at once, of which nothing but history waits. */
+export interface HistoryActivities {
+  indexHistory(request: IndexHistoryRequest): Promise<IndexHistoryResult>;
+}
+
 /** A batch that is left to the activity of the embedding queue. */
 export interface DeferredBatch {
   readonly deferred: true;

@@ -3,6 +3,7 @@ import { BUDGET_DIALS } from './dials/budgets.ts';
 import { DERIVATION_DIALS } from './dials/derivation.ts';
 import { ERASURE_DIALS } from './dials/erasure.ts';
 import { FRESHNESS_DIALS } from './dials/freshness.ts';
+import { HISTORY_DIALS } from './dials/history.ts';
 import { INTAKE_DIALS } from './dials/intake.ts';
 import { PRESSURE_DIALS } from './dials/pressure.ts';
 import { QUALITY_DIALS } from './dials/quality.ts';
@@ -26,6 +27,7 @@ export const DIALS = {
   ...BUDGET_DIALS,
   ...STEP_DIALS,
   ...QUOTA_DIALS,
+  ...HISTORY_DIALS,
 } as const;
 
 export type DialName = keyof typeof DIALS;

@@ -32,6 +32,27 @@ export const REPLAY_WORKFLOW = 'replay';
 export const SUPERSEDED_WORKFLOW = 'dropSuperseded';
 export const REDO_CAPTIONS_WORKFLOW = 'redoCaptions';
 
+/** Indexes what waits of a tenant's history, many conversations at a time. */
+export const HISTORY_WORKFLOW = 'historyLane';
+
+export interface HistoryLaneInput {
+  readonly tenant: string;
+  /** Of the runs before, when this one continues them. */
+  readonly before?: HistoryProgress;
+}
+
+/** What a lane has done since it was rung, for operators. */
+export interface HistoryProgress {
+  readonly messages: number;
+  readonly batches: number;
+  /** Conversations that failed and were left to runs of their own. */
+  readonly left: number;
+}
+
+export function historyWorkflowId(tenant: string): string {
+  return `history/${tenant}`;
+}
+
 /** The search attribute by which operators find a tenant's runs. */
 export const TENANT_ATTRIBUTE = 'tenant';
 

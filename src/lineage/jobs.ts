@@ -5,6 +5,7 @@ import type {
   CaptionActivities,
   EmbeddingActivities,
   ErasureActivities,
+  HistoryActivities,
   IntakeActivities,
   QualityActivities,
   ReconciliationActivities,
@@ -36,6 +37,7 @@ type Steps = AudioActivities &
   CaptionActivities &
   EmbeddingActivities &
   ErasureActivities &
+  HistoryActivities &
   IntakeActivities &
   QualityActivities &
   ReconciliationActivities &
@@ -81,6 +83,7 @@ export const STEPS: { readonly [Name in keyof Steps]: JobOf<Steps[Name]> | null 
   indexArtifacts: embedding,
   indexMessages: embedding,
   indexMessagesAtOnce: embedding,
+  indexHistory: embedding,
 
   // Captions that gave way under pressure.
   findDeferredCaptions: MAKES_NO_DATA,
