@@ -65,7 +65,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
     parts.queues.map((queue) => createWorker(queue, connection, config, deps, parts.interceptors ?? [])),
   );
   const running = Promise.all(workers.map((worker) => worker.run()));
-  const sweep = parts.queues.includes('intake') ? startSweep(deps, ring) : undefined;
+  const sweep = parts.queues.includes('intake') ? startSweep(deps, ring, historyBell(deps, 'sweep')) : undefined;
   const sources = parts.queues.includes('intake') ? keepSources(deps) : undefined;
   const schedules = parts.queues.includes('batch') ? keepSchedules(deps) : undefined;
   const statistics = parts.queues.includes('batch') ? keepStatistics(deps) : undefined;
@@ -120,7 +120,7 @@ export function apiDependencies(
     expectations,
     ring,
     bells: new Bells({ ...deps, ring }),
-    historyBell: historyBell(deps),
+    historyBell: historyBell(deps, 'intake'),
     uploads: new UploadBudget(),
     quotas: new Quotas(deps),
     drain: new DrainReader(deps.database),
@@ -131,12 +131,16 @@ export function apiDependencies(
   };
 }
 
-function historyBell({ temporal, dials, metrics, log }: Dependencies): HistoryBell {
+function historyBell(deps: Dependencies, by: 'intake' | 'sweep'): HistoryBell {
+  const { temporal, dials, metrics, log } = deps;
   return new HistoryBell({
     ring: (tenant) => ringForHistory(temporal, tenant, dials.get('intake.ring_timeout_ms')),
     // A lane that waits for company hears of it before it ends.
-    everyMs: () => dials.get('history.window_ms') / 2,
-    onRung: () => metrics.rung.inc({ channel: 'chat', by: 'history' }),
+    everyMs: () => (by === 'intake' ? dials.get('history.window_ms') / 2 : dials.get('sweep.ring_after_ms')),
+    onRung: (tenant) => {
+      metrics.rung.inc({ channel: 'chat', by });
+      if (by === 'sweep') log.info({ tenant }, 'rang for history that waited');
+    },
     onFailed: (error) => {
       metrics.ringFailed.inc({ channel: 'chat' });
       log.warn(errorForLog(error), 'the ring for history failed and is left to the sweep');

@@ -11,7 +11,7 @@ import type { ActivityDependencies } from '../activities/dependencies.ts';
 import { startErasure } from '../src/temporal/start-erasure.ts';
 import { startDecision, startReevaluation } from '../src/temporal/start-quality.ts';
 import { startReindex } from '../src/temporal/start-reindex.ts';
-import { ringForHistory } from '../src/temporal/history-bell.ts';
+import type { HistoryBell } from '../src/temporal/history-bell.ts';
 import type { Ring, RingTarget } from '../src/temporal/ring.ts';
 import { inRounds, type Rounds } from './rounds.ts';
 
@@ -25,20 +25,20 @@ const LOOK_AFTER_VERSIONS_MS = 60_000;
  * Rings for sessions that wait although nobody rang: the API committed a record and died, or Temporal did not answer.
  * A record that was acknowledged is thereby never left behind. Any number of processes may sweep.
  */
-export function startSweep(deps: ActivityDependencies, ring: Ring): Rounds {
+export function startSweep(deps: ActivityDependencies, ring: Ring, bell: HistoryBell): Rounds {
   let lookAt = 0;
   return inRounds(async () => {
     if (Date.now() >= lookAt) {
       await wakeStuck(deps).catch((error: unknown) => deps.log.warn(errorForLog(error), 'sweep failed'));
       lookAt = Date.now() + deps.dials.get('sweep.stuck_after_ms');
     }
-    await sweepOnce(deps, ring).catch((error: unknown) => deps.log.warn(errorForLog(error), 'sweep failed'));
+    await sweepOnce(deps, ring, bell).catch((error: unknown) => deps.log.warn(errorForLog(error), 'sweep failed'));
     return deps.dials.get('sweep.interval_ms');
   });
 }
 
 /** Answers how many sessions were rung and erasures started. */
-export async function sweepOnce(deps: ActivityDependencies, ring: Ring): Promise<number> {
+export async function sweepOnce(deps: ActivityDependencies, ring: Ring, bell: HistoryBell): Promise<number> {
   const { database, dials, metrics, log } = deps;
   let rung = 0;
   for (const tenant of await listTenants(database.deployment)) {
@@ -54,7 +54,7 @@ export async function sweepOnce(deps: ActivityDependencies, ring: Ring): Promise
       log.info({ sessionId, channel }, 'rang for a session that waited');
       rung += 1;
     }
-    rung += await ringLane(deps, tenant);
+    rung += await ringLane(deps, bell, tenant);
     rung += await startErasures(deps, tenant);
     rung += await startDecisions(deps, tenant);
   }
@@ -62,15 +62,10 @@ export async function sweepOnce(deps: ActivityDependencies, ring: Ring): Promise
   return rung;
 }
 
-/**
- * Rings for history that waits although nobody rang, or for long because there is much of it: a ring more costs a lane
- * that works little.
- */
-async function ringLane({ database, temporal, dials, metrics, log }: ActivityDependencies, tenant: string) {
+/** Rings for history that waits although nobody rang, or for long because there is much of it. */
+async function ringLane({ database }: ActivityDependencies, bell: HistoryBell, tenant: string): Promise<number> {
   if (!(await isLaneOverdue(database.forTenant(tenant).app, tenant))) return 0;
-  await ringForHistory(temporal, tenant, dials.get('intake.ring_timeout_ms'));
-  metrics.rung.inc({ channel: 'chat', by: 'sweep' });
-  log.info({ tenant }, 'rang for history that waited');
+  bell.ring(tenant);
   return 1;
 }
 

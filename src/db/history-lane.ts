@@ -44,7 +44,7 @@ export async function nextOfLane(
             select from freshness f
             where f.tenant = $1 and f.session_id = next.session_id and f.state in ('accepted', 'processing')
             limit $3::integer
-          ) as some
+          ) as waits
         ) as messages
         from next
       ), summed as (

@@ -27,7 +27,7 @@ export interface HistoryBellOptions {
   readonly ring: (tenant: string) => Promise<void>;
   /** How often at most a lane is rung. */
   readonly everyMs: () => number;
-  onRung(): void;
+  onRung(tenant: string): void;
   /** It is left to the sweep. */
   onFailed(error: unknown): void;
 }
@@ -81,7 +81,7 @@ export class HistoryBell {
   async #ringOnce(tenant: string): Promise<void> {
     try {
       await this.#options.ring(tenant);
-      this.#options.onRung();
+      this.#options.onRung(tenant);
     } catch (error) {
       this.#options.onFailed(error);
     }
