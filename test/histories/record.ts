@@ -4,6 +4,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import {
   CANARY_WORKFLOW,
+  historyWorkflowId,
   REDO_CAPTIONS_WORKFLOW,
   RESIDUE_WORKFLOW,
   RETENTION_WORKFLOW,
@@ -148,6 +149,22 @@ it('records a replay that is held under pressure', async () => {
   });
   await force('none');
   await keep('replay/held', replay.body.workflowId);
+});
+
+it('records a lane of history that is rung while it waits for company, and one that is held under pressure', async () => {
+  const old = async (customerId: string) => {
+    const { body } = await earshot.message({ customerId, sentAt: startedAt });
+    await earshot.settled(body.interactionId, 'reachable');
+  };
+  await old('old-1');
+  await old('old-2');
+  const lane = historyWorkflowId('default');
+  await keep('history-lane/rung', lane);
+  await setDial('history.hold_at_most_ms', 1_500);
+  await force('slow_reprocessing');
+  await old('old-3');
+  await force('none');
+  await keep('history-lane/held', lane);
 });
 
 it('records an erasure, one that is cancelled, one that a hold refuses at its end, and a retention run', async () => {

@@ -25,6 +25,7 @@ describe('a recorded history replays with the workflow code of today', () => {
         'decide-quarantined',
         'drop-superseded',
         'erase-customer',
+        'history-lane',
         'reevaluate-quality',
         'redo-captions',
         'replay',
