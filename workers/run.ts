@@ -61,11 +61,12 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   const deps = await openDependencies(config, client);
   if (parts.queues.includes('batch')) await ensureSchedules(client);
   const ring = ringVia(client);
+  const lateBell = historyBell(deps, 'sweep');
   const workers = await Promise.all(
     parts.queues.map((queue) => createWorker(queue, connection, config, deps, parts.interceptors ?? [])),
   );
   const running = Promise.all(workers.map((worker) => worker.run()));
-  const sweep = parts.queues.includes('intake') ? startSweep(deps, ring, historyBell(deps, 'sweep')) : undefined;
+  const sweep = parts.queues.includes('intake') ? startSweep(deps, ring, lateBell) : undefined;
   const sources = parts.queues.includes('intake') ? keepSources(deps) : undefined;
   const schedules = parts.queues.includes('batch') ? keepSchedules(deps) : undefined;
   const statistics = parts.queues.includes('batch') ? keepStatistics(deps) : undefined;
@@ -77,6 +78,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   deps.log.info({ pid: process.pid }, 'earshot is draining');
   await api?.stop();
   await sweep?.stop();
+  await lateBell.close();
   await sources?.stop();
   await schedules?.stop();
   await statistics?.stop();

@@ -24,7 +24,7 @@ export async function historyLane({ tenant, before }: HistoryLaneInput): Promise
     heldMs = batch.heldMs;
     progress = {
       messages: progress.messages + batch.messages,
-      batches: progress.batches + 1,
+      batches: progress.batches + (heldMs > 0 ? 0 : 1),
       left: progress.left + batch.left,
     };
     setCurrentDetails(

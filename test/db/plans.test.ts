@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chunksToEmbed } from '../../src/db/embeddings.ts';
+import { nextOfLane } from '../../src/db/history-lane.ts';
 import { buildSegment } from '../../src/db/index-segments.ts';
 import { findLiveTraffic } from '../../src/db/live-traffic.ts';
 import { openDatabase, type Database, type Queryable } from '../../src/db/pools.ts';
@@ -148,6 +149,24 @@ describe('the vector of a text that a customer has sent before', () => {
     expect(plan).toMatch(/chunk_by_text on chunk k?/);
     expect(plan).toContain('hashtextextended(');
   });
+});
+
+it('what the lane of history takes next is found by the indexes of who is awake and of what waits', async () => {
+  let plan = '';
+  const explaining: Queryable = {
+    query: async ({ text, values }) => {
+      const { rows } = await database.forTenant('default').app.query({
+        name: 'explain next of lane',
+        text: `explain ${text}`,
+        values,
+      });
+      plan = (rows as Record<string, string>[]).map((row) => row['QUERY PLAN']).join('\n');
+      return { rows: [] };
+    },
+  };
+  await nextOfLane(explaining, 'default', { messages: 256, perSession: 200 });
+  expect(plan).toMatch(/session_to_ring[^\n]*\n[^\n]*Index Cond: \(\(tenant = [^\n]*in_lane/);
+  expect(plan).toContain('freshness_to_drain');
 });
 
 it('whether live traffic goes on is seen by the index of who is awake and that of the newest question', async () => {

@@ -109,6 +109,8 @@ describe('history', () => {
     await laneRests();
     await until('the runs are listed', async () => (await runs(`WorkflowType = "${HISTORY_WORKFLOW}"`)) > 0);
     expect(await runs('WorkflowType = "conversation"')).toBe(0);
+    const { priority } = await earshot.temporal.getHandle(LANE).describe();
+    expect(priority).toMatchObject({ priorityKey: 4, fairnessKey: 'default' });
     expect(await runs(`WorkflowType = "${HISTORY_WORKFLOW}"`)).toBeLessThanOrEqual(4);
     expect([await vectors('many'), await edges('many')]).toEqual([600, 600]);
     expect(await one('select count(*) from session where awake_since is not null')).toBe(0);
@@ -174,6 +176,8 @@ describe('history', () => {
   });
 
   it('of a customer who is erased in the middle is waited for by nobody, leaves nothing and does not return', async () => {
+    const before = await old('forgotten', 'forgotten before');
+    await earshot.settled(before, 'reachable');
     const held = holdRoute(models, 'embeddings');
     await old('forgotten', 'forgotten words');
     const other = await old('remembered', 'remembered words');
