@@ -136,7 +136,9 @@ describe('history', () => {
     held.release();
     await laneRests();
     expect([await vectors('overtaken'), await edges('overtaken')]).toEqual([2, 2]);
-    expect((await earshot.temporal.getHandle(body.workflowId).describe()).type).toBe('conversation');
+    // Started as a live one is, with its first task; the sweep, which would find it later, signals.
+    const { events } = await earshot.temporal.getHandle(body.workflowId).fetchHistory();
+    expect(events![1]!.workflowTaskScheduledEventAttributes).toBeTruthy();
   });
 
   it('waits for a model that is away, as a whole; of many conversations one that fails does so by itself, visibly', async () => {
