@@ -2,9 +2,9 @@ import type { RingTarget } from '../temporal/ring.ts';
 import { ringNow, type RingDependencies } from './ring-now.ts';
 
 /**
- * Rings for sessions after their records were acknowledged, so many at a time and the others in turn. A record is durable
- * before its ring, so nobody waits for Temporal; and while the ring of a conversation waits for its turn, further
- * messages of it need none: they become one run together, of which under load there are the fewer.
+ * Rings for sessions whose records are durable, so many at a time and the others in turn. Under load a channel does not
+ * wait for that turn, and while the ring of a conversation waits, further messages of it need none: they become one run
+ * together, of which there are the fewer.
  *
  * What waits is in this process's memory alone. When that ends, the sweep rings.
  */
@@ -20,14 +20,15 @@ export class Bells {
   }
 
   /**
-   * Takes a ring in, and answers at once; where many wait, when one of those before it has had its turn, or after
-   * `intake.ring_timeout_ms`: a flood is slowed down by it, and Temporal's absence holds up no record for longer.
+   * Ends when it has rung, if it is its turn at once; else now, and where many wait, when one of those before it has had
+   * its turn. Nobody waits for longer than `intake.ring_timeout_ms`: a flood is slowed down, and Temporal's absence holds
+   * up no record.
    */
   async ring(target: RingTarget): Promise<void> {
+    const { dials } = this.#deps;
+    if (this.#ringing < dials.get('intake.rings_at_once')) return this.#ringNow(target);
     this.#waiting.push(target);
-    this.#next();
-    if (this.#waiting.length <= this.#deps.dials.get('intake.rings_waiting_max')) return;
-    await this.#room();
+    if (this.#waiting.length > dials.get('intake.rings_waiting_max')) await this.#room();
   }
 
   /** Ends when all have rung, or failed to. */
@@ -39,12 +40,13 @@ export class Bells {
     while (this.#ringing < this.#deps.dials.get('intake.rings_at_once')) {
       const target = this.#waiting.shift();
       if (target === undefined) return;
-      this.#ringing += 1;
-      void ringNow(this.#deps, target).finally(() => this.#rung());
+      void this.#ringNow(target);
     }
   }
 
-  #rung(): void {
+  async #ringNow(target: RingTarget): Promise<void> {
+    this.#ringing += 1;
+    await ringNow(this.#deps, target);
     this.#ringing -= 1;
     this.#next();
     const [first] = this.#forRoom;

@@ -33,13 +33,14 @@ const completed = (workflowId: string) =>
     async () => (await earshot.temporal.getHandle(workflowId).describe()).status.name === 'COMPLETED',
   );
 
-const roundTrips = async (statement: string) => {
+async function counted(series: string): Promise<number> {
   const text = (await earshot.request<{ text: string }>('GET', '/metrics')).body.text;
-  const line = text
-    .split('\n')
-    .find((each) => each.startsWith(`earshot_database_round_trips_total{statement="${statement}"}`));
+  const line = text.split('\n').find((each) => each.startsWith(series));
   return Number(line?.split(' ').at(-1) ?? 0);
-};
+}
+
+const roundTrips = (statement: string) => counted(`earshot_database_round_trips_total{statement="${statement}"}`);
+const rings = () => counted('earshot_workflows_rung_total{channel="chat",by="intake"}');
 
 /** Says something in each of so many conversations while the model is held by one more. */
 async function sayWhileHeld(name: string, conversations: number, textOf: (index: number) => string) {
@@ -57,9 +58,10 @@ async function sayWhileHeld(name: string, conversations: number, textOf: (index:
 
 describe('conversations that write at the same time', () => {
   it('have a run each and share model requests and statements', async () => {
-    const stores = await roundTrips('store_embeddings');
+    const [stores, rung] = [await roundTrips('store_embeddings'), await rings()];
     const { first, others, release } = await sayWhileHeld('sharing', 30, (index) => `parcel number ${index}`);
-    await until('all have asked for their messages', async () => (await roundTrips('take_messages')) > 1);
+    await until('all were rung for', async () => (await rings()) === rung + 31);
+    await until('they have asked for their messages', async () => (await roundTrips('take_messages')) > 1);
     release();
     for (const { body } of [first, ...others]) await earshot.settled(body.interactionId, 'reachable');
     expect(new Set(others.map(({ body }) => body.workflowId)).size).toBe(30);

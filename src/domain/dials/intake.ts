@@ -57,7 +57,7 @@ export const INTAKE_DIALS = {
     reason: 'The record is durable already: past this the sweep starts the workflow, and the channel gets its answer.',
   },
   'intake.rings_at_once': {
-    defaultValue: 4,
+    defaultValue: 16,
     min: 1,
     max: 1_000,
     reason:
