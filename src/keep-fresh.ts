@@ -1,6 +1,8 @@
+import { coalesced } from './coalesced.ts';
+
 /** What is read from the database now and then. */
 export interface KeptFresh {
-  /** Reads again. What is known when it ends is no older than its beginning. */
+  /** Reads again, once for all who ask meanwhile. What is known when it ends is no older than the call. */
   refresh(): Promise<void>;
   close(): void;
 }
@@ -10,20 +12,9 @@ export interface KeptFresh {
  * outage. One read follows the other: an older answer that comes late never replaces a newer one.
  */
 export async function keepFresh(read: () => Promise<void>, everyMs: number): Promise<KeptFresh> {
-  let last = Promise.resolve();
-  let waiting = 0;
-  const refresh = () => {
-    waiting += 1;
-    last = last
-      .catch(() => undefined)
-      .then(read)
-      .finally(() => (waiting -= 1));
-    return last;
-  };
+  const refresh = coalesced(read);
   await refresh();
-  const timer = setInterval(() => {
-    if (waiting === 0) refresh().catch(() => undefined);
-  }, everyMs);
+  const timer = setInterval(() => void refresh().catch(() => undefined), everyMs);
   timer.unref();
   return { refresh, close: () => clearInterval(timer) };
 }

@@ -10,7 +10,7 @@ const OPEN_WITHIN_MS = 60_000;
 
 /**
  * Recordings as opened, for all pieces of them that this process recognises at the time: each is read and decrypted once,
- * and held once, while its pieces come. None stays for longer than the key that it was sealed with may.
+ * and held once, while its pieces come. None stays for longer than a data key does.
  */
 export class OpenedRecordings {
   readonly #opened = new LRUCache<string, Buffer, (signal: AbortSignal) => Promise<Buffer>>({
@@ -26,7 +26,8 @@ export class OpenedRecordings {
    * @param open asked once for all who want the object meanwhile; whoever gives up leaves it to the others.
    * @throws what `open` throws, and the signal's reason.
    */
-  get(key: string, open: (signal: AbortSignal) => Promise<Buffer>, signal: AbortSignal): Promise<Buffer> {
+  async get(key: string, open: (signal: AbortSignal) => Promise<Buffer>, signal: AbortSignal): Promise<Buffer> {
+    signal.throwIfAborted();
     return unlessAborted(this.#opened.forceFetch(key, { context: open }), signal);
   }
 }

@@ -12,7 +12,7 @@ import { writeLedgerEntry } from '../../src/erasure/ledger.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { certify } from './certify.ts';
-import { coalesced } from './coalesced.ts';
+import { coalesced } from '../../src/coalesced.ts';
 import { deleteObjects, deleteRows, destroyKeys, markRecords } from './destroy.ts';
 import { loadErasure, loadFenced } from './erasure.ts';
 import { clearAllResidue, noteResidue, rewritePostponed } from './residue.ts';

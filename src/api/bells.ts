@@ -1,16 +1,19 @@
 import type { RingTarget } from '../temporal/ring.ts';
+import { RingsInTurn } from './rings-in-turn.ts';
 import { ringNow, type RingDependencies } from './ring-now.ts';
 
 /**
- * Rings for sessions whose records are durable, so many at a time and the others in turn. Under load a channel does not
+ * Rings for sessions whose records are durable, so many at a time and the others in turn: what is live first, and a tenant
+ * after the other. Under load a channel does not
  * wait for that turn, and while the ring of a conversation waits, further messages of it need none: they become one run
  * together, of which there are the fewer.
  *
- * What waits is in this process's memory alone. When that ends, the sweep rings.
+ * What waits is in this process's memory alone. What is lost with that, or has waited until the sweep rings, is left to
+ * the sweep: neither memory nor a shutdown waits for a Temporal that is away.
  */
 export class Bells {
   readonly #deps: RingDependencies;
-  readonly #waiting: RingTarget[] = [];
+  readonly #waiting = new RingsInTurn();
   readonly #forRoom = new Set<() => void>();
   #ringing = 0;
   #idle = Promise.withResolvers<void>();
@@ -27,8 +30,8 @@ export class Bells {
   async ring(target: RingTarget): Promise<void> {
     const { dials } = this.#deps;
     if (this.#ringing < dials.get('intake.rings_at_once')) return this.#ringNow(target);
-    this.#waiting.push(target);
-    if (this.#waiting.length > dials.get('intake.rings_waiting_max')) await this.#room();
+    this.#waiting.add(target);
+    if (this.#waiting.size > dials.get('intake.rings_waiting_max')) await this.#room();
   }
 
   /** Ends when all have rung, or failed to. */
@@ -38,9 +41,14 @@ export class Bells {
 
   #next(): void {
     while (this.#ringing < this.#deps.dials.get('intake.rings_at_once')) {
-      const target = this.#waiting.shift();
-      if (target === undefined) return;
-      void this.#ringNow(target);
+      const waited = this.#waiting.next();
+      if (waited === undefined) return;
+      // The sweep has rung meanwhile, or will.
+      if (performance.now() - waited.since < this.#deps.dials.get('sweep.ring_after_ms')) {
+        void this.#ringNow(waited.target);
+      } else {
+        this.#deps.metrics.ringFailed.inc({ channel: waited.target.channel });
+      }
     }
   }
 

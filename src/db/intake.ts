@@ -102,7 +102,12 @@ const ACCEPT = {
       where not exists (select from interaction where tenant = $1 and interaction_id = $2::uuid)
       on conflict (tenant, session_id) do update set
         arrivals = s.arrivals + 1,
-        ring_after = case when ${BEGINS_ANEW} then excluded.ring_after else s.ring_after end,
+        ring_after = case
+          when ${BEGINS_ANEW} then excluded.ring_after
+          -- Each segment rings: one whose ring was lost is not to wait as long as a run that was told of it.
+          when $6 = 'call' then least(s.ring_after, excluded.ring_after)
+          else s.ring_after
+        end,
         rings = case when ${BEGINS_ANEW} then 0 else s.rings end,
         awake_since = case when ${BEGINS_ANEW} then excluded.awake_since else s.awake_since end,
         in_lane = case when s.awake_since is null then excluded.in_lane else s.in_lane and excluded.in_lane end,

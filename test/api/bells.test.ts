@@ -6,14 +6,20 @@ import { openMetrics } from '../../src/observe/metrics.ts';
 import type { RingTarget } from '../../src/temporal/ring.ts';
 import { until } from '../support/until.ts';
 
-const DIALS = { 'intake.rings_at_once': 2, 'intake.rings_waiting_max': 3, 'intake.ring_timeout_ms': 60_000 };
+const DIALS = {
+  'sweep.ring_after_ms': 60_000,
+  'intake.rings_at_once': 2,
+  'intake.rings_waiting_max': 3,
+  'intake.ring_timeout_ms': 60_000,
+};
 
-const target = (sessionId: string): RingTarget => ({
+const target = (sessionId: string, more: Partial<RingTarget> = {}): RingTarget => ({
   tenant: 'default',
   sessionId,
   channel: 'chat',
   customerKey: 'c',
   workflowId: `chat/${sessionId}`,
+  ...more,
 });
 
 /** Rings that end when the test says so. */
@@ -92,4 +98,27 @@ it('is drained when all have rung', async () => {
   expect(drained).toBe(false);
   end('b');
   await done;
+});
+
+it('what is live rings first, and a tenant after the other', async () => {
+  const { bells, begun, end } = heldBells({ 'intake.rings_at_once': 1, 'intake.rings_waiting_max': 10 });
+  void bells.ring(target('begun'));
+  await bells.ring(target('old', { workClass: 'bulk' }));
+  for (const sessionId of ['a1', 'a2', 'a3']) await bells.ring(target(sessionId, { tenant: 'a' }));
+  await bells.ring(target('b1', { tenant: 'b' }));
+  for (const [index, sessionId] of ['begun', 'a1', 'b1', 'a2', 'a3'].entries()) {
+    end(sessionId);
+    await until('the next rings', () => begun.length === index + 2);
+  }
+  expect(begun).toEqual(['begun', 'a1', 'b1', 'a2', 'a3', 'old']);
+});
+
+it('what has waited until the sweep rings is left to it', async () => {
+  const { bells, begun, end } = heldBells({ 'intake.rings_at_once': 1, 'sweep.ring_after_ms': 0 });
+  const first = bells.ring(target('a'));
+  await bells.ring(target('b'));
+  end('a');
+  await first;
+  await bells.drained();
+  expect(begun).toEqual(['a']);
 });
