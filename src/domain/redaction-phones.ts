@@ -18,10 +18,15 @@ export function phones(text: string, runs: readonly DigitRun[]): Span[] {
 const WINDOW = 2_000;
 const OVERLAP = 100;
 
+/** No number of any plan, country code included, has fewer digits. Most messages have none, and the search is slow. */
+const MAY_HOLD_NUMBER = /(?:\p{Nd}\P{Nd}*){5}/u;
+
 function found(text: string): Span[] {
   const spans: Span[] = [];
   for (let start = 0; start < text.length; start += WINDOW - OVERLAP) {
-    for (const { startsAt, endsAt } of findPhoneNumbersInText(text.slice(start, start + WINDOW), REGIONS[0])) {
+    const window = text.slice(start, start + WINDOW);
+    if (!MAY_HOLD_NUMBER.test(window)) continue;
+    for (const { startsAt, endsAt } of findPhoneNumbersInText(window, REGIONS[0])) {
       if (isLabelledId(text, start + startsAt) || isPartOfId(text, start + startsAt)) continue;
       spans.push({ start: start + startsAt, end: start + endsAt, type: 'phone' });
     }

@@ -50,7 +50,7 @@ async function planOf(customerKey: string | null, asOf: Date | null = null): Pro
   const explaining: Queryable = {
     query: async ({ text, values }) => {
       const { rows } = await reader.query({
-        name: `explain ${customerKey} ${asOf?.toISOString()}`,
+        name: `explain ${customerKey} ${asOf?.getTime()}`,
         text: `explain ${text}`,
         values,
       });
