@@ -41,7 +41,8 @@ export function qualityActivities(deps: ActivityDependencies): QualityActivities
     noteReevaluation: ({ tenant, reevaluationId, finished, ...counts }) =>
       noteReevaluation(app(tenant), tenant, reevaluationId, counts, finished),
     recordUnindexed: async ({ artifactId, ...failure }) => {
-      if (failure.reason === 'model_paused' && (await waitsForModel(deps, { ...failure, artifactId }))) return true;
+      if (failure.reason === 'model_paused' && (await parkRecordOrDecision(deps, { ...failure, artifactId })))
+        return true;
       const piece = (await findArtifact(app(failure.tenant), failure.tenant, artifactId))?.piece ?? 0;
       await intakeActivities(deps).recordFailure({ ...failure, piece });
       return false;
@@ -89,10 +90,10 @@ async function release(deps: ActivityDependencies, tenant: string, artifact: Hel
 }
 
 /**
- * Whether what an operator let go waits with its decision until its model runs: that of a record which is settled, and has
- * no run that would begin again. Any other record waits itself.
+ * Lets what an operator let go wait until its model runs: its record, which has a run that will begin again, or, where that
+ * is settled and has none, the decision. Answers whether the decision waits.
  */
-async function waitsForModel(
+async function parkRecordOrDecision(
   { database }: ActivityDependencies,
   { tenant, interactionId, artifactId }: QuarantineRef,
 ): Promise<boolean> {

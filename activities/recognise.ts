@@ -42,8 +42,11 @@ export interface RecognitionStep {
   readonly prompt: string;
   /** What else decides the result: part of the artifact's identity and lineage. */
   readonly parameters: Readonly<Record<string, unknown>>;
-  /** Asks the model; places of the passages are those of the whole source. */
-  /** @param open reads what was captured: its bytes are let go of before the model is asked. */
+  /**
+   * Asks the model; places of the passages are those of the whole source.
+   *
+   * @param open reads what was captured. Its bytes are not to be held while the model is asked.
+   */
   recognise(record: RecordRow, open: (signal: AbortSignal) => Promise<Buffer>): Promise<Recognition>;
   /** Of a piece of sound; null for pictures. */
   readonly soundMs: number | null;
