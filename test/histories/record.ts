@@ -193,6 +193,27 @@ it('records an erasure, one that is cancelled, one that a hold refuses at its en
   await keep('residue-window/closed', night.workflowId);
 });
 
+it('records a release of a part that meets a paused model, and stays open', async () => {
+  const unsure = { lines: [{ text: 'Parcel PX-77', confidence: 0.05, box: { x: 1, y: 1, width: 90, height: 18 } }] };
+  models.fail('screen_text', {
+    kind: 'change',
+    change: (answer: { choices: [{ message: object }] }) => {
+      const [choice] = answer.choices;
+      return { ...answer, choices: [{ ...choice, message: { role: 'assistant', content: JSON.stringify(unsure) } }] };
+    },
+  });
+  const { interactionId } = (await screenshot('to-release-in-part', 'in-part')).body;
+  await earshot.settled(interactionId, 'reachable');
+  const [held] = await earshot.database.query<{ artifact_id: string }>(
+    `select artifact_id from artifact where interaction_id = $1 and state = 'quarantined'`,
+    [interactionId],
+  );
+  await earshot.request('POST', '/v1/sources/embedding/pause');
+  const release = await earshot.request<{ workflowId: string }>('POST', `/v1/quarantine/${held!.artifact_id}/release`);
+  await keep('decide-quarantined/waits', release.body.workflowId);
+  await earshot.request('POST', '/v1/sources/embedding/resume');
+});
+
 it('records a release, a discard, a release that the model refuses, a look at the past and a run over the windows', async () => {
   const held = async (callId: string) => {
     const change = (answer: { segments: object[] }) => ({
