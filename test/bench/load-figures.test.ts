@@ -2,6 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { AuditedRecord } from '../../bench/load/audit.ts';
 import { capacityOf, courseOf, freshnessOf, partingOf, slopeOf } from '../../bench/load/figures.ts';
 import { forecastAt, ownViewOf, stepsOf } from '../../bench/load/own-view.ts';
+import { processesOf } from '../../bench/load/report/report.ts';
+import { processTableOf } from '../../bench/load/report/table.ts';
 import { stageTimes } from '../../src/domain/freshness.ts';
 
 const START = Date.parse('2026-11-23T09:00:00Z');
@@ -71,6 +73,36 @@ describe('what a load tells', () => {
   it('knows the slope of a line, and of nothing none', () => {
     expect(slopeOf([0, 1, 2, 3].map((at) => ({ at, value: 5 - 2 * at })))).toBeCloseTo(-2, 9);
     expect(slopeOf([{ at: 1, value: 1 }])).toBeUndefined();
+  });
+
+  it('tells memory that only warms up from memory that still grows in the second half of the run', () => {
+    const MINUTES = 60;
+    const mebibytes = { warms: (minute: number) => Math.min(minute, 30), leaks: (minute: number) => minute };
+    const samples = Array.from({ length: MINUTES + 1 }, (_, minute) => ({
+      ...{
+        atMs: minute * 60_000,
+        due: 0,
+        accepted: 0,
+        refused: 0,
+        inFlight: 0,
+        waiting: {},
+        oldestMs: 0,
+        own: undefined,
+      },
+      processes: Object.fromEntries(
+        Object.entries(mebibytes).map(([name, at]) => [
+          name,
+          { rssBytes: (200 + at(minute)) * 2 ** 20, cpuSeconds: 0 },
+        ]),
+      ),
+    }));
+    const [warms, leaks] = processesOf(samples);
+    expect(warms!.rssSlopeMibPerHour).toBeGreaterThan(10);
+    expect(warms!.rssSecondHalfSlopeMibPerHour).toBeCloseTo(0, 6);
+    expect(leaks!.rssSecondHalfSlopeMibPerHour).toBeCloseTo(60, 6);
+    const table = processTableOf([warms!, leaks!]);
+    expect(table).toContain('RSS slope of the second half, MiB/h');
+    expect(table).toMatch(/leaks .*200 → 260 +│ 60 +│ 60 +│/);
   });
 
   it('reads what Earshot foretells and does, and does without where it tells nothing', () => {

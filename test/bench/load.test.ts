@@ -81,6 +81,7 @@ describe('a load', () => {
     expect(JSON.parse(await readFile(join(folder, 'report.json'), 'utf8'))).toMatchObject({ run: 'test', quiet: true });
     const page = await readFile(join(folder, 'report.html'), 'utf8');
     expect(page.match(/<svg/g)).toHaveLength(6);
+    expect(page).toContain('RSS slope of the second half, MiB/h');
     expect(page).not.toMatch(/NaN|undefined|Infinity/);
   });
 

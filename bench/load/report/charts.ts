@@ -116,12 +116,13 @@ export function memory({ processes, samples }: LoadReport): string | undefined {
     const points = samples.map(({ atMs }, index) => ({ x: Math.max(0, atMs / 1000), y: megabytes(name, index) }));
     return { name, axis: 'left', ...style, points };
   });
-  const slopes = followed.map(({ name, rssSlopeMibPerHour: slope }) => {
-    return `${name} ${slope === undefined ? 'not known' : `${slope.toFixed(0)} MiB/h`}`;
+  const told = (slope: number | undefined) => (slope === undefined ? 'not known' : slope.toFixed(0));
+  const slopes = followed.map((each) => {
+    return `${each.name} ${told(each.rssSlopeMibPerHour)}, ${told(each.rssSecondHalfSlopeMibPerHour)}`;
   });
   return svgOf({
     title: 'Memory: resident set of each process',
-    note: `Slope by least squares over the last three quarters: ${slopes.join(', ')}.`,
+    note: `Slope by least squares over the last three quarters, and over the second half, in MiB/h: ${slopes.join('; ')}.`,
     seconds: maximum(samples.map(({ atMs }) => atMs / 1000)),
     left: {
       label: 'MiB',

@@ -88,6 +88,8 @@ export interface ProcessReport {
   readonly rssEndMib: number;
   /** By least squares over the last three quarters of the run: the first holds what is loaded once. */
   readonly rssSlopeMibPerHour: number | undefined;
+  /** The same over the second half: in a long run caches are still warming up after a quarter. */
+  readonly rssSecondHalfSlopeMibPerHour: number | undefined;
 }
 
 export interface Measured {
@@ -192,25 +194,31 @@ function modalityOf(modality: Modality, all: readonly AuditedRecord[], measured:
 const MEBIBYTE = 1024 * 1024;
 const HOUR_MS = 3_600_000;
 
-function processesOf(samples: readonly Sample[]): ProcessReport[] {
+/** What each process that was followed to the end took. */
+export function processesOf(samples: readonly Sample[]): ProcessReport[] {
   const [first, last] = [samples[0], samples.at(-1)];
   if (first === undefined || last === undefined) return [];
-  const settledMs = first.atMs + (last.atMs - first.atMs) / 4;
+  const lastedMs = last.atMs - first.atMs;
   return Object.keys(last.processes).flatMap((name) => {
     const [start, end] = [first.processes[name], last.processes[name]];
     if (start === undefined || end === undefined) return [];
-    const points = samples.flatMap(({ atMs, processes }) => {
-      const use = processes[name];
-      return use === undefined || atMs < settledMs ? [] : [{ at: atMs / HOUR_MS, value: use.rssBytes / MEBIBYTE }];
-    });
     const cpuSeconds = end.cpuSeconds - start.cpuSeconds;
     return {
       name,
       cpuSeconds,
-      cores: cpuSeconds / Math.max(0.001, (last.atMs - first.atMs) / 1000),
+      cores: cpuSeconds / Math.max(0.001, lastedMs / 1000),
       rssStartMib: start.rssBytes / MEBIBYTE,
       rssEndMib: end.rssBytes / MEBIBYTE,
-      rssSlopeMibPerHour: slopeOf(points),
+      rssSlopeMibPerHour: rssSlopeOf(name, samples, first.atMs + lastedMs / 4),
+      rssSecondHalfSlopeMibPerHour: rssSlopeOf(name, samples, first.atMs + lastedMs / 2),
     };
   });
+}
+
+function rssSlopeOf(name: string, samples: readonly Sample[], fromMs: number): number | undefined {
+  const points = samples.flatMap(({ atMs, processes }) => {
+    const use = processes[name];
+    return use === undefined || atMs < fromMs ? [] : [{ at: atMs / HOUR_MS, value: use.rssBytes / MEBIBYTE }];
+  });
+  return slopeOf(points);
 }

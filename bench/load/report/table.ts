@@ -7,9 +7,14 @@ import { stageTitle, told } from './wording.ts';
 
 /** The report for a terminal. */
 export function tableOf(report: LoadReport): string {
-  return [heading(report), fates(report), freshness(report), capacity(report), hot(report), processes(report)].join(
-    '\n',
-  );
+  return [
+    heading(report),
+    fates(report),
+    freshness(report),
+    capacity(report),
+    hot(report),
+    processTableOf(report.processes),
+  ].join('\n');
 }
 
 /** Lines between rows would double the length of the report. */
@@ -114,16 +119,23 @@ function hot({ hotCustomers }: LoadReport): string {
   return plain(['total p50/p95/p99', 'hot customers', 'of records', 'theirs', 'all others'], rows);
 }
 
-function processes({ processes: all }: LoadReport): string {
+/** What each process took of the machine. */
+export function processTableOf(all: LoadReport['processes']): string {
   if (all.length === 0) return 'Use of the machine was not followed.';
   const rows = all.map((each) => [
     each.name,
     each.cpuSeconds.toFixed(1),
     each.cores.toFixed(2),
     `${each.rssStartMib.toFixed(0)} → ${each.rssEndMib.toFixed(0)}`,
-    each.rssSlopeMibPerHour === undefined ? '–' : each.rssSlopeMibPerHour.toFixed(0),
+    slopeTold(each.rssSlopeMibPerHour),
+    slopeTold(each.rssSecondHalfSlopeMibPerHour),
   ]);
-  return plain(['', 'CPU s', 'cores', 'RSS MiB', 'RSS slope MiB/h'], rows);
+  const head = ['', 'CPU s', 'cores', 'RSS MiB', 'RSS slope, MiB/h', 'RSS slope of the second half, MiB/h'];
+  return plain(head, rows);
+}
+
+function slopeTold(slope: number | undefined): string {
+  return slope === undefined ? '–' : slope.toFixed(0);
 }
 
 function triple(percentiles: Percentiles | undefined): string {
