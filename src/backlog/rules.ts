@@ -32,6 +32,8 @@ export function pressureRules(dials: Dials): PressureRules {
       refuse_bulk: dials.get('pressure.refuse_bulk_within_minutes'),
       refuse_live: dials.get('pressure.refuse_live_within_minutes'),
     },
+    leastAgeShare: dials.get('forecast.least_age_share'),
+    refusingAgeShare: dials.get('forecast.refusing_age_share'),
     leaveTimes: dials.get('pressure.leave_at_times'),
     leaveAtLeastMinutes: dials.get('pressure.leave_at_least_minutes'),
     leaveAfterMs: dials.get('pressure.leave_after_ms'),

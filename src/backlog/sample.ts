@@ -184,7 +184,7 @@ function pointOf(row: BacklogPointRow): BacklogPoint {
 function foretoldOf(tenant: string, sample: BacklogSample, seen: Forecast): Foretold[] {
   const { modality, minutes_to_breach: minutes, completed_per_second: completed } = sample;
   if (completed === null || completed === 0) return [];
-  return [{ tenant, modality, minutes, refusingMinutes: seen.refusingMinutes, lagBudgets: seen.lagBudgets }];
+  return [{ ...seen, tenant, modality, minutes }];
 }
 
 async function decide(

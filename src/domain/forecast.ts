@@ -56,13 +56,25 @@ export interface Forecast {
   readonly refusingMinutes: number | null;
   /** The expected lag in budgets; 0 where too little waits to refuse anybody. */
   readonly lagBudgets: number;
+  /** How long what waits has been building up, in budgets; 0 where too little waits to be a backlog. */
+  readonly ageBudgets: number;
+  /** The same; 0 where too little waits to refuse anybody. */
+  readonly refusingAgeBudgets: number;
+  /** Whether what waited would have taken longer than its budget, look after look: a burst, not chance. */
+  readonly beyondBudget: boolean;
 }
 
 /** On a machine that is too busy to look as often as it should, windows grow up to so many times. */
 const LONGEST_WINDOW_TIMES = 3;
 
-/** What waits is as old as it was at least for so many intervals. */
-const LASTING_INTERVALS = 3;
+/** What waits is as old as it was at least for so many intervals, and at so many looks where these are farther apart. */
+const LASTING = { intervals: 3, looks: 2 };
+
+/** What waits is beyond its budget when it has been so at so many looks … */
+const BEYOND = { looks: 3, budgets: 1 };
+
+/** … or at so many, where it would take so many budgets. */
+const FAR_BEYOND = { looks: 2, budgets: 2 };
 
 /** How far back points are of use, in milliseconds, if they come at their interval. */
 export function windowOf(rules: ForecastRules, intervalMs: number): number {
@@ -95,7 +107,8 @@ export function inWindow(
  * takes at least.
  *
  * That alone cries wolf: where nothing queues, what is under way grows with arrivals, and completions follow later. So
- * what waits must have built up for a share of the budget, and its age (src/domain/backlog-age.ts) must grow with it.
+ * what waits must have built up for a share of the budget, and its age (src/domain/backlog-age.ts) must grow with it. Where
+ * what waits is beyond the budget look after look, its age now is enough, unless anybody is refused for it.
  *
  * @param points oldest first, the last is now; those before the window tell how old backlogs within it were.
  * @param intervalMs at which points come.
@@ -114,13 +127,11 @@ export function forecast(
   const expectedLagMs = level === 0 ? 0 : completed === null || completed === 0 ? null : (level / completed) * 1_000;
   const ages = agesOf(points).slice(-window.length);
   const surely = growth > 0 && risesSurely(series, rules.surenessZ) && ageRises(window, ages, rules) ? growth : 0;
-  const seen: Seen = {
-    level,
-    completed,
-    expectedLagMs,
-    growth: surely,
-    ageMs: lastingAge(window, ages, intervalMs) ?? now.oldestMs ?? 0,
-  };
+  const ageNow = ages.at(-1) ?? null;
+  const ageMs = (ageNow === null ? now.oldestMs : lastingAge(window, ages, intervalMs)) ?? 0;
+  const seen: Seen = { level, completed, expectedLagMs, growth: surely, ageMs };
+  const beyondBudget = level >= rules.minWaiting && isBeyond(window, completed, rules);
+  const unrefusing = beyondBudget ? { ...seen, ageMs: ageNow ?? ageMs } : seen;
   const perBudget = ((completed ?? 0) * rules.budgetMs) / 1_000;
   const many = Math.max(rules.minWaiting, rules.minRefusing, rules.refusingShare * perBudget);
   return {
@@ -128,9 +139,12 @@ export function forecast(
     completedPerSecond: completed,
     growthPerSecond: growth,
     expectedLagMs,
-    minutesToBreach: minutesToBreach(seen, now, rules, { many: rules.minWaiting, ageShare: rules.leastAgeShare }),
+    minutesToBreach: minutesToBreach(unrefusing, now, rules, { many: rules.minWaiting, ageShare: rules.leastAgeShare }),
     refusingMinutes: minutesToBreach(seen, now, rules, { many, ageShare: rules.refusingAgeShare }),
     lagBudgets: level < many ? 0 : (expectedLagMs ?? 0) / rules.budgetMs,
+    ageBudgets: level < rules.minWaiting ? 0 : ageMs / rules.budgetMs,
+    refusingAgeBudgets: level < many ? 0 : ageMs / rules.budgetMs,
+    beyondBudget,
   };
 }
 
@@ -144,15 +158,20 @@ interface Seen {
   readonly ageMs: number;
 }
 
-/** What the age has been at least for a few intervals: one look may be chance. Null where it is not known now. */
-function lastingAge(
-  window: readonly BacklogPoint[],
-  ages: readonly (number | null)[],
-  intervalMs: number,
-): number | null {
-  const from = (window.at(-1)?.at ?? 0) - LASTING_INTERVALS * intervalMs;
-  const lately = ages.filter((_age, index) => window[index]!.at > from);
-  return typeof ages.at(-1) === 'number' ? Math.min(...lately.filter((age) => age !== null)) : null;
+/** What the age has been at least lately: one look may be chance. */
+function lastingAge(window: readonly BacklogPoint[], ages: readonly (number | null)[], intervalMs: number): number {
+  const from = (window.at(-1)?.at ?? 0) - LASTING.intervals * intervalMs;
+  const lately = ages.filter((_age, index) => window[index]!.at > from || index >= ages.length - LASTING.looks);
+  return Math.min(...lately.filter((age) => age !== null));
+}
+
+/** Whether what waited would have taken longer than its budget at each of the last looks, at the rate of completion of now. */
+function isBeyond(window: readonly BacklogPoint[], completed: number | null, { budgetMs }: ForecastRules): boolean {
+  if (completed === null || completed === 0) return false;
+  const lasts = ({ looks, budgets }: typeof BEYOND) =>
+    window.length >= looks &&
+    window.slice(-looks).every(({ waiting }) => (waiting / completed) * 1_000 >= budgets * budgetMs);
+  return lasts(BEYOND) || lasts(FAR_BEYOND);
 }
 
 /** Whether backlogs were older and older; those whose age is not known say nothing against it. */

@@ -36,6 +36,12 @@ export interface PressureCause {
 export interface Foretold extends Load {
   readonly tenant: string;
   readonly minutes: number | null;
+  /** How long what waits has been building up, in budgets; 0 where too little waits to be a backlog … */
+  readonly ageBudgets: number;
+  /** … or to refuse anybody. */
+  readonly refusingAgeBudgets: number;
+  /** Whether what waits takes longer than its budget, look after look. */
+  readonly beyondBudget: boolean;
 }
 
 /** The step that is taken, and what its next change depends on. Times are milliseconds since the epoch. */
@@ -55,7 +61,14 @@ export const NO_PRESSURE: Pressure = { step: 'none', since: 0, cause: null, calm
 export interface PressureRules {
   /** For each step after `none`: minutes until a breach at which it is taken; below 0 it never is. */
   readonly enterMinutes: Readonly<Record<Exclude<PressureStep, 'none'>, number>>;
-  /** A step is left when the breach is farther away than so many times the minutes at which it was taken … */
+  /** What waits must have built up for this share of a budget before a step is taken … */
+  readonly leastAgeShare: number;
+  /** … and for this one before anybody is refused. */
+  readonly refusingAgeShare: number;
+  /**
+   * A step is left when the breach is farther away than so many times the minutes at which it was taken, what it was taken
+   * for has built up for less than this part of the share …
+   */
   readonly leaveTimes: number;
   /** … and than this: twice nothing would be nothing … */
   readonly leaveAtLeastMinutes: number;
@@ -68,7 +81,8 @@ export interface PressureRules {
 }
 
 /**
- * Moves by one step at the most. Two thresholds (a Schmitt trigger) and two waits keep it from flapping: deeper at once
+ * Moves by one step at the most, but at once through those that refuse nobody where what waits is beyond its budget
+ * already: a burst leaves no time to see what each does. Two thresholds (a Schmitt trigger) and two waits keep it from flapping: deeper at once
  * when a forecast falls to the minutes of the next step, but not before the last step had its time; back when forecasts
  * have stayed beyond a multiple of the minutes of the current step for long enough. The last step is taken and left by
  * the overloads that last, which have thresholds and waits of their own.
@@ -94,14 +108,16 @@ export function withoutLeaving(before: Pressure, next: Pressure): Pressure {
 }
 
 function nextStep(current: Pressure, foretold: readonly Foretold[], rules: PressureRules, now: number): Pressure {
+  const burst = againstBurst(current, foretold, rules);
+  if (burst !== undefined) return { ...current, ...burst, since: now, calmSince: null };
   const next = stepAfter(current.step, rules);
-  const cause = next === undefined ? null : causeFor(next, current.overloads, foretold);
-  if (next !== undefined && cause !== null && cause.minutes <= rules.enterMinutes[next]) {
+  const asked = next === undefined ? undefined : askedFor(next, current.overloads, foretold, rules);
+  if (asked !== undefined) {
     const rested = current.step === 'none' || now - current.since >= rules.riseAfterMs;
-    return rested ? { ...current, step: next, since: now, cause, calmSince: null } : { ...current, calmSince: null };
+    return rested ? { ...current, ...asked, since: now, calmSince: null } : { ...current, calmSince: null };
   }
   if (current.step === 'none') return current;
-  if (isAsked(current.step, current.overloads, foretold, rules)) return { ...current, calmSince: null };
+  if (isAsked(current.step, current, foretold, rules)) return { ...current, calmSince: null };
   const calmSince = current.calmSince ?? now;
   // Overloads have been calm for as long already.
   const leaveAfterMs = current.step === 'refuse_live' ? 0 : rules.leaveAfterMs;
@@ -113,19 +129,78 @@ function nextStep(current: Pressure, foretold: readonly Foretold[], rules: Press
 
 type Step = Exclude<PressureStep, 'none'>;
 
+/** A step, and what it is taken for. */
+interface Asked {
+  readonly step: Step;
+  readonly cause: PressureCause;
+}
+
+/** The deepest step that is asked for, of those that refuse nobody, by what waits beyond its budget. */
+function againstBurst(
+  { step, overloads }: Pressure,
+  foretold: readonly Foretold[],
+  rules: PressureRules,
+): Asked | undefined {
+  const bursts = foretold.filter(({ beyondBudget }) => beyondBudget);
+  let deepest: Asked | undefined;
+  for (let next = stepAfter(step, rules); next !== undefined && !refuses(next); next = stepAfter(next, rules)) {
+    const asked = askedFor(next, overloads, bursts, rules);
+    if (asked === undefined) break;
+    deepest = asked;
+  }
+  return deepest;
+}
+
+function askedFor(
+  step: Step,
+  overloads: Overloads,
+  foretold: readonly Foretold[],
+  { enterMinutes }: PressureRules,
+): Asked | undefined {
+  const cause = causeFor(step, overloads, foretold);
+  return cause !== null && cause.minutes <= enterMinutes[step] ? { step, cause } : undefined;
+}
+
 /** Whether the step that is taken is still asked for. */
-function isAsked(step: Step, overloads: Overloads, foretold: readonly Foretold[], rules: PressureRules): boolean {
+function isAsked(
+  step: Step,
+  { overloads, cause: takenFor }: Pressure,
+  foretold: readonly Foretold[],
+  rules: PressureRules,
+): boolean {
   if (step === 'refuse_live') return lastingOf(overloads).length > 0;
   const cause = causeFor(step, overloads, foretold);
-  return cause !== null && cause.minutes <= minutesToLeave(step, rules);
+  return (
+    (cause !== null && cause.minutes <= minutesToLeave(step, rules)) || isStillOld(step, takenFor, foretold, rules)
+  );
+}
+
+/**
+ * Whether what a step was taken for has not fallen well below the age at which it could be: it would be taken again as
+ * soon as what it spares came back.
+ */
+function isStillOld(
+  step: Step,
+  takenFor: PressureCause | null,
+  foretold: readonly Foretold[],
+  { leastAgeShare, refusingAgeShare, leaveTimes }: PressureRules,
+): boolean {
+  const share = refuses(step) ? refusingAgeShare : leastAgeShare;
+  const own = foretold.find(({ tenant, modality }) => tenant === takenFor?.tenant && modality === takenFor.modality);
+  // Where any age will do, none keeps a step.
+  if (own === undefined || share === 0) return false;
+  return (refuses(step) ? own.refusingAgeBudgets : own.ageBudgets) >= share / leaveTimes;
+}
+
+function refuses(step: Step): boolean {
+  return atLeast(step, 'refuse_bulk');
 }
 
 /** The nearest breach that a step may be taken for: one that is large to refuse anybody, one that lasts to refuse live records. */
 function causeFor(step: Step, overloads: Overloads, foretold: readonly Foretold[]): PressureCause | null {
-  const refuses = atLeast(step, 'refuse_bulk');
   const causes = foretold.flatMap(({ tenant, modality, minutes, refusingMinutes }) => {
     const counted = step !== 'refuse_live' || lastingOf(overloads).includes(modality);
-    const until = refuses ? refusingMinutes : minutes;
+    const until = refuses(step) ? refusingMinutes : minutes;
     return counted && until !== null ? [{ tenant, modality, minutes: until }] : [];
   });
   return causes.toSorted((one, other) => one.minutes - other.minutes)[0] ?? null;

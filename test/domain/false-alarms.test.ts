@@ -50,6 +50,13 @@ describe('no breach is foretold, whatever chance does,', () => {
     expect(alarms('chat', { seconds: 150, servers: Infinity, rateAt, highestRate: 40, serviceSeconds: 2 })).toBe(0);
   });
 
+  it('of very many at once that nobody waits for, however long each takes', () => {
+    const pulse = (rate: number) => (second: number) => (second >= 40 && second < 41 ? rate : rate / 100);
+    const atOnce = (rate: number) => ({ seconds: 150, servers: Infinity, rateAt: pulse(rate), highestRate: rate });
+    expect(alarms('chat', { ...atOnce(300), serviceSeconds: 2 })).toBe(0);
+    expect(alarms('audio', { ...atOnce(100), serviceSeconds: 25 })).toBe(0);
+  });
+
   it('of workers that are busy for four fifths of the time', () => {
     const busy = { seconds: 150, servers: 1, rateAt: () => 8, highestRate: 8, serviceSeconds: 0.1, stages: 1 };
     expect(alarms('chat', busy)).toBe(0);
@@ -82,6 +89,20 @@ describe('a breach is foretold', () => {
       expect(lateAt - looks.find(warned)!.at).toBeGreaterThanOrEqual(0.4 * BUDGET_MS.chat);
     }
   });
+});
+
+it('of a burst that takes six budgets all that refuses nobody is done at once, four seconds before a chat is late', () => {
+  // Five a second can be done.
+  const queue = { servers: 1, serviceSeconds: 0.2, highestRate: 300, seconds: 60 };
+  for (const burstAt of [40, 41]) {
+    const rateAt = (second: number) => (second >= burstAt && second < burstAt + 1 ? 300 : 1);
+    for (const looks of looksOf('chat', { ...queue, rateAt })) {
+      const [first, second] = stepsOver({ chat: looks });
+      expect(first![1]).toBe('drop_captions');
+      expect(burstAt + BUDGET_MS.chat / 1_000 - first![0]).toBeGreaterThanOrEqual(4);
+      expect(second![1]).toBe('refuse_bulk');
+    }
+  }
 });
 
 type Recorded = readonly [number, number, number | null, number | null, number | null, number | null, number];

@@ -192,6 +192,18 @@ describe('a forecast', () => {
     });
   });
 
+  it('takes one old look for chance, however far apart looks are', () => {
+    const gapMs = 5 * INTERVAL_MS;
+    const old = (looks: number) => {
+      const sizes = Array.from({ length: 12 }, (_none, index) => (index < 12 - looks ? 4 : 30));
+      const points = sizes.map((waiting, index) => ({
+        ...{ at: index * gapMs, waiting, arrived: gapMs / 1_000, completed: gapMs / 1_000, sinceMs: gapMs },
+      }));
+      return foretell(points, calm).ageBudgets;
+    };
+    expect([old(0), old(1), old(2)]).toEqual([0.2, 0.2, 1.5]);
+  });
+
   it('is made from a window, and from the last few samples where a busy machine took fewer', () => {
     const at = (gapMs: number) =>
       pointsOf(

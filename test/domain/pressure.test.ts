@@ -15,6 +15,8 @@ import {
 
 const rules: PressureRules = {
   enterMinutes: { slow_reprocessing: 15, grow_batches: 5, drop_captions: 2, refuse_bulk: 1, refuse_live: 0 },
+  leastAgeShare: 0.4,
+  refusingAgeShare: 0.7,
   leaveTimes: 2,
   leaveAfterMs: 60_000,
   leaveAtLeastMinutes: 1,
@@ -27,6 +29,7 @@ const causeOf = (minutes: number | null) =>
 /** How a modality stands; by default what breaches is large. */
 const foretold = (minutes: number | null, of: Partial<Foretold> = {}): Foretold => ({
   ...{ tenant: 'default', modality: 'chat', minutes, refusingMinutes: minutes, lagBudgets: 0 },
+  ...{ ageBudgets: 0, refusingAgeBudgets: 0, beyondBudget: false },
   ...of,
 });
 
@@ -44,6 +47,8 @@ const stepsOf = (states: readonly Pressure[]): PressureStep[] =>
   states.map(({ step }) => step).filter((step, index, all) => step !== all[index - 1]);
 const forSeconds = (seconds: number, minutes: number | null) =>
   Array.from<number | null>({ length: seconds }).fill(minutes);
+
+const times = <T>(seconds: number, look: T): T[] => Array.from<T>({ length: seconds }).fill(look);
 
 describe('the step', () => {
   it('goes through all of them in order while a breach is there, each with its time, and back once it is calm', () => {
@@ -74,6 +79,37 @@ describe('the step', () => {
     );
   });
 
+  it('does not flap while what it was taken for stays older than half the age at which it was', () => {
+    const aged = (age: number, of: Partial<Foretold> = {}) =>
+      foretold(age < 0.4 ? null : 0.5, {
+        ...{ refusingMinutes: age < 0.7 ? null : 0.5, ageBudgets: age, refusingAgeBudgets: age },
+        ...of,
+      });
+    const ages = fc.array(fc.double({ min: 0.35, max: 0.75, noNaN: true }), { minLength: 3, maxLength: 6 });
+    fc.assert(
+      fc.property(ages, (each) => {
+        // Each for longer than a step has to be calm.
+        const looks = [0.72, ...each].flatMap((age) => times(90, [aged(age)]));
+        expect(stepsOf(follow(looks))).toEqual(PRESSURE_STEPS.slice(1, 5));
+      }),
+    );
+    const [taken, back] = [times(20, [aged(0.72)]), PRESSURE_STEPS.toReversed().slice(2)];
+    expect(stepsOf(follow([...taken, ...times(300, [aged(0.3)])])).at(-1)).toBe('drop_captions');
+    expect(stepsOf(follow([...taken, ...times(300, [aged(0.1)])])).slice(4)).toEqual(back);
+    // What it was not taken for keeps nothing.
+    const other = [aged(0.1), aged(0.39, { modality: 'audio' })];
+    expect(stepsOf(follow([...taken, ...times(300, other)])).slice(4)).toEqual(back);
+  });
+
+  it('goes at once through those that refuse nobody, no deeper than is asked for, where what waits is beyond its budget', () => {
+    const beyond = foretold(0, { beyondBudget: true });
+    const states = follow(times(20, [beyond]));
+    expect(states[0]).toMatchObject({ step: 'drop_captions', cause: causeOf(0) });
+    expect(states.findIndex(({ step }) => step === 'refuse_bulk')).toBe(5);
+    expect(follow([[{ ...beyond, minutes: 4 }]])[0]!.step).toBe('grow_batches');
+    expect(follow([[{ ...beyond, minutes: null }]])[0]!.step).toBe('none');
+  });
+
   it('is kept by one alarm within its time of calm, whatever the others say', () => {
     const calm = [...forSeconds(59, null), 10];
     const states = run([15, ...calm, ...calm, ...calm]);
@@ -96,8 +132,6 @@ describe('the step', () => {
     );
     expect(stepsOf(run(forSeconds(60, 0), off))).toEqual(['slow_reprocessing', 'grow_batches', 'refuse_bulk']);
   });
-
-  const times = <T>(seconds: number, look: T): T[] => Array.from<T>({ length: seconds }).fill(look);
 
   it('refuses nobody for a few slow records, however long they are there', () => {
     const few = [foretold(0, { modality: 'screenshot', refusingMinutes: null })];

@@ -88,9 +88,9 @@ interface TimedForetold {
 /** The steps that are taken, each with the second at which it is. */
 export function stepsOver(series: Readonly<Partial<Record<Modality, readonly Look[]>>>): [number, PressureStep][] {
   const looks = Object.entries(series).flatMap(([modality, each]) =>
-    each.map(({ at, forecast: { minutesToBreach: minutes, refusingMinutes, lagBudgets } }): TimedForetold => ({
+    each.map(({ at, forecast: seen }): TimedForetold => ({
       at,
-      foretold: { tenant: 'default', modality: modality as Modality, minutes, refusingMinutes, lagBudgets },
+      foretold: { ...seen, tenant: 'default', modality: modality as Modality, minutes: seen.minutesToBreach },
     })),
   );
   const steps: [number, PressureStep][] = [];

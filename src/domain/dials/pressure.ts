@@ -51,7 +51,8 @@ export const PRESSURE_DIALS = {
     defaultValue: 5 * SECOND,
     min: 0,
     max: HOUR,
-    reason: 'How long a step may show what it does before the next is taken. Shorter skips steps, longer loses lead.',
+    reason:
+      'How long a step may show what it does before the next is taken, but for bursts. Shorter skips steps, longer loses lead.',
   },
   'pressure.leave_after_ms': {
     defaultValue: MINUTE,
@@ -63,7 +64,9 @@ export const PRESSURE_DIALS = {
     defaultValue: 2,
     min: 1,
     max: 100,
-    reason: 'Calm is a breach farther away than so many times the minutes at which the step was taken.',
+    reason:
+      'Calm is a breach farther away than so many times the minutes at which the step was taken, and an age of what waits ' +
+      'below this part of the share of the budget. More flaps less, and keeps a step for longer than it is of use.',
   },
   'pressure.leave_at_least_minutes': {
     defaultValue: 1,
