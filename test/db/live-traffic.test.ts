@@ -40,6 +40,10 @@ it('a conversation that never sleeps is live traffic as long as something new wa
   expect(await look()).toEqual({ waiting: false, awake: false });
   await wake('5 s');
   expect(await look()).toEqual({ waiting: true, awake: true });
+  // Nobody waits for the lane of history.
+  await owner.query('update session set in_lane = true');
+  expect(await look()).toEqual({ waiting: false, awake: false });
+  await owner.query('update session set in_lane = false');
   await wake('10 min');
   await age('accepted', '10 min', '5 s');
   expect(await look()).toEqual({ waiting: true, awake: true });
