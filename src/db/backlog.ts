@@ -59,8 +59,15 @@ export interface MeasuredRow {
 /** A record that its channel held for long, history for one, has no budget: the dial `late.after_ms`, as `$5`. */
 const CAME_LATE = "accepted_at - captured_at > $5::double precision * interval '1 ms'";
 
+/**
+ * Nor has one of the lane of history, which is held under pressure and must not make the breach that holds the pressure.
+ * Not a join: hardly a record that was not held for long is one, and each is looked up by its key.
+ */
+const HAS_NO_BUDGET = `(${CAME_LATE} or coalesce((
+  select in_lane from session s where s.tenant = freshness.tenant and s.session_id = freshness.session_id), false))`;
+
 /** Nor has one that has waited for a paused source: it is late because of the pause, and no load of now. */
-const LATE = `(${CAME_LATE} or parked_at is not null)`;
+const LATE = `(parked_at is not null or ${HAS_NO_BUDGET})`;
 
 /** Newest records of which the typical times are taken, those that wait among them. */
 const RECENT_RECORDS = 500;
@@ -116,7 +123,7 @@ export async function measureBacklog(
       ), parked as (
         select modality, count(*) as parked
         from freshness
-        where tenant = $1 and parked_at > $4::timestamptz and accepted_at <= $4 and not ${CAME_LATE}
+        where tenant = $1 and parked_at > $4::timestamptz and accepted_at <= $4 and not ${HAS_NO_BUDGET}
         group by modality
       ), recent as (
         select
@@ -129,7 +136,7 @@ export async function measureBacklog(
           where tenant = $1 and accepted_at > now() - interval '6 hours'
           order by accepted_at desc
           limit ${RECENT_RECORDS}
-        ) as newest
+        ) as freshness
         where state = 'reachable' and released_at is null and not ${LATE}
         group by modality
       )

@@ -118,6 +118,22 @@ describe('a sample', () => {
     expect(await chats()).toMatchObject({ waiting: 33, late: 20, arrived: 9, completed: 6 });
   });
 
+  it('has no budget for the lane of history, which is held, however new it is', async () => {
+    moved['backlog.sample_interval_ms'] = 60_000;
+    await sample();
+    await wait(4, 'accepted', 0);
+    await wait(2, 'accepted', 20);
+    await wait(1, 'processing', 3_600);
+    await owner.query(
+      `update session set in_lane = true where session_id in (select session_id from freshness where state <> 'reachable')`,
+    );
+    await wait(3, 'accepted', 0);
+    await sample();
+    await owner.query('update session set in_lane = false');
+    expect(await chats()).toMatchObject({ waiting: 10, late: 7, overdue: 0, stuck: 0, arrived: 3, completed: 0 });
+    expect((await chats())!.oldest_ms).toBeLessThan(20_000);
+  });
+
   it('tells so after a gap too, unless it is longer than what a forecast sees', async () => {
     for (const [gapSeconds, arrived] of [
       [14, 9],
