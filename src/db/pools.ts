@@ -91,8 +91,8 @@ export function openDatabase(options: DatabaseOptions): Database {
         reader: pool('earshot_reader', tenant, READER_SETTINGS),
         live: {
           app: pool('earshot_app', tenant, PLANNED_ONCE),
-          // It proves what was written, by a joined statement or two at a time.
-          reader: pool('earshot_reader', tenant, [...READER_SETTINGS, ...PLANNED_ONCE], 3),
+          // It proves what was written, by joined statements: two at a time of live records, and two of history.
+          reader: pool('earshot_reader', tenant, [...READER_SETTINGS, ...PLANNED_ONCE], 6),
         },
         questions: {
           plain: pool('earshot_reader', tenant, [...PLANNED_ONCE, ...READER_SETTINGS]),
