@@ -141,7 +141,8 @@ function historyBell(deps: Dependencies, by: 'intake' | 'sweep'): HistoryBell {
     everyMs: () => (by === 'intake' ? dials.get('history.window_ms') / 2 : dials.get('sweep.ring_after_ms')),
     onRung: (tenant) => {
       metrics.rung.inc({ channel: 'chat', by });
-      if (by === 'sweep') log.info({ tenant }, 'rang for history that waited');
+      // A lane that has much to do is rung all the while.
+      if (by === 'sweep') log.debug({ tenant }, 'rang for history that waited');
     },
     onFailed: (error) => {
       metrics.ringFailed.inc({ channel: 'chat' });

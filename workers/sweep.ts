@@ -65,8 +65,7 @@ export async function sweepOnce(deps: ActivityDependencies, ring: Ring, bell: Hi
 /** Rings for history that waits although nobody rang, or for long because there is much of it. */
 async function ringLane({ database }: ActivityDependencies, bell: HistoryBell, tenant: string): Promise<number> {
   if (!(await isLaneOverdue(database.forTenant(tenant).app, tenant))) return 0;
-  bell.ring(tenant);
-  return 1;
+  return bell.ring(tenant) ? 1 : 0;
 }
 
 /** Wakes sessions that sleep with work left, which a run that ended in the middle of it leaves behind. */

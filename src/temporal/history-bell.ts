@@ -51,10 +51,12 @@ export class HistoryBell {
     this.#options = options;
   }
 
-  ring(tenant: string): void {
+  /** Answers whether it rings at once; else it does so at the end of the interval, once for all who asked. */
+  ring(tenant: string): boolean {
     const pending = this.#pending.get(tenant);
-    if (pending !== undefined) pending.again = true;
-    else this.#pending.set(tenant, { rung: this.#ringUntilQuiet(tenant), again: false });
+    if (pending === undefined) this.#pending.set(tenant, { rung: this.#ringUntilQuiet(tenant), again: false });
+    else pending.again = true;
+    return pending === undefined;
   }
 
   /** Rings at once what is left to ring, and waits for it; what rings later is left to the sweep. */
