@@ -33,6 +33,8 @@ export async function historyLane({ tenant, before }: HistoryLaneInput): Promise
     );
     if (batch.again !== 'now') await sleep(batch.waitMs);
     if (batch.again === 'if rung' && !doorbell.ringing()) return progress;
-    if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof historyLane>({ tenant, before: progress });
+    // What is held has been so for some time, which the next run would not know.
+    const restart = heldMs === 0 && workflowInfo().continueAsNewSuggested;
+    if (restart) await continueAsNew<typeof historyLane>({ tenant, before: progress });
   }
 }

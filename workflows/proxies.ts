@@ -77,7 +77,10 @@ export function embedding(summary: string): EmbeddingActivities {
   });
 }
 
-/** Hundreds of conversations; its priority is that of the run. */
+/**
+ * Hundreds of conversations, behind live steps. The priority is said here too, for a run that continues another may not
+ * have it; whose turn it is among tenants is inherited from the run.
+ */
 export function history(summary: string): HistoryActivities {
   return proxyActivities<HistoryActivities>({
     taskQueue: 'embedding',
@@ -85,6 +88,7 @@ export function history(summary: string): HistoryActivities {
     heartbeatTimeout: '15s',
     scheduleToCloseTimeout: A_DAY,
     retry: patient,
+    priority: { priorityKey: 4 },
     summary,
   });
 }
