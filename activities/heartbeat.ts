@@ -27,3 +27,8 @@ export function currentRun(): { workflowId: string | null; runId: string | null 
   const execution = Context.current().info.workflowExecution;
   return { workflowId: execution?.workflowId ?? null, runId: execution?.runId ?? null };
 }
+
+/** The how many-th attempt of this step it is, from 1. */
+export function currentAttempt(): number {
+  return Context.current().info.attempt;
+}

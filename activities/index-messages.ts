@@ -31,7 +31,9 @@ export function chatActivities(deps: ActivityDependencies): ChatActivities {
   const attempt = async (request: IndexMessagesRequest) => {
     const { cancellationSignal: cancelled } = Context.current();
     try {
-      return await indexMessages(deps, request, cancelled, deps.dials.get('chat.at_once_deadline_ms'));
+      return await indexMessages(deps, request, cancelled, {
+        modelDeadlineMs: deps.dials.get('chat.at_once_deadline_ms'),
+      });
     } catch (error) {
       if (cancelled.aborted || !isWorthPatience(error)) throw error;
       if (isOfModel(error)) deferUntil = performance.now() + deps.dials.get('chat.defer_after_failure_ms');
@@ -59,28 +61,34 @@ function isOfModel(error: unknown): boolean {
   return !(error instanceof EarshotError) || error.code.startsWith('model_');
 }
 
-/**
- * Makes the next messages of a conversation reachable by vector, and lets it sleep when none is left.
- *
- * @param modelDeadlineMs from when they are collected; without it the model has its own time.
- */
+/** What bounds a batch. */
+interface BatchBounds {
+  /** From when its messages are collected; without it the model has its own time. */
+  readonly modelDeadlineMs?: number;
+  /** Messages at most; without it as many as live ones. */
+  readonly limit?: number;
+}
+
+/** Makes the next messages of a conversation reachable by vector, and lets it sleep when none is left. */
 export function indexMessages(
   deps: ActivityDependencies,
   request: IndexMessagesRequest,
   signal: AbortSignal,
-  modelDeadlineMs?: number,
+  bounds: BatchBounds = {},
 ): Promise<IndexMessagesResult> {
-  return parkMessagesWhilePaused(deps, request, () => indexBatch(deps, request, signal, modelDeadlineMs));
+  return parkMessagesWhilePaused(deps, request, () => indexBatch(deps, request, signal, bounds));
 }
 
 async function indexBatch(
   deps: ActivityDependencies,
   { tenant, sessionId, first }: IndexMessagesRequest,
   signal: AbortSignal,
-  modelDeadlineMs: number | undefined,
+  { modelDeadlineMs, limit }: BatchBounds,
 ): Promise<IndexMessagesResult> {
   const version = deps.indexVersions.live();
-  const { batch, closedBy } = await collectBatch(deps, tenant, sessionId, version, first, signal);
+  const limits = chatBatchLimits(deps);
+  const bounded = { ...limits, messages: limit ?? limits.messages };
+  const { batch, closedBy } = await collectBatch(deps, { tenant, sessionId, first }, version, bounded, signal);
   if (batch === undefined) return { messages: 0, closedBy, asleep: true };
   const { chunks, pickedUpAt } = batch;
   const model = deps.liveEmbeddings.of(version);
@@ -109,13 +117,11 @@ function within(deadlineMs: number | undefined, signal: AbortSignal): AbortSigna
  */
 async function collectBatch(
   deps: ActivityDependencies,
-  tenant: string,
-  sessionId: string,
+  { tenant, sessionId, first }: IndexMessagesRequest,
   { index_version: version }: IndexVersionRow,
-  first: boolean,
+  { messages: limit, windowMs }: ReturnType<typeof chatBatchLimits>,
   signal: AbortSignal,
 ): Promise<{ batch: MessageBatch | undefined; closedBy: BatchClosedBy }> {
-  const { messages: limit, windowMs } = chatBatchLimits(deps);
   const take = () => deps.writes.take(tenant, version, { sessionId, limit });
   const batch = await take();
   if (batch !== undefined && batch.waiting >= limit) return { batch, closedBy: 'size' };

@@ -10,7 +10,7 @@ export interface LaneLimits {
 
 export interface LanePage {
   readonly sessionIds: readonly string[];
-  /** There is as much as was asked for; more may be behind it. */
+  /** There is as much as was asked for, in all or of one session; more may be behind it. */
   readonly full: boolean;
 }
 
@@ -59,7 +59,8 @@ export async function nextOfLane(
   };
   const rows = await run<LaneRow>(db, statement, [tenant, messages, perSession]);
   const found = rows.reduce((sum, row) => sum + row.messages, 0);
-  return { sessionIds: rows.map(({ session_id }) => session_id), full: found >= messages || rows.length >= messages };
+  const full = found >= messages || rows.length >= messages || rows.some((row) => row.messages >= perSession);
+  return { sessionIds: rows.map(({ session_id }) => session_id), full };
 }
 
 /** Has sessions looked after by runs of their own from now on; the sweep rings for them. */

@@ -70,7 +70,8 @@ const BEGINS_ANEW = '(s.awake_since is null or s.in_lane and not excluded.in_lan
  * One statement, so one round trip and one transaction: the fence, the log row, the session's doorbell flag, the
  * stamps and, for a chat message, the searchable text with its lineage, unless it was sent before under another id. The fence locks the subject row "for share":
  * an eraser that holds it makes this wait, and then the row is read again as the eraser left it.
- * A session that slept, or left the lane of history, is recognised by `awake_since = now()`: only this transaction can have set it to its own time.
+ * A session joins the lane of history when nothing of it waits that is not history; one that sleeps may have such a record, for
+ * a paused source. A session that slept, or left the lane, is recognised by `awake_since = now()`: only this transaction can have set it to its own time.
  */
 const ACCEPT = {
   name: 'accept_interaction',
@@ -110,7 +111,9 @@ const ACCEPT = {
         end,
         rings = case when ${BEGINS_ANEW} then 0 else s.rings end,
         awake_since = case when ${BEGINS_ANEW} then excluded.awake_since else s.awake_since end,
-        in_lane = case when s.awake_since is null then excluded.in_lane else s.in_lane and excluded.in_lane end,
+        in_lane = excluded.in_lane and (s.in_lane or s.awake_since is null and not exists (
+          select from freshness f
+          where f.tenant = $1 and f.session_id = s.session_id and f.state in ('accepted', 'processing'))),
         ended_at = coalesce(s.ended_at, excluded.ended_at)
       where s.customer_key = excluded.customer_key
       returning session_id, awake_since = now() as ring

@@ -34,7 +34,7 @@ afterAll(async () => {
 });
 afterEach(() => {
   models.heal();
-  Object.assign(models, { hold: undefined, heldRoute: undefined, poison: undefined });
+  Object.assign(models, { hold: undefined, heldRoute: undefined, poison: undefined, poisonStatus: 400 });
 });
 
 /** Hands messages over by the process that operators run. */
@@ -70,6 +70,18 @@ async function old(customerId: string, text = `what ${customerId} said`) {
   return answer.body.interactionId;
 }
 
+/** A message each of conversations that are one batch, for the lane is at work when they come. */
+async function togetherAfter(name: string, texts: readonly string[], before = () => {}): Promise<string[]> {
+  const held = holdRoute(models, 'embeddings');
+  await old(`${name}-first`, `${name} first`);
+  await held.arrived();
+  const ids = [];
+  for (const [index, text] of texts.entries()) ids.push(await old(`${name}-${index}`, text));
+  before();
+  held.release();
+  return ids;
+}
+
 const one = async (sql: string, values: unknown[] = []) =>
   (await earshot.database.query<{ n: number }>(`select (${sql})::integer as n`, values))[0]!.n;
 const reachable = (name: string) =>
@@ -77,6 +89,13 @@ const reachable = (name: string) =>
     `select count(*) from freshness f join chunk c using (tenant, interaction_id)
      where f.state = 'reachable' and c.text like $1`,
     [`${name} %`],
+  );
+/** Sessions of records that no run of their own has looked after. */
+const inLane = (interactionIds: readonly string[]) =>
+  one(
+    `select count(*) from session s join interaction i using (tenant, session_id)
+     where i.interaction_id = any($1::uuid[]) and in_lane`,
+    [interactionIds],
   );
 /** Vectors, and edges to them, of texts that begin so: each once. */
 const vectors = (name: string) =>
@@ -122,6 +141,8 @@ describe('history', () => {
     const held = holdRoute(models, 'embeddings');
     const first = await old('overtaken', 'overtaken once');
     await held.arrived();
+    const { raw } = await earshot.temporal.getHandle(LANE).describe();
+    expect(raw.pendingActivities![0]!.priority).toMatchObject({ priorityKey: 4 });
     // Only what was asked before waits from here on: the lane is in the middle of this conversation.
     models.hold = undefined;
     const { body } = await earshot.message({
@@ -175,6 +196,48 @@ describe('history', () => {
     await earshot.database.query('drop trigger refuse on embedding; drop function refuse()');
     await earshot.settled(breaks, 'reachable');
     expect(await vectors('alone')).toBe(11);
+  });
+
+  it('goes on past a text that always makes the model fail: its conversation alone waits for that', async () => {
+    Object.assign(models, { poison: 'fatal', poisonStatus: 500 });
+    const ids = await togetherAfter('past', ['past 0', 'past 1', 'past fatal', 'past 3', 'past 4']);
+    const [fatal] = ids.splice(2, 1);
+    for (const id of ids) await earshot.settled(id, 'reachable');
+    await laneRests();
+    expect(await inLane([fatal!])).toBe(0);
+    expect((await earshot.interaction(fatal!)).state).not.toBe('reachable');
+    models.poison = undefined;
+    await earshot.settled(fatal!, 'reachable');
+    expect([await vectors('past'), await edges('past')]).toEqual([6, 6]);
+  });
+
+  it('stays together while what the model answers is of no use for any of it', async () => {
+    const useless = { kind: 'body', body: 'useless' } as const;
+    const texts = Array.from({ length: 5 }, (_, index) => `useless ${index}`);
+    const ids = await togetherAfter('useless', texts, () => models.failAlways('embeddings', useless));
+    await until('it has tried', async () =>
+      (await earshot.logs())
+        .split('\n')
+        .some((line) => ['step failed', 'indexHistory', 'model_answer_invalid'].every((each) => line.includes(each))),
+    );
+    models.heal();
+    for (const id of ids) await earshot.settled(id, 'reachable');
+    await laneRests();
+    expect(await inLane(ids)).toBe(5);
+  });
+
+  it('does not draw what is live after it: what waited for a paused source keeps its own run', async () => {
+    const source = (verb: string) => earshot.request('POST', `/v1/sources/embedding/${verb}`);
+    await source('pause');
+    const { body } = await earshot.message({ customerId: 'parked', conversationId: 'parked', text: 'parked live' });
+    const asleep = `select count(*) from session join freshness using (tenant, session_id)
+      where interaction_id = $1::uuid and awake_since is null and waits_for = 'embedding'`;
+    await until('it sleeps', async () => (await one(asleep, [body.interactionId])) === 1);
+    const late = await old('parked', 'parked late');
+    expect(await inLane([late])).toBe(0);
+    await source('resume');
+    for (const id of [body.interactionId, late]) await earshot.settled(id, 'reachable');
+    expect([await vectors('parked'), await edges('parked')]).toEqual([2, 2]);
   });
 
   it('of a customer who is erased in the middle is waited for by nobody, leaves nothing and does not return', async () => {
@@ -231,7 +294,6 @@ describe('history', () => {
     await earshot.start();
     await until('all are reachable', async () => (await reachable('killed')) === 100);
     expect([await vectors('killed'), await edges('killed')]).toEqual([100, 100]);
-    expect(await earshot.logs()).toContain('rang for history that waited');
   });
 
   it('that a worker had when it was killed is done by the next', async () => {

@@ -38,8 +38,9 @@ export interface FakeModels {
   transcript: string;
   screenLines: string[];
   caption: string;
-  /** Texts to embed that have this word are refused. */
+  /** Texts to embed that have this word are refused, by this status. */
   poison: string | undefined;
+  poisonStatus: number;
   /** The model of this name does not answer. */
   down: string | undefined;
   /** While set, answers wait; with `heldRoute`, only those of this route. */
@@ -87,6 +88,7 @@ export async function startFakeModels(): Promise<FakeModels> {
     screenLines: ['Checkout', 'Error code: PAY-4012'],
     caption: 'A checkout page with a red banner.',
     poison: undefined,
+    poisonStatus: 400,
     down: undefined,
     hold: undefined,
     heldRoute: undefined,
@@ -162,10 +164,10 @@ export function fakeVector(text: string, dimensions: number = DIMENSIONS): numbe
   return vector.map((value) => value / norm);
 }
 
-function faultOf({ poison, down }: FakeModels, { inputs, model }: ModelCall): Fault | undefined {
+function faultOf({ poison, poisonStatus, down }: FakeModels, { inputs, model }: ModelCall): Fault | undefined {
   if (down !== undefined && model === down) return { kind: 'status', status: 503 };
   const poisoned = poison !== undefined && inputs.some((text) => text.includes(poison));
-  return poisoned ? { kind: 'status', status: 400 } : undefined;
+  return poisoned ? { kind: 'status', status: poisonStatus } : undefined;
 }
 
 function goodAnswer(fake: FakeModels, { route, inputs, model }: ModelCall): unknown {

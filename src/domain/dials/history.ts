@@ -29,7 +29,7 @@ export const HISTORY_DIALS = {
     min: 0,
     max: 60 * MINUTE,
     reason:
-      'Under pressure a batch of history waits for so long, then goes nevertheless: what came with no delay counts as ' +
-      'backlog, and would hold the pressure up for good. 0 never holds.',
+      'Under pressure a batch of history waits for so long, then goes nevertheless: it is slowed down and never held for ' +
+      'good. 0 never holds.',
   },
 } as const satisfies Record<string, DialDefinition>;
