@@ -16,14 +16,19 @@ export interface NearestSearch {
   readonly limit: string;
   /** Absent: what the connection says. */
   readonly width?: SearchWidth | undefined;
+  /** Of a tenant with up to so many vectors all are measured. Absent: its vectors are searched as those of any. */
+  readonly fewRows?: number | undefined;
 }
 
 /** How far the search of an HNSW index goes. */
 export interface SearchWidth {
   /** Vectors that it keeps in view, `hnsw.ef_search`. */
   readonly efSearch: number;
-  /** Vectors after which it is given up, however few have passed the conditions, `hnsw.max_scan_tuples`. */
-  readonly scanRows: number;
+  /**
+   * Vectors, of all tenants, after which it is given up, however few have passed the conditions, `hnsw.max_scan_tuples`.
+   * Absent: what the connection says, which is pgvector's 20,000.
+   */
+  readonly scanRows?: number | undefined;
 }
 
 /**
@@ -31,6 +36,9 @@ export interface SearchWidth {
  * index, with iterative scan, which goes on until enough rows pass; from all that no segment holds exactly. The conditions
  * on `sequence` are what each index was built for; a vector answers to exactly one of them, so that it is found once,
  * whatever was built or dropped since the segments were read.
+ *
+ * An HNSW index holds the vectors of all tenants, and would be given up before it came upon enough of a small one's: these
+ * are all measured, found by their tenant (`fewRows`).
  */
 export function nearestVectors(row: IndexVersionRow, search: NearestSearch): string {
   // Names what is asked for, so that it has a type.
@@ -38,16 +46,37 @@ export function nearestVectors(row: IndexVersionRow, search: NearestSearch): str
     return `(select null::uuid as chunk_id, (${search.vector})::vector <=> null as distance limit 0)`;
   }
   const { sealed, exact } = tiersOf(row.segments);
+  const { fewRows } = search;
+  const ranges = sealed.map((segment) => inSegment('e.sequence', segment));
+  const small = fewRows !== undefined && ranges.length > 0;
   const parts = [
-    ...sealed.map((segment) => byIndex(row, search, inSegment('e.sequence', segment))),
+    ...ranges.map((range) => byIndex(row, search, small ? `${range} and ${HAS_MANY}` : range)),
     ...exact.map((segment) => exactly(row, search, inSegment('e.sequence', segment))),
+    ...(small
+      ? [exactly(row, search, `(${ranges.join(' or ')}) and not ${HAS_MANY}`, firstOfTenant(row, fewRows))]
+      : []),
   ];
   return `(
+    ${small ? tenantSize(row, fewRows) : ''}
     select chunk_id, distance
     from (${parts.join(' union all ')}) as tiers
     order by distance
     limit ${search.limit})`;
 }
+
+/** Counts no further than it must, in the order of an index, and once for all segments. */
+const tenantSize = (row: IndexVersionRow, fewRows: number): string => `
+    with of_tenant as materialized (
+      select exists (
+        select from embedding_v${row.index_version} where tenant = $1 order by sequence offset ${fewRows} limit 1
+      ) as has_many
+    )`;
+
+const HAS_MANY = '(select has_many from of_tenant)';
+
+/** By the index of tenants: a plan for any tenant would read the vectors of all. */
+const firstOfTenant = (row: IndexVersionRow, fewRows: number): string =>
+  `(select * from embedding_v${row.index_version} where tenant = $1 order by sequence limit ${fewRows})`;
 
 const distanceOf = (row: IndexVersionRow, { vector }: NearestSearch) =>
   `${indexedVector(row, 'e.embedding')} <=> ${indexedVector(row, vector)}`;
@@ -58,8 +87,12 @@ const and = (condition: string | undefined) => (condition === undefined ? '' : `
 const settingOf = (width: SearchWidth | undefined) =>
   width === undefined
     ? ''
-    : `and (select set_config('hnsw.ef_search', '${width.efSearch}', true)
-          || set_config('hnsw.max_scan_tuples', '${width.scanRows}', true)) is not null`;
+    : `and (select set_config('hnsw.ef_search', '${width.efSearch}', true)${
+        width.scanRows === undefined
+          ? ''
+          : `
+          || set_config('hnsw.max_scan_tuples', '${width.scanRows}', true)`
+      }) is not null`;
 
 function byIndex(row: IndexVersionRow, search: NearestSearch, range: string): string {
   const { ofVector, ofChunk, limit, width } = search;
@@ -74,11 +107,16 @@ function byIndex(row: IndexVersionRow, search: NearestSearch, range: string): st
 }
 
 /** Sorted before chunks are looked at, for which "offset 0" stands: only the nearest need be. */
-function exactly(row: IndexVersionRow, search: NearestSearch, range: string): string {
+function exactly(
+  row: IndexVersionRow,
+  search: NearestSearch,
+  range: string,
+  vectors = `embedding_v${row.index_version}`,
+): string {
   const { ofVector, ofChunk, limit } = search;
   const sorted = `
         select e.chunk_id, ${distanceOf(row, search)} as distance
-        from embedding_v${row.index_version} e
+        from ${vectors} e
         where e.tenant = $1 and ${range} ${and(ofVector)}
         order by distance`;
   if (ofChunk === undefined) return `(${sorted} limit ${limit})`;

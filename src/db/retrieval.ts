@@ -31,9 +31,9 @@ export interface RetrievalQuery {
   readonly common?: WordCounts;
   /** Of a question over all customers: the most rows whose words are ranked. */
   readonly textRows?: number;
-  /** Of a question over all customers and a time: the most rows that are measured without an index. */
+  /** Of a question over all customers: the most rows, of the tenant or of a time, that are measured without an index. */
   readonly exactRows?: number;
-  /** Of a question over all customers: how far HNSW indexes are searched. */
+  /** Of a question over all customers: how far HNSW indexes are searched, `scanRows` only of one with filters. */
   readonly width?: SearchWidth;
 }
 
@@ -100,6 +100,7 @@ interface Kind {
   /** Limits, as numbers in the text: a plan for any limit would be one for a tenth of all rows. */
   readonly candidates: number;
   readonly textRows: number;
+  readonly exactRows: number | undefined;
   readonly width: SearchWidth | undefined;
 }
 
@@ -218,13 +219,15 @@ const overAll = (kind: Kind): string => {
     ), ${kind.has.from || kind.has.to ? windowedHits(kind) : vectorHits(kind)}${fusedRows(kind)}`;
 };
 
-const vectorHits = (kind: Kind, gate = 'true'): string => `
-    vector_hits as ${nearestVectors(kind.version, {
+/** Of a canary by the index in any case, which it is there to try. */
+const vectorHits = (kind: Kind, name = 'vector_hits', gate = 'true'): string => `
+    ${name} as ${nearestVectors(kind.version, {
       vector: '$4',
       ofVector: `$4::vector is not null and ${gate} ${and(kind.moment.vector)}`,
       ofChunk: `${filters(kind)} and ${kind.canary ? 'true' : ofRealCustomers('c.customer_key')}`,
       limit: String(kind.candidates),
       width: kind.width,
+      fewRows: kind.canary ? undefined : kind.exactRows,
     })}`;
 
 /**
@@ -241,7 +244,7 @@ const windowedHits = (kind: Kind): string => {
       from chunk c
       where $4::vector is not null and ${filters(kind)} and ${kind.canary ? 'true' : ofRealCustomers('c.customer_key')}
       limit $11::integer + 1
-    ), ${vectorHits(kind, `not ${few}`).replace('vector_hits as', 'of_many as')}, of_few as (
+    ), ${vectorHits(kind, 'of_many', `not ${few}`)}, of_few as (
       select e.chunk_id, ${indexedVector(row, 'e.embedding')} <=> ${indexedVector(row, '$4')} as distance
       from in_time
       join embedding_v${row.index_version} e
@@ -277,29 +280,33 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
     query.minConfidence,
   ];
   const ofCustomer = query.customerKey !== null;
-  const { candidates, textRows = DEFAULT_ROWS, width } = query;
+  const { candidates, textRows = DEFAULT_ROWS, exactRows } = query;
   if (!ofCustomer) {
     const { words, chunks } = query.common ?? { words: [], chunks: [] };
-    values.push(words, chunks, query.exactRows ?? DEFAULT_ROWS);
+    values.push(words, chunks, exactRows ?? DEFAULT_ROWS);
   }
   const past = (query.asOf ?? null) !== null;
   if (past) values.push(query.asOf);
+  const has = { modalities: query.modalities !== null, from: query.from !== null, to: query.to !== null };
+  const width = has.modalities || has.from || has.to ? query.width : withoutEnd(query.width);
   const kind: Kind = {
     version,
     moment: past ? at(`$${values.length}`) : NOW,
     canary: query.canary ?? false,
-    has: { modalities: query.modalities !== null, from: query.from !== null, to: query.to !== null },
-    ...{ candidates, textRows, width },
+    ...{ has, candidates, textRows, exactRows, width },
   };
-  const { moment, canary, has } = kind;
+  const { moment, canary } = kind;
   const traits = [
     ...[moment.name, canary && '_canary', version.state === 'dropped' && '_dropped'],
     ...[has.modalities && '_mod', has.from && '_from', has.to && '_to'],
   ];
   const name = `${ofCustomer ? 'customer' : 'all'}_v${version.index_version}${traits.filter(Boolean).join('')}`;
-  const variant = [candidates, textRows, width?.efSearch, width?.scanRows].join(' ');
+  const variant = [candidates, textRows, exactRows, width?.efSearch, width?.scanRows].join(' ');
   return { name, variant, values, kind, text: ofCustomer ? withinCustomer(kind) : overAll(kind) };
 }
+
+/** Nothing may be given up early where nearly all passes: pgvector's own bound stands, also of a moment and a confidence. */
+const withoutEnd = (width: SearchWidth | undefined): SearchWidth | undefined => width && { efSearch: width.efSearch };
 
 /** Where a caller knows of no dial. */
 const DEFAULT_ROWS = 2_000;

@@ -59,6 +59,7 @@ async function planOf(customerKey: string | null, asOf: Date | null = null): Pro
     },
   };
   const filters = { modalities: null, from: null, to: null, minConfidence: 0, candidates: 10 };
+  const limits = { exactRows: 1_000, width: { efSearch: 100, scanRows: 5_000 } };
   await retrieveCandidates(explaining, version, {
     tenant: 'default',
     customerKey,
@@ -66,6 +67,7 @@ async function planOf(customerKey: string | null, asOf: Date | null = null): Pro
     vector: fakeVector('word7'),
     asOf,
     ...filters,
+    ...limits,
   });
   return plan;
 }

@@ -263,6 +263,10 @@ describe('the statement of a question', () => {
     await connection.query(`load 'vector'; set earshot.tenant = 'default'; set hnsw.ef_search = 50; begin`);
     const width = { efSearch: 70, scanRows: 300 };
     await retrieveAll(connection, await version(), { ...question, vector: fakeVector('x'), width });
+    // Without a filter nothing is given up early.
+    expect(await settings()).toEqual({ wide: '70', far: '20000' });
+    const modalities = ['chat' as const];
+    await retrieveAll(connection, await version(), { ...question, modalities, vector: fakeVector('x'), width });
     expect(await settings()).toEqual({ wide: '70', far: '300' });
     await connection.query('commit');
     expect(await settings()).toEqual({ wide: '50', far: '20000' });

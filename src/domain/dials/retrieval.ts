@@ -21,8 +21,9 @@ export const RETRIEVAL_DIALS = {
     min: 1,
     max: 1_000_000,
     reason:
-      'Of a question over all customers and a time: with up to so many chunks in it they are measured all, at 3 µs each; ' +
-      'with more an HNSW index is searched until enough of what it finds lies in that time.',
+      'Of a question over all customers: of a time with up to so many chunks, and of a tenant with up to so many vectors, ' +
+      'all are measured, at 3 µs each; with more, HNSW indexes, which hold all times and tenants, are searched until enough ' +
+      'of what they find passes.',
   },
   'retrieval.ef_search': {
     defaultValue: 100,
@@ -37,8 +38,9 @@ export const RETRIEVAL_DIALS = {
     min: 100,
     max: 1_000_000,
     reason:
-      'Of a question over all customers with filters: vectors that are looked at in each HNSW index before it is given up. ' +
-      'An index with nothing that passes is searched until then, at some 10 µs each; fewer lose what passes rarely.',
+      'Of a question over all customers and a time or modalities: vectors, of all tenants, that are looked at in each HNSW ' +
+      'index before it is given up. An index with nothing that passes is searched until then, at some 10 µs each; fewer ' +
+      'lose what passes rarely. Other questions are given up after 20,000 (pgvector).',
   },
   'retrieval.rank_constant': {
     defaultValue: 60,
