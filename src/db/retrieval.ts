@@ -301,7 +301,8 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
     ...[has.modalities && '_mod', has.from && '_from', has.to && '_to'],
   ];
   const name = `${ofCustomer ? 'customer' : 'all'}_v${version.index_version}${traits.filter(Boolean).join('')}`;
-  const variant = [candidates, textRows, exactRows, width?.efSearch, width?.scanRows].join(' ');
+  const limits = ofCustomer ? [] : [textRows, exactRows, width?.efSearch, width?.scanRows];
+  const variant = [candidates, ...limits].join(' ');
   return { name, variant, values, kind, text: ofCustomer ? withinCustomer(kind) : overAll(kind) };
 }
 
