@@ -179,7 +179,7 @@ const withinCustomer = (kind: Kind): string => `
         offset 0
       ) as e
       cross join lateral (
-        select from chunk c where c.chunk_id = e.chunk_id and ${filters(kind)} offset 0
+        select from chunk c where c.chunk_id = e.chunk_id and c.customer_key = $2 and ${filters(kind)} offset 0
       ) as c
       order by e.distance
       limit ${kind.candidates}

@@ -286,6 +286,34 @@ describe('the statement of a question', () => {
     expect(rows).toEqual([{ once: 3, anew: 0 }]);
   });
 
+  it('about a customer shows nobody else’s chunk, whatever customer its vector is noted for', async () => {
+    const [one] = await owner.query<{ chunk_id: string; own: string; other: string }>(
+      `select c.chunk_id, c.customer_key as own, o.customer_key as other from chunk c
+       join chunk o on o.customer_key <> c.customer_key order by c.chunk_id, o.chunk_id limit 1`,
+    );
+    const { chunk_id, own, other } = one!;
+    const vector = fakeVector('x');
+    const note = (key: string) =>
+      owner.query('update embedding_v1 set customer_key = $2 where chunk_id = $1', [chunk_id, key]);
+    const { plain, filtered } = database.forTenant('default').questions;
+    await note(other);
+    for (const [pool, from] of [[plain, null] as const, [filtered, new Date(0)] as const]) {
+      const rows = await retrieveCandidates(pool, spec, { ...question, vector, customerKey: other, from });
+      expect(rows.map(({ customer_key }) => customer_key)).toEqual([other]);
+    }
+    await note(own);
+  });
+
+  it('about a customer is the same one however widely indexes are searched', async () => {
+    const questions = database.forTenant('default').questions.plain;
+    const ofCustomer = { ...question, customerKey: '0'.repeat(32), vector: fakeVector('x') };
+    for (const efSearch of [50, 60]) {
+      await retrieveAll(questions, await version(), { ...ofCustomer, width: { efSearch, scanRows: 100 } });
+    }
+    const text = `select count(*)::integer as prepared from pg_prepared_statements where name like 'retrieve_customer%'`;
+    expect((await questions.query({ name: 'prepared customer', text, values: [] })).rows).toEqual([{ prepared: 1 }]);
+  });
+
   it('with filters is planned for what it asks', async () => {
     const { filtered } = database.forTenant('default').questions;
     for (let time = 0; time < 7; time++) {
