@@ -97,6 +97,8 @@ interface Kind {
   readonly canary: boolean;
   /** Which filters it has: a plan for all questions could use no index of times. */
   readonly has: { readonly modalities: boolean; readonly from: boolean; readonly to: boolean };
+  /** Whether it has any of them, or asks for a moment or a confidence, so that perhaps few chunks pass. */
+  readonly filtered: boolean;
   /** Limits, as numbers in the text: a plan for any limit would be one for a tenth of all rows. */
   readonly candidates: number;
   readonly textRows: number;
@@ -157,10 +159,7 @@ const fusedRows = ({ version: row, moment }: Kind): string => `
     on e.index_version = ${row.index_version} and e.tenant = $1 and e.chunk_id = c.chunk_id ${and(moment.vector)}
   where ${admits('i', 's')}`;
 
-/**
- * Within a customer: exact. Vectors are the customer's by B-tree, measured all, and sorted before their chunks are looked
- * at ("offset 0"), which is then done for the nearest alone; without the cast of an index none can be used.
- */
+/** Within a customer: exact, vectors being the customer's by B-tree; without the cast of an index none can be used. */
 const withinCustomer = (kind: Kind): string => `
     with wanted as materialized (select ${ANY_WORD} as query), text_hits as (
       select c.chunk_id, ts_rank(c.words, (select query from wanted), 1) as score
@@ -175,15 +174,24 @@ const withinCustomer = (kind: Kind): string => `
         from ${partitionOf(kind.version)} e
         where $4::vector is not null and e.index_version = ${kind.version.index_version} and e.tenant = $1
           and e.customer_key = $2 ${and(kind.moment.vector)}
-        order by distance
-        offset 0
+        ${kind.filtered ? '' : 'order by distance offset 0'}
       ) as e
-      cross join lateral (
-        select from chunk c where c.chunk_id = e.chunk_id and c.customer_key = $2 and ${filters(kind)} offset 0
-      ) as c
+      ${ownChunks(kind)}
       order by e.distance
       limit ${kind.candidates}
     )${fusedRows(kind)}`;
+
+/**
+ * The chunks `c` of a customer's vectors `e`. Without filters nearly all pass: vectors are sorted before their chunks are
+ * looked at ("offset 0"), which is then done one by one for the nearest alone. With a filter that few pass, that would be all
+ * of the vectors: the two are joined as the planner finds best.
+ */
+const ownChunks = (kind: Kind): string => {
+  const own = `c.chunk_id = e.chunk_id and c.customer_key = $2 and ${filters(kind)}`;
+  return kind.filtered
+    ? `join chunk c on ${own}`
+    : `cross join lateral (select from chunk c where ${own} offset 0) as c`;
+};
 
 /**
  * Over all customers: full text by GIN, vectors by the tiers of the index (src/db/nearest.ts). Words are searched in the
@@ -293,17 +301,25 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
     version,
     moment: past ? at(`$${values.length}`) : NOW,
     canary: query.canary ?? false,
-    ...{ has, candidates, textRows, exactRows, width },
+    ...{ has, filtered: hasFilters(query), candidates, textRows, exactRows, width },
   };
   const { moment, canary } = kind;
   const traits = [
     ...[moment.name, canary && '_canary', version.state === 'dropped' && '_dropped'],
-    ...[has.modalities && '_mod', has.from && '_from', has.to && '_to'],
+    ...[has.modalities && '_mod', has.from && '_from', has.to && '_to', query.minConfidence > 0 && '_c'],
   ];
   const name = `${ofCustomer ? 'customer' : 'all'}_v${version.index_version}${traits.filter(Boolean).join('')}`;
   const limits = ofCustomer ? [] : [textRows, exactRows, width?.efSearch, width?.scanRows];
   const variant = [candidates, ...limits].join(' ');
   return { name, variant, values, kind, text: ofCustomer ? withinCustomer(kind) : overAll(kind) };
+}
+
+/** Whether a question may be one that few chunks pass, and is to be planned for its values (`TenantDatabase.questions`). */
+export function hasFilters(
+  query: Pick<RetrievalQuery, 'modalities' | 'from' | 'to' | 'minConfidence' | 'asOf'>,
+): boolean {
+  const { modalities, from, to, minConfidence, asOf } = query;
+  return minConfidence > 0 || [modalities, from, to, asOf ?? null].some((each) => each !== null);
 }
 
 /** Nothing may be given up early where nearly all passes: pgvector's own bound stands, also of a moment and a confidence. */

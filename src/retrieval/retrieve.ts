@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IndexVersionRow } from '../db/index-versions.ts';
 import type { Database, Queryable, TenantDatabase } from '../db/pools.ts';
-import { readSurroundings, retrieveAll, type CandidateRow, type RetrievalQuery } from '../db/retrieval.ts';
+import { hasFilters, readSurroundings, retrieveAll, type CandidateRow, type RetrievalQuery } from '../db/retrieval.ts';
 import type { Surroundings } from '../db/surroundings.ts';
 import type { DialReader } from '../dial-reader.ts';
 import { RESERVED_KEYS } from '../domain/canary.ts';
@@ -141,9 +141,8 @@ async function searchIn(
   return { version, around, degraded, results: await bestHits(deps, version, question, candidates) };
 }
 
-function readerFor({ questions }: TenantDatabase, { modalities, from, to, asOf }: Question): Queryable {
-  const plain = [modalities, from, to, asOf].every((each) => each === null);
-  return plain ? questions.plain : questions.filtered;
+function readerFor({ questions }: TenantDatabase, question: Question): Queryable {
+  return hasFilters(question) ? questions.filtered : questions.plain;
 }
 
 /** Whether a question about a customer takes a call of the model, because its vector is not remembered. */

@@ -117,6 +117,39 @@ it('one plan for all customers parses the words of a question once, not for each
   expect(plan).not.toContain('plainto_tsquery');
 });
 
+it('about a large customer, with a filter that few pass, looks not at each of the customer’s vectors', async () => {
+  const [large] = await owner.query<{ key: string }>('select customer_key as key from chunk limit 1');
+  for (const table of ['chunk', 'embedding']) {
+    await owner.query(`update ${table} set customer_key = $1 where abs(hashtext(chunk_id::text)) % 2 = 0`, [
+      large!.key,
+    ]);
+  }
+  await owner.query('analyze');
+  const { filtered } = database.forTenant('default').questions;
+  let plan = '';
+  const explaining: Queryable = {
+    query: async ({ name, text, values }) => {
+      const { rows } = await filtered.query({
+        name: `analyze ${name}`,
+        text: `explain (analyze, timing off) ${text}`,
+        values,
+      });
+      plan = (rows as Record<string, string>[]).map((row) => row['QUERY PLAN']).join('\n');
+      return { rows: [] };
+    },
+  };
+  const soon = new Date(Date.now() + 60_000);
+  const none = { modalities: null, from: null, to: null, minConfidence: 0, asOf: null };
+  for (const filter of [{ from: soon }, { modalities: ['audio' as const] }, { minConfidence: 1.1 }]) {
+    await retrieveCandidates(explaining, version, {
+      ...{ tenant: 'default', customerKey: large!.key, words: null, vector: fakeVector('x'), candidates: 10 },
+      ...{ ...none, ...filter },
+    });
+    const loops = [...plan.matchAll(/loops=(\d+)/g)].map(([, times]) => Number(times));
+    expect(Math.max(...loops)).toBeLessThan(100);
+  }
+});
+
 describe('the vector of a text that a customer has sent before', () => {
   const known = async (indexVersion: number) => {
     const [chunk] = await owner.query<{ artifact_id: string }>('select artifact_id from chunk limit 1');
