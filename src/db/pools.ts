@@ -66,42 +66,34 @@ const TENANT = /^[a-z0-9][a-z0-9_-]{0,62}$/;
  */
 export function openDatabase(options: DatabaseOptions): Database {
   const pools = new Map<string, pg.Pool>();
-  const poolOf = (role: string, tenant: string | undefined, extra: string[], most = CONNECTIONS): pg.Pool => {
-    const key = [role, tenant ?? '', ...extra].join('/');
+  const poolOf = ({ name, role, settings, most = CONNECTIONS }: PoolKind, tenant?: string): pg.Pool => {
+    const key = `${name}/${tenant ?? ''}`;
     const existing = pools.get(key);
     if (existing !== undefined) return existing;
     const created = openPool(options, Math.min(most, options.poolSize ?? CONNECTIONS), [
       `role=${role}`,
       `earshot.tenant=${tenant ?? ''}`,
-      ...extra,
+      ...settings,
     ]);
     pools.set(key, created);
     return created;
   };
-  const pool = (role: string, tenant: string | undefined, extra: string[], most?: number): Queryable =>
-    counted(poolOf(role, tenant, extra, most), options.onRoundTrip);
-  const deployment = pool('earshot_app', undefined, []);
+  const pool = (kind: PoolKind, tenant?: string): Queryable => counted(poolOf(kind, tenant), options.onRoundTrip);
+  const deployment = pool(APP);
   return {
     deployment,
     forTenant: (tenant) => {
       if (!TENANT.test(tenant)) throw new EarshotError('misconfigured', 'a tenant name has an invalid character');
       return {
         tenant,
-        app: pool('earshot_app', tenant, []),
-        reader: pool('earshot_reader', tenant, READER_SETTINGS),
-        live: {
-          app: pool('earshot_app', tenant, PLANNED_ONCE),
-          // It proves what was written, by joined statements: two at a time of live records, and two of history.
-          reader: pool('earshot_reader', tenant, [...READER_SETTINGS, ...PLANNED_ONCE], 6),
-        },
-        questions: {
-          plain: pool('earshot_reader', tenant, [...PLANNED_ONCE, ...READER_SETTINGS]),
-          filtered: pool('earshot_reader', tenant, [...PLANNED_ANEW, ...READER_SETTINGS], 5),
-        },
-        transaction: (work) => inTransaction(poolOf('earshot_app', tenant, []), options.onRoundTrip, work),
+        app: pool(APP, tenant),
+        reader: pool(READER, tenant),
+        live: { app: pool(LIVE_APP, tenant), reader: pool(LIVE_READER, tenant) },
+        questions: { plain: pool(PLAIN_QUESTIONS, tenant), filtered: pool(FILTERED_QUESTIONS, tenant) },
+        transaction: (work) => inTransaction(poolOf(APP, tenant), options.onRoundTrip, work),
       };
     },
-    check: () => checkSettings(pool('earshot_reader', undefined, READER_SETTINGS)),
+    check: () => checkSettings(pool(READER)),
     close: async () => {
       await Promise.all([...pools.values()].map((each) => each.end()));
     },
@@ -123,6 +115,33 @@ const READER_SETTINGS = [
 const PLANNED_ONCE = ['plan_cache_mode=force_generic_plan'];
 const PLANNED_ANEW = ['plan_cache_mode=force_custom_plan'];
 
+/** Of a tenant, at most. */
+const CONNECTIONS = 10;
+
+/** What all connections of a pool have in common. */
+interface PoolKind {
+  /** Tells it apart from the others of a tenant. */
+  readonly name: string;
+  readonly role: 'earshot_app' | 'earshot_reader';
+  readonly settings: readonly string[];
+  /** The most connections of a tenant. */
+  readonly most?: number;
+}
+
+const APP: PoolKind = { name: 'app', role: 'earshot_app', settings: [] };
+const READER: PoolKind = { name: 'reader', role: 'earshot_reader', settings: READER_SETTINGS };
+const LIVE_APP: PoolKind = { name: 'live app', role: 'earshot_app', settings: PLANNED_ONCE };
+const LIVE_READER: PoolKind = {
+  ...{ name: 'live reader', role: 'earshot_reader', settings: [...READER_SETTINGS, ...PLANNED_ONCE] },
+  // It proves what was written, by joined statements: two at a time of live records, and two of history.
+  most: 6,
+};
+const PLAIN_QUESTIONS: PoolKind = { ...LIVE_READER, name: 'plain questions', most: CONNECTIONS };
+const FILTERED_QUESTIONS: PoolKind = {
+  ...{ name: 'filtered questions', role: 'earshot_reader', settings: [...READER_SETTINGS, ...PLANNED_ANEW] },
+  most: 5,
+};
+
 /** Answers when the database does, and search is as iterative as it was asked to be. */
 async function checkSettings(reader: Queryable): Promise<void> {
   // The vector loads the extension, which then judges the setting that the connection came with.
@@ -134,9 +153,6 @@ async function checkSettings(reader: Queryable): Promise<void> {
     `DATABASE_URL: hnsw.iterative_scan is ${scan}; pgvector 0.8.4 or later is needed`,
   );
 }
-
-/** Of a tenant and role, at most. */
-const CONNECTIONS = 10;
 
 function openPool(options: DatabaseOptions, max: number, settings: string[]): pg.Pool {
   const all = [...settings, 'statement_timeout=15s', 'lock_timeout=10s', 'idle_in_transaction_session_timeout=15s'];
