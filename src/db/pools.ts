@@ -136,10 +136,15 @@ const LIVE_READER: PoolKind = {
   // It proves what was written, by joined statements: two at a time of live records, and two of history.
   most: 6,
 };
-const PLAIN_QUESTIONS: PoolKind = { ...LIVE_READER, name: 'plain questions', most: CONNECTIONS };
+/** Connections of a tenant for questions of each kind. */
+export const QUESTION_CONNECTIONS = { plain: CONNECTIONS, filtered: 5 } as const;
+const PLAIN_QUESTIONS: PoolKind = {
+  ...{ name: 'plain questions', role: 'earshot_reader', settings: [...READER_SETTINGS, ...PLANNED_ONCE] },
+  most: QUESTION_CONNECTIONS.plain,
+};
 const FILTERED_QUESTIONS: PoolKind = {
   ...{ name: 'filtered questions', role: 'earshot_reader', settings: [...READER_SETTINGS, ...PLANNED_ANEW] },
-  most: 5,
+  most: QUESTION_CONNECTIONS.filtered,
 };
 
 /** Answers when the database does, and search is as iterative as it was asked to be. */

@@ -1,6 +1,7 @@
 import { EarshotError } from '../domain/errors.ts';
 import { errorForLog } from '../observe/log.ts';
 import { JoinedEmbeddings } from './joined-embeddings.ts';
+import { withQuestionsInTurn } from './questions-in-turn.ts';
 import { retrieve, type Answer, type Question, type RetrievalDependencies } from './retrieve.ts';
 
 /** What came of one question of several. */
@@ -15,12 +16,13 @@ export async function retrieveBatch(
   deps: RetrievalDependencies,
   questions: readonly Question[],
 ): Promise<BatchedAnswer[]> {
+  const database = withQuestionsInTurn(deps.database);
   const joined = new JoinedEmbeddings(deps.embeddings, questions.length);
   return Promise.all(
     questions.map(async (question): Promise<BatchedAnswer> => {
       try {
         const answer = await joined.during(question.mode !== 'text', (embeddings) =>
-          retrieve({ ...deps, embeddings }, question),
+          retrieve({ ...deps, database, embeddings }, question),
         );
         return { answer, error: null };
       } catch (error) {

@@ -84,6 +84,33 @@ describe('several questions', () => {
     expect((await askAll([...questions, questions[0]!])).status).toBe(413);
   });
 
+  it('with filters are all answered, however long the first of them take', async () => {
+    const questions = Array.from({ length: 50 }, (_, index) => ({
+      ...{ query: `modem ${index}`, mode: 'vector', from: '2020-01-01T00:00:00Z', modalities: ['chat'] },
+    }));
+    const blocker = new pg.Client({ connectionString: earshot.database.url });
+    await blocker.connect();
+    try {
+      await blocker.query('begin; lock table chunk in access exclusive mode');
+      const asked = askAll(questions);
+      // The pool of connections refuses who has waited for one for five seconds.
+      await until('the first have taken longer than others may wait', async () => {
+        const [row] = await earshot.database.query<{ waiting: number }>(
+          `select count(*)::integer as waiting from pg_stat_activity
+           where datname = current_database() and wait_event_type = 'Lock' and query like '%around as materialized%'
+             and query_start < clock_timestamp() - interval '5.5 s'`,
+        );
+        return row!.waiting > 0;
+      });
+      await blocker.query('rollback');
+      const { body } = await asked;
+      expect(body.answers.map(({ error }) => error)).toEqual(questions.map(() => null));
+      expect(body.answers.every(({ answer }) => answer!.results.length > 0)).toBe(true);
+    } finally {
+      await blocker.end();
+    }
+  });
+
   it('fail alone: a refused text takes nobody with it, and a reserved customer is refused as ever', async () => {
     models.poison = 'poison';
     const { body } = await askAll([
