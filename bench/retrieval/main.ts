@@ -11,7 +11,7 @@ import { sealAllPayloads } from './payloads.ts';
 import { drawQuestions, type BenchQuestion } from './questions.ts';
 import { Reference } from './reference.ts';
 import { measureSink } from './sink.ts';
-import { FILTERS, OWN, storageWays, sweep, sweepCustomers, unscopedWays, type Line } from './sweeps.ts';
+import { FILTERS, OWN, storageWays, sweep, sweepCustomers, sweepFilters, unscopedWays, type Line } from './sweeps.ts';
 
 /** May be made smaller to try the bench itself. */
 const CHUNKS = Number(process.env['BENCH_CHUNKS'] ?? 200_000);
@@ -55,6 +55,8 @@ async function loadAndAsk(client: BenchClient, env: Readonly<Record<string, stri
   printLines('Within a customer, vectors alone, with what is shown', ofCustomers);
   const unscoped = await timed('asked over all', () => sweep(url, unscopedWays(version), questions, reference));
   printLines('Over all customers, vectors alone, by SQL', unscoped);
+  const filtered = await timed('asked with filters', () => sweepFilters(url, version, questions, reference));
+  printLines('Over all customers with filters, vectors alone, with what is shown', filtered);
   await compareStorages({ owner, url, version, questions, reference });
   const rates = await timed('wrote with a live index and without', () => measureSink(owner));
   console.log(
@@ -156,7 +158,7 @@ async function compareStorages({ owner, url, version, questions, reference }: Co
     const whole = unscopedWays({ ...version, segments: [{ from: 0, until: 2 * CHUNKS }] });
     const ways =
       kind === 'vector'
-        ? whole.filter(({ filter, k }) => filter === 'none' && k === 10)
+        ? whole.filter(({ k }) => k === 10)
         : storageWays(version).filter(({ what }) => what.startsWith(kind));
     printLines(`${kind}, one index over all`, await sweep(url, ways, questions, reference));
     await owner.query(`drop index bench_${kind}`);

@@ -9,10 +9,9 @@ export interface KnownChunk {
   readonly eventTime: Date;
 }
 
-/** A condition on chunks, as SQL on a chunk `c` and as a predicate of the same meaning. */
+/** A condition on chunks. */
 export interface ChunkFilter {
   readonly what: string;
-  readonly sql: string;
   readonly passes: (chunk: KnownChunk, question: BenchQuestion) => boolean;
 }
 

@@ -3,7 +3,8 @@ import { indexedVector, type PartitionSpec } from '../../src/db/index-segments.t
 import type { IndexVersionRow } from '../../src/db/index-versions.ts';
 import { nearestVectors } from '../../src/db/nearest.ts';
 import { openDatabase } from '../../src/db/pools.ts';
-import { retrieveCandidates } from '../../src/db/retrieval.ts';
+import { retrieveCandidates, type RetrievalQuery } from '../../src/db/retrieval.ts';
+import { RETRIEVAL_DIALS } from '../../src/domain/dials/retrieval.ts';
 import { percentile } from '../scenario.ts';
 import type { BenchQuestion } from './questions.ts';
 import type { ChunkFilter, Reference } from './reference.ts';
@@ -38,35 +39,41 @@ const LONGEST_MS = 10_000;
 const WARM_UP = 10;
 
 const daysAgo = (days: number) => new Date(Date.now() - days * 86_400_000);
-const between = (what: string, from: Date, to: Date): ChunkFilter => ({
+/** A filter of the reference and the same as a question has it. */
+interface AskedFilter extends ChunkFilter {
+  readonly asked: Pick<RetrievalQuery, 'modalities' | 'from' | 'to'>;
+}
+
+const NO_FILTER = { modalities: null, from: null, to: null };
+const between = (what: string, from: Date, to: Date): AskedFilter => ({
   what,
-  sql: `c.active and c.event_time between '${from.toISOString()}' and '${to.toISOString()}'`,
-  passes: ({ eventTime }) => eventTime >= from && eventTime <= to,
+  asked: { ...NO_FILTER, from, to },
+  passes: ({ eventTime }) => eventTime >= from && eventTime < to,
 });
 
-/** Filters and the share of chunks that pass. */
-export const FILTERS: readonly ChunkFilter[] = [
-  { what: 'none', sql: 'c.active', passes: () => true },
+const UNFILTERED = 'none';
+/** Filters by the share of chunks that pass. */
+const ASKED_FILTERS: readonly AskedFilter[] = [
   {
     what: 'modality, 11 %',
-    sql: `c.active and c.modality = 'screenshot'`,
+    asked: { ...NO_FILTER, modalities: ['screenshot'] },
     passes: ({ modality }) => modality === 'screenshot',
   },
   between('time, 10 %', daysAgo(50), daysAgo(40)),
   between('time, 1 %', daysAgo(50), daysAgo(49)),
 ];
+/** All that the reference is asked for. */
+export const FILTERS: readonly ChunkFilter[] = [{ what: UNFILTERED, passes: () => true }, ...ASKED_FILTERS];
 
-/** Searches over all customers, by the tiers of the index. */
+/** Searches over all customers without filters, by the tiers of the index. */
 export function unscopedWays(version: IndexVersionRow): Way[] {
-  return FILTERS.flatMap(({ what, sql }) =>
-    EF_SEARCH.flatMap((efSearch) =>
-      (what === 'none' ? [1, 10, 50] : [10]).map((k) => ({
-        ...{ what: `filter: ${what}`, filter: what, k, efSearch },
-        // The number of rows stands in the statement, as it does in that of an answer.
-        text: `select chunk_id from ${nearestVectors(version, { vector: '$2', ofChunk: sql, limit: String(k) })} as found
-               where $3::integer is not null`,
-      })),
-    ),
+  return EF_SEARCH.flatMap((efSearch) =>
+    [1, 10, 50].map((k) => ({
+      ...{ what: 'filter: none', filter: UNFILTERED, k, efSearch },
+      // The number of rows stands in the statement, as it does in that of an answer.
+      text: `select chunk_id from ${nearestVectors(version, { vector: '$2', ofChunk: 'c.active', limit: String(k) })} as found
+             where $3::integer is not null`,
+    })),
   );
 }
 
@@ -146,10 +153,37 @@ export async function sweepCustomers(
   return lines;
 }
 
+/** The statement of an answer over all customers with filters, by vectors alone, as far as its dials let it search. */
+export async function sweepFilters(
+  url: string,
+  version: IndexVersionRow,
+  questions: readonly BenchQuestion[],
+  reference: Reference,
+): Promise<Line[]> {
+  const database = openDatabase({ url });
+  const reader = database.forTenant('default').questions.filtered;
+  const exactRows = RETRIEVAL_DIALS['retrieval.exact_rows'].defaultValue;
+  const scanRows = RETRIEVAL_DIALS['retrieval.scan_rows'].defaultValue;
+  const lines: Line[] = [];
+  for (const { what, asked } of ASKED_FILTERS) {
+    for (const efSearch of EF_SEARCH) {
+      const way = { what: `filter: ${what}`, filter: what, k: 10, efSearch };
+      const limits = { minConfidence: 0, candidates: way.k, exactRows, width: { efSearch, scanRows } };
+      const ask = async ({ vector }: BenchQuestion) => {
+        const query = { tenant: 'default', customerKey: null, words: null, vector, ...asked, ...limits };
+        const rows = await retrieveCandidates(reader, version, query);
+        return rows.map(({ chunk_id: id }) => id);
+      };
+      lines.push(await measure(way, questions, reference, ask));
+    }
+  }
+  await database.close();
+  return lines;
+}
+
 /** Chunks of the customer who is asked about. */
 export const OWN: ChunkFilter = {
   what: 'own',
-  sql: 'c.active',
   passes: (chunk, question) => chunk.customerKey === question.customerKey,
 };
 
