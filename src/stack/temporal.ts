@@ -37,6 +37,8 @@ export async function startTemporal(executable: string, folder: string, env: Nod
     '--sqlite-pragma', 'journal_size_limit=0',
     // 16 MB: a run touches a hundred pages, and each checkpoint writes and syncs them.
     '--sqlite-pragma', 'wal_autocheckpoint=4000',
+    // Another process that writes for a moment, as the one that drops indexes does, is waited for.
+    '--sqlite-pragma', 'busy_timeout=10000',
     '--log-level', 'error',
     '--dynamic-config-value', 'matching.numTaskqueueReadPartitions=1',
     '--dynamic-config-value', 'matching.numTaskqueueWritePartitions=1',

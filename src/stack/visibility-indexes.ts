@@ -26,6 +26,8 @@ const BUSY_TIMEOUT_MS = 10_000;
 export function dropUnusedIndexes(folder: string): void {
   const database = new DatabaseSync(databaseFile(folder), { timeout: BUSY_TIMEOUT_MS });
   try {
+    const left = database.prepare(`select name from sqlite_schema where type = 'index'`).all();
+    if (!left.some(({ name }) => UNUSED.includes(String(name)))) return;
     database.exec(['begin immediate', ...UNUSED.map((name) => `drop index if exists ${name}`), 'commit'].join('; '));
   } finally {
     database.close();
