@@ -6,13 +6,13 @@ import type {
   RetentionActivities,
   VerificationActivities,
 } from '../../src/domain/activities.ts';
+import { coalesced } from '../../src/coalesced.ts';
 import type { TooLarge } from '../../src/db/residue.ts';
 import type { ErasureRef, ErasureStep } from '../../src/domain/erasure.ts';
 import { writeLedgerEntry } from '../../src/erasure/ledger.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { certify } from './certify.ts';
-import { coalesced } from '../../src/coalesced.ts';
 import { deleteObjects, deleteRows, destroyKeys, markRecords } from './destroy.ts';
 import { loadErasure, loadFenced } from './erasure.ts';
 import { clearAllResidue, noteResidue, rewritePostponed } from './residue.ts';

@@ -4,9 +4,8 @@ import { ringNow, type RingDependencies } from './ring-now.ts';
 
 /**
  * Rings for sessions whose records are durable, so many at a time and the others in turn: what is live first, and a tenant
- * after the other. Under load a channel does not
- * wait for that turn, and while the ring of a conversation waits, further messages of it need none: they become one run
- * together, of which there are the fewer.
+ * after the other. Under load a channel does not wait for that turn, and while the ring of a conversation waits, further
+ * messages of it need none: they become one run together, of which there are the fewer.
  *
  * What waits is in this process's memory alone. What is lost with that, or has waited until the sweep rings, is left to
  * the sweep: neither memory nor a shutdown waits for a Temporal that is away.

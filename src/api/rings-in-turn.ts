@@ -35,15 +35,14 @@ export class RingsInTurn {
   }
 
   #nextOf(waiting: Map<string, Waiting[]>): Waiting | undefined {
-    for (const [tenant, rings] of waiting) {
-      const first = rings.shift();
-      waiting.delete(tenant);
-      // Behind the other tenants.
-      if (rings.length > 0) waiting.set(tenant, rings);
-      if (first === undefined) continue;
-      this.#size -= 1;
-      return first;
-    }
-    return undefined;
+    const [longestWithoutTurn] = waiting;
+    if (longestWithoutTurn === undefined) return undefined;
+    const [tenant, rings] = longestWithoutTurn;
+    const first = rings.shift();
+    waiting.delete(tenant);
+    // Behind the other tenants.
+    if (rings.length > 0) waiting.set(tenant, rings);
+    this.#size -= 1;
+    return first;
   }
 }

@@ -70,8 +70,9 @@ const BEGINS_ANEW = '(s.awake_since is null or s.in_lane and not excluded.in_lan
  * One statement, so one round trip and one transaction: the fence, the log row, the session's doorbell flag, the
  * stamps and, for a chat message, the searchable text with its lineage, unless it was sent before under another id. The fence locks the subject row "for share":
  * an eraser that holds it makes this wait, and then the row is read again as the eraser left it.
- * A session joins the lane of history when nothing of it waits that is not history; one that sleeps may have such a record, for
- * a paused source. A session that slept, or left the lane, is recognised by `awake_since = now()`: only this transaction can have set it to its own time.
+ * A session joins the lane of history when nothing of it waits that is not history; one that sleeps may have such a
+ * record, for a paused source. A session that slept, or left the lane, is recognised by `awake_since = now()`: only this
+ * transaction can have set it to its own time.
  */
 const ACCEPT = {
   name: 'accept_interaction',

@@ -5,6 +5,7 @@ import { fuse } from '../domain/rank-fusion.ts';
 import { redact } from '../domain/redaction.ts';
 import type { AskedQuestion } from './asked-question.ts';
 import type { RetrievalDependencies } from './retrieve.ts';
+import { searchLimits } from './search-limits.ts';
 
 /** Where each of the records stands in the answer to a question, by their best chunk. */
 export async function rankFacts(
@@ -97,18 +98,9 @@ async function rankedOverAll(
   query: RankQuery,
 ): Promise<Map<string, Place>> {
   const { reader, questions } = deps.database.forTenant(tenant);
-  const textRows = deps.dials.get('retrieval.text_rows');
-  const common = await deps.commonWords.among(reader, tenant, query.words ?? '', textRows);
-  const asked = {
-    ...query,
-    tenant,
-    customerKey: null,
-    asOf: moment,
-    textRows,
-    common,
-    exactRows: deps.dials.get('retrieval.exact_rows'),
-    width: { efSearch: deps.dials.get('retrieval.ef_search'), scanRows: deps.dials.get('retrieval.scan_rows') },
-  };
+  const limits = searchLimits(deps.dials);
+  const common = await deps.commonWords.among(reader, tenant, query.words ?? '', limits.textRows);
+  const asked = { ...query, ...limits, tenant, customerKey: null, asOf: moment, common };
   const rows = await retrieveCandidates(questions.filtered, version, asked);
   const candidates = rows.map((row) => ({
     id: row.chunk_id,

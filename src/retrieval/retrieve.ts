@@ -19,6 +19,7 @@ import { describeHit, type Hit } from './hit.ts';
 import { describePast, versionFor, type AsOf } from './moment.ts';
 import { pendingOf, type Pending } from './pending.ts';
 import { recordAnswer } from './record-answer.ts';
+import { searchLimits } from './search-limits.ts';
 
 export type RetrievalMode = 'hybrid' | 'vector' | 'text';
 
@@ -196,13 +197,12 @@ async function asQuery(
 ): Promise<RetrievalQuery> {
   const { tenant, canary, customerKey, modalities, from, to, minConfidence, mode, k, asOf } = question;
   const words = mode === 'vector' ? null : question.query.replaceAll('\0', ' ').toWellFormed();
-  const textRows = deps.dials.get('retrieval.text_rows');
+  const limits = searchLimits(deps.dials);
   const overAll = customerKey === null && words !== null && !canary;
   return {
-    ...{ tenant, canary, customerKey, words, vector, modalities, from, to, minConfidence, asOf, textRows },
-    ...(overAll ? { common: await deps.commonWords.among(reader, tenant, words, textRows) } : {}),
-    exactRows: deps.dials.get('retrieval.exact_rows'),
-    width: { efSearch: deps.dials.get('retrieval.ef_search'), scanRows: deps.dials.get('retrieval.scan_rows') },
+    ...{ tenant, canary, customerKey, words, vector, modalities, from, to, minConfidence, asOf },
+    ...limits,
+    ...(overAll ? { common: await deps.commonWords.among(reader, tenant, words, limits.textRows) } : {}),
     candidates: Math.max(k, deps.dials.get('retrieval.candidates')),
   };
 }

@@ -153,7 +153,7 @@ export const activateIndexVersion = route({
     if (row.state === 'building' && row.evidence === null) throw wrongState(row, 'it is not complete yet');
     const outcome = await activate(deps, keeper, indexVersion);
     const now = await load(deps, indexVersion);
-    // Else the first questions would be embedded for the version of before, and again.
+    // Else the first questions would be embedded for the version of before, and again: no more is lost where it fails.
     await deps.indexVersions.refresh().catch(() => undefined);
     if (outcome.activated) return describe(deps, now, caller);
     if (outcome.evidence === null) throw wrongState(now, 'it is dropped');
