@@ -13,6 +13,7 @@ import {
   SUPERSEDED_WORKFLOW,
 } from '../../src/domain/workflows.ts';
 import { PRESSURE_STEPS, type PressureStep } from '../../src/domain/pressure.ts';
+import { doubtfulScreen, doubtfulSpeech } from '../support/doubtful.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, erase, requestErasure } from '../support/erasures.ts';
 import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
@@ -194,14 +195,7 @@ it('records an erasure, one that is cancelled, one that a hold refuses at its en
 });
 
 it('records a release of a part that meets a paused model, and stays open', async () => {
-  const unsure = { lines: [{ text: 'Parcel PX-77', confidence: 0.05, box: { x: 1, y: 1, width: 90, height: 18 } }] };
-  models.fail('screen_text', {
-    kind: 'change',
-    change: (answer: { choices: [{ message: object }] }) => {
-      const [choice] = answer.choices;
-      return { ...answer, choices: [{ ...choice, message: { role: 'assistant', content: JSON.stringify(unsure) } }] };
-    },
-  });
+  models.fail('screen_text', doubtfulScreen('Parcel PX-77'));
   const { interactionId } = (await screenshot('to-release-in-part', 'in-part')).body;
   await earshot.settled(interactionId, 'reachable');
   const [held] = await earshot.database.query<{ artifact_id: string }>(
@@ -216,11 +210,7 @@ it('records a release of a part that meets a paused model, and stays open', asyn
 
 it('records a release, a discard, a release that the model refuses, a look at the past and a run over the windows', async () => {
   const held = async (callId: string) => {
-    const change = (answer: { segments: object[] }) => ({
-      ...answer,
-      segments: answer.segments.map((segment) => ({ ...segment, avg_logprob: -3 })),
-    });
-    models.fail('transcriptions', { kind: 'change', change });
+    models.fail('transcriptions', doubtfulSpeech());
     const sound = tone(3, [1], 8_000 + callId.length);
     const { body } = await earshot.upload('/v1/calls', 'audio', sound, { callId, customerId: callId, startedAt });
     const settled = await earshot.settled(body.interactionId, 'quarantined');

@@ -16,6 +16,7 @@ import { FACET_SCHEMAS } from '../../src/lineage/facets.ts';
 import { STEPS } from '../../src/lineage/jobs.ts';
 import { readRegistry } from '../../src/schemas/registry.ts';
 import { PROJECT } from '../../src/stack/tools.ts';
+import { doubtfulSpeech } from '../support/doubtful.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { AT_ONCE, completed, requestErasure } from '../support/erasures.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
@@ -335,13 +336,7 @@ async function remembered(customerId: string, text: string): Promise<string> {
 
 /** Has a call held back for doubt, and lets it go; its run, which makes a copy or is too early for one, has ended then. */
 async function releaseDoubtful(customerId: string): Promise<string> {
-  models.fail('transcriptions', {
-    kind: 'change',
-    change: (answer: { segments: object[] }) => ({
-      ...answer,
-      segments: answer.segments.map((segment) => ({ ...segment, avg_logprob: -3 })),
-    }),
-  });
+  models.fail('transcriptions', doubtfulSpeech());
   const metadata = { callId: 'doubtful', customerId, startedAt: '2026-03-01T10:00:00Z' };
   const { body } = await earshot.upload('/v1/calls', 'audio', tone(3), metadata);
   await earshot.settled(body.interactionId, 'quarantined');

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase } from '../../src/db/pools.ts';
 import { releaseArtifact } from '../../src/db/quarantine.ts';
 import { quarantineWorkflowId, ROLLUP_WORKFLOW } from '../../src/domain/workflows.ts';
+import { doubtfulScreen, doubtfulSpeech } from '../support/doubtful.ts';
 import { API_KEY, startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { tone } from '../support/sound.ts';
@@ -46,14 +47,7 @@ function call(callId: string, customerId: string, metadata: object = {}, seconds
 }
 
 /** The model hears, and is not sure: exp(-3) is 5 %. */
-const doubt = (logprob = -3) =>
-  models.fail('transcriptions', {
-    kind: 'change',
-    change: (answer: { segments: object[] }) => ({
-      ...answer,
-      segments: answer.segments.map((segment) => ({ ...segment, avg_logprob: logprob })),
-    }),
-  });
+const doubt = (logprob?: number) => models.fail('transcriptions', doubtfulSpeech(logprob));
 
 async function heldBack(interactionId: string, query = ''): Promise<HeldBack[]> {
   const { body } = await earshot.request<{ artifacts: HeldBack[] }>('GET', `/v1/quarantine?limit=500${query}`);
@@ -208,14 +202,7 @@ describe('what else is held back', () => {
 });
 
 it('a part of a record that is released while its model is paused is found once that runs', async () => {
-  const unsure = { lines: [{ text: 'Parcel PX-77', confidence: 0.05, box: { x: 1, y: 1, width: 90, height: 18 } }] };
-  models.fail('screen_text', {
-    kind: 'change',
-    change: (answer: { choices: [{ message: object }] }) => {
-      const [choice] = answer.choices;
-      return { ...answer, choices: [{ ...choice, message: { role: 'assistant', content: JSON.stringify(unsure) } }] };
-    },
-  });
+  models.fail('screen_text', doubtfulScreen('Parcel PX-77'));
   const picture = await sharp({ create: { width: 50, height: 30, channels: 3, background: 'olive' } })
     .png()
     .toBuffer();
