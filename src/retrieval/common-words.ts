@@ -20,7 +20,7 @@ interface CommonWord {
   readonly chunks: number;
 }
 
-/** By initials. */
+/** By what stemming leaves of a word for sure. */
 type CommonWordList = ReadonlyMap<string, readonly CommonWord[]>;
 
 /**
@@ -48,8 +48,8 @@ export class CommonWords {
     const list = await this.#lists.fetch(tenant, { context: { reader, textRows } }).catch(() => undefined);
     const found = new Map<string, number>();
     for (const word of wordsOf(question)) {
-      for (const { stem, chunks } of list?.get(word.slice(0, INITIALS)) ?? []) {
-        if (word.startsWith(stem.slice(0, Math.max(INITIALS, stem.length - ENDING)))) found.set(stem, chunks);
+      for (let length = INITIALS; length <= word.length; length++) {
+        for (const { stem, chunks } of list?.get(word.slice(0, length)) ?? []) found.set(stem, chunks);
       }
     }
     return { words: [...found.keys()], chunks: [...found.values()] };
@@ -58,7 +58,7 @@ export class CommonWords {
 
 function listOf({ words, chunks }: WordCounts): CommonWordList {
   const common = words.map((stem, place): CommonWord => ({ stem, chunks: chunks[place]! }));
-  return Map.groupBy(common, ({ stem }) => stem.slice(0, INITIALS));
+  return Map.groupBy(common, ({ stem }) => stem.slice(0, Math.max(INITIALS, stem.length - ENDING)));
 }
 
 function wordsOf(text: string): string[] {
