@@ -4,7 +4,7 @@ import type { IndexVersionRow } from './index-versions.ts';
 import { nearestVectors, overSegments } from './nearest.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { servedAt, servedBy } from './served.ts';
-import { ANY_WORD } from './words.ts';
+import { askedWords, customerSize, type WordCounts } from './words.ts';
 
 /** What is asked about: records of a customer, as of a moment (null: now) in an index version. */
 export interface Explained {
@@ -146,6 +146,10 @@ export interface RankQuery {
   readonly to: Date | null;
   readonly minConfidence: number;
   readonly candidates: number;
+  /** What is known of how common words are. */
+  readonly common: WordCounts;
+  /** The most rows whose words are ranked. */
+  readonly textRows: number;
 }
 
 /** A chunk with its place in both rankings, also far beyond what an answer would take. */
@@ -186,6 +190,9 @@ export async function rankOfRecords(
     moment,
     interactionIds,
     version.index_version,
+    query.common.words,
+    query.common.chunks,
+    query.textRows,
   ];
   return run<ChunkRankRow>(reader, RANK_OF_RECORDS, values);
 }
@@ -205,14 +212,16 @@ const RANK_OF_RECORDS = {
       left join embedding e on e.index_version = $12::integer and e.tenant = c.tenant and e.chunk_id = c.chunk_id
         and ($10::timestamptz is null or e.reachable_at <= $10)
       where c.tenant = $1 and c.customer_key = $2 and ${servedThen('$12', '$10')}
-    ), wanted as materialized (
-      select ${ANY_WORD} as query
-    ), scored as (
+    ), ${askedWords('$15::integer', { words: '$13', chunks: '$14' })}, ${customerSize('$15::integer')}, scored as (
       select
         chunk_id,
-        case when words @@ query then ts_rank(words, query, 1) end as score,
+        case when words @@ query and (
+            not is_large or words @@ selective
+            or too_common and row_number() over (order by event_time desc) <= $15)
+          then ts_rank(words, query, 1)
+        end as score,
         embedding <=> $4::vector as distance
-      from own, wanted
+      from own, wanted, customer
       where failed_filters = '{}'
     ), placed as (
       select

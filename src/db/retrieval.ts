@@ -1,4 +1,5 @@
 import type { Modality, Place } from '../domain/interaction.ts';
+import type { FusionOptions } from '../domain/rank-fusion.ts';
 import { vectorLiteral } from './embeddings.ts';
 import { admits } from './fence.ts';
 import { indexedVector } from './index-segments.ts';
@@ -8,7 +9,7 @@ import { only, run, type Queryable } from './pools.ts';
 import { ofRealCustomers, ofReservedCustomers } from './real-customers.ts';
 import { servedAt, servedBy } from './served.ts';
 import { surroundingsOf, surroundingsText, type Surroundings, type SurroundingsRow } from './surroundings.ts';
-import { ANY_WORD, askedWords, type WordCounts } from './words.ts';
+import { askedWords, customerSize, type WordCounts } from './words.ts';
 
 export interface RetrievalQuery {
   readonly tenant: string;
@@ -27,14 +28,21 @@ export interface RetrievalQuery {
   readonly candidates: number;
   /** What was reachable at this moment; absent or null: now. */
   readonly asOf?: Date | null;
-  /** Of a question over all customers: what is known of how common words are. Absent: nothing. */
+  /** What is known of how common words are. Absent: nothing. */
   readonly common?: WordCounts;
-  /** Of a question over all customers: the most rows whose words are ranked. */
+  /** The most rows, of all customers or of one, whose words are ranked. */
   readonly textRows?: number;
   /** Of a question over all customers: the most rows, of the tenant or of a time, that are measured without an index. */
   readonly exactRows?: number;
+  /** Which candidates are wanted; absent: all of them. */
+  readonly best?: Best;
   /** Of a question over all customers: how far HNSW indexes are searched, `scanRows` only of one with filters. */
   readonly width?: SearchWidth;
+}
+
+/** The first `k` by fused rank: all that is shown of a candidate takes longer to look up than its rank. */
+export interface Best extends FusionOptions {
+  readonly k: number;
 }
 
 /** A candidate with its rank in each list, and all that an answer says of it. */
@@ -90,6 +98,9 @@ const at = (parameter: string): Moment => ({
   vector: `e.reachable_at <= ${parameter}::timestamptz`,
 });
 
+/** The parameters of `common`. */
+const KNOWN_WORDS = { words: '$9', chunks: '$10' };
+
 /** A question of one kind: what its statement is made of. */
 interface Kind {
   readonly version: IndexVersionRow;
@@ -104,7 +115,11 @@ interface Kind {
   readonly textRows: number;
   readonly exactRows: number | undefined;
   readonly width: SearchWidth | undefined;
+  readonly best: BestParameters | undefined;
 }
+
+/** The parameters of `Best`. */
+type BestParameters = Readonly<Record<keyof Best, string>>;
 
 /** Where a version's vectors are: the partition by its name, for the planner need not look for it; nowhere once dropped. */
 const partitionOf = ({ index_version: version, state }: IndexVersionRow): string =>
@@ -126,7 +141,7 @@ const and = (condition: string | undefined) => (condition === undefined ? '' : `
  * Ranks are shared by near-ties, which the recency rank then orders: vectors within 0.01 of cosine distance, texts of
  * the same score to three digits.
  */
-const fusedRows = ({ version: row, moment }: Kind): string => `
+const fusedRows = ({ version: row, moment, best }: Kind): string => `
   , text_ranked as (
     select chunk_id, rank() over (order by round(score::numeric, 3) desc)::integer as text_rank from text_hits
   ), vector_ranked as (
@@ -139,32 +154,58 @@ const fusedRows = ({ version: row, moment }: Kind): string => `
       select chunk_id, null, vector_rank from vector_ranked
     ) as ranked
     group by chunk_id
+  ), admitted as (
+    select candidate.*, c.event_time, (rank() over (order by c.event_time desc))::integer as recency_rank
+    from candidate
+    join chunk c on c.tenant = $1 and c.chunk_id = candidate.chunk_id
+    join interaction i on i.tenant = $1 and i.interaction_id = c.interaction_id
+    join subject s on s.tenant = $1 and s.customer_key = c.customer_key
+    where ${admits('i', 's')}
+  ), described as materialized (
+    select * from admitted ${best === undefined ? '' : bestOf(best)}
   )
   select
-    c.chunk_id, c.text, candidate.text_rank, candidate.vector_rank,
-    (rank() over (order by c.event_time desc))::integer as recency_rank,
+    c.chunk_id, c.text, described.text_rank, described.vector_rank, described.recency_rank,
     c.modality, c.interaction_id, c.customer_key, i.sealed_payload, c.author, c.event_time, c.place, c.confidence,
     c.artifact_id, a.kind, a.model, a.model_version, a.redactor_version, c.chunker_version, f.degraded,
     f.captured_at, f.accepted_at, f.picked_up_at, f.text_reachable_at, e.embedded_at, e.reachable_at,
     case when i.segment_index is not null then (
       select min(o.started_at) from interaction o where o.tenant = $1 and o.session_id = i.session_id
     ) end as session_started_at
-  from candidate
-  join chunk c on c.tenant = $1 and c.chunk_id = candidate.chunk_id
+  from described
+  join chunk c on c.tenant = $1 and c.chunk_id = described.chunk_id
   join artifact a on a.tenant = $1 and a.artifact_id = c.artifact_id
   join interaction i on i.tenant = $1 and i.interaction_id = c.interaction_id
   join freshness f on f.tenant = $1 and f.interaction_id = c.interaction_id
-  join subject s on s.tenant = $1 and s.customer_key = c.customer_key
   left join ${partitionOf(row)} e
-    on e.index_version = ${row.index_version} and e.tenant = $1 and e.chunk_id = c.chunk_id ${and(moment.vector)}
-  where ${admits('i', 's')}`;
+    on e.index_version = ${row.index_version} and e.tenant = $1 and e.chunk_id = c.chunk_id ${and(moment.vector)}`;
 
-/** Within a customer: exact, vectors being the customer's by B-tree; without the cast of an index none can be used. */
-const withinCustomer = (kind: Kind): string => `
-    with wanted as materialized (select ${ANY_WORD} as query), text_hits as (
-      select c.chunk_id, ts_rank(c.words, (select query from wanted), 1) as score
-      from chunk c
-      where c.customer_key = $2 and c.words @@ (select query from wanted) and ${filters(kind)}
+/** The best by the score of `fusedScore` and in the order of `fuse` (src/domain/rank-fusion.ts), which has the last word. */
+const bestOf = ({ k, rankConstant, recencyWeight }: BestParameters): string => `
+    order by
+      coalesce(1 / (${rankConstant}::float8 + text_rank), 0) + coalesce(1 / (${rankConstant}::float8 + vector_rank), 0)
+        + ${recencyWeight}::float8 / (${rankConstant}::float8 + recency_rank) desc,
+      date_trunc('milliseconds', event_time) desc,
+      chunk_id
+    limit ${k}::integer`;
+
+/**
+ * Within a customer. Vectors are exact, being the customer's by B-tree; without the cast of an index none can be used. So are
+ * words of up to `textRows` chunks; of a larger customer they choose what is ranked as they do over all.
+ */
+const withinCustomer = (kind: Kind): string => {
+  const own = `c.customer_key = $2 and ${filters(kind)}`;
+  const large = '(select is_large from customer)';
+  return `
+    with ${askedWords(kind.textRows, KNOWN_WORDS)}, ${customerSize(kind.textRows)}, text_hits as (
+      select chunk_id, score
+      from (
+        select c.chunk_id, ts_rank(c.words, (select query from wanted), 1) as score
+        from chunk c
+        where not ${large} and c.words @@ (select query from wanted) and ${own}
+        union all
+        ${chosenByWords(kind, `${large} and ${own}`)}
+      ) as found
       order by score desc
       limit ${kind.candidates}
     ), vector_hits as (
@@ -180,6 +221,23 @@ const withinCustomer = (kind: Kind): string => `
       order by e.distance
       limit ${kind.candidates}
     )${fusedRows(kind)}`;
+};
+
+/** Chunks `c` that pass a condition and have a rare word of the question, or, where it has none, any word and are the newest. */
+const chosenByWords = ({ textRows }: Kind, asked: string): string => `
+        select c.chunk_id, ts_rank(c.words, (select query from wanted), 1) as score
+        from tenant_chunk c
+        where c.words @@ (select selective from wanted) and ${asked}
+        union all
+        select c.chunk_id, ts_rank(c.words, query, 1) as score
+        from (
+          select c.chunk_id, c.words
+          from chunk c
+          where (select too_common from wanted) and ${asked}
+          order by c.event_time desc
+          limit ${textRows}
+        ) as c, wanted
+        where c.words @@ query`;
 
 /**
  * The chunks `c` of a customer's vectors `e`. Without filters nearly all pass: vectors are sorted before their chunks are
@@ -205,23 +263,9 @@ const overAll = (kind: Kind): string => {
   const real = ofRealCustomers('c.customer_key');
   const asked = `${filters(kind)} and ${kind.canary ? ofReservedCustomers('c.customer_key') : real}`;
   return `
-    with ${askedWords(kind.textRows)}, text_hits as (
+    with ${askedWords(kind.textRows, KNOWN_WORDS)}, text_hits as (
       select chunk_id, score
-      from (
-        select c.chunk_id, ts_rank(c.words, (select query from wanted), 1) as score
-        from tenant_chunk c
-        where $2::text is null and $11::integer > 0 and c.words @@ (select selective from wanted) and ${asked}
-        union all
-        select c.chunk_id, ts_rank(c.words, query, 1) as score
-        from (
-          select c.chunk_id, c.words
-          from chunk c
-          where (select too_common from wanted) and ${asked}
-          order by c.event_time desc
-          limit ${kind.textRows}
-        ) as c, wanted
-        where c.words @@ query
-      ) as found
+      from (${chosenByWords(kind, `$2::text is null and $11::integer > 0 and ${asked}`)}) as found
       order by score desc
       limit ${kind.candidates}
     ), ${kind.has.from || kind.has.to ? windowedHits(kind) : vectorHits(kind)}${fusedRows(kind)}`;
@@ -289,29 +333,35 @@ function ask(version: IndexVersionRow, query: RetrievalQuery): Asked {
   ];
   const ofCustomer = query.customerKey !== null;
   const { candidates, textRows = DEFAULT_ROWS, exactRows } = query;
-  if (!ofCustomer) {
-    const { words, chunks } = query.common ?? { words: [], chunks: [] };
-    values.push(words, chunks, exactRows ?? DEFAULT_ROWS);
-  }
+  const { words, chunks } = query.common ?? { words: [], chunks: [] };
+  values.push(words, chunks);
+  if (!ofCustomer) values.push(exactRows ?? DEFAULT_ROWS);
   const past = (query.asOf ?? null) !== null;
   if (past) values.push(query.asOf);
+  const moment = past ? at(`$${values.length}`) : NOW;
+  const best = query.best && bestParameters(query.best, values);
   const has = { modalities: query.modalities !== null, from: query.from !== null, to: query.to !== null };
   const width = has.modalities || has.from || has.to ? query.width : withoutEnd(query.width);
   const kind: Kind = {
     version,
-    moment: past ? at(`$${values.length}`) : NOW,
+    moment,
     canary: query.canary ?? false,
-    ...{ has, filtered: hasFilters(query), candidates, textRows, exactRows, width },
+    ...{ has, filtered: hasFilters(query), candidates, textRows, exactRows, width, best },
   };
-  const { moment, canary } = kind;
+  const { canary } = kind;
   const traits = [
     ...[moment.name, canary && '_canary', version.state === 'dropped' && '_dropped'],
     ...[has.modalities && '_mod', has.from && '_from', has.to && '_to', query.minConfidence > 0 && '_c'],
   ];
   const name = `${ofCustomer ? 'customer' : 'all'}_v${version.index_version}${traits.filter(Boolean).join('')}`;
-  const limits = ofCustomer ? [] : [textRows, exactRows, width?.efSearch, width?.scanRows];
-  const variant = [candidates, ...limits].join(' ');
+  const limits = ofCustomer ? [textRows] : [textRows, exactRows, width?.efSearch, width?.scanRows];
+  const variant = [candidates, ...limits, best === undefined ? 'all' : 'best'].join(' ');
   return { name, variant, values, kind, text: ofCustomer ? withinCustomer(kind) : overAll(kind) };
+}
+
+function bestParameters({ k, rankConstant, recencyWeight }: Best, values: unknown[]): BestParameters {
+  const first = values.push(k, rankConstant, recencyWeight) - 2;
+  return { k: `$${first}`, rankConstant: `$${first + 1}`, recencyWeight: `$${first + 2}` };
 }
 
 /** Whether a question may be one that few chunks pass, and is to be planned for its values (`TenantDatabase.questions`). */

@@ -12,20 +12,22 @@ export interface WordCounts {
   readonly chunks: readonly number[];
 }
 
+/** The parameters of `WordCounts` in a statement. */
+export type WordCountParameters = Readonly<Record<keyof WordCounts, string>>;
+
 /**
  * Which words of a question choose the rows that are ranked, by all of its words: the rarest, as long as together they
  * choose no more rows than `textRows` (what Lucene calls a common terms query). A word that is in every other chunk would
  * choose them all and tell them apart by little. Where even the rarest is too common, it is the newest rows that are
- * ranked. `$9` and `$10` are the words known to be common, and in how many chunks each is; nothing is left out that is
- * not known.
+ * ranked. Nothing is left out that is not `known` to be common.
  *
  * A CTE `wanted` of one row: `query`, `selective`, `too_common`.
  */
-export const askedWords = (textRows: number): string => `
+export const askedWords = (textRows: number | string, known: WordCountParameters): string => `
     asked as materialized (
       select word, sum(coalesce(known.chunks, 0)) over (order by coalesce(known.chunks, 0), word) as chunks
       from unnest(tsvector_to_array(to_tsvector('english', $3))) as word
-      left join unnest($9::text[], $10::integer[]) as known (word, chunks) using (word)
+      left join unnest(${known.words}::text[], ${known.chunks}::integer[]) as known (word, chunks) using (word)
     ), wanted as materialized (
       select query, selective, query is not null and selective is null as too_common
       from (
@@ -34,6 +36,19 @@ export const askedWords = (textRows: number): string => `
           from asked
           where chunks <= ${textRows}) as selective
       ) as words
+    )`;
+
+/**
+ * Whether a customer has more chunks than all of whose words are looked at, counted no further than that. `$1` is the tenant,
+ * `$2` the customer.
+ *
+ * A CTE `customer` of one row: `is_large`.
+ */
+export const customerSize = (textRows: number | string): string => `
+    customer as materialized (
+      select exists (
+        select from chunk where tenant = $1 and customer_key = $2 order by event_time offset ${textRows} limit 1
+      ) as is_large
     )`;
 
 /** Pages of `chunk`, of 8 kB, that are looked at. */

@@ -5,7 +5,7 @@ import { fuse } from '../domain/rank-fusion.ts';
 import { redact } from '../domain/redaction.ts';
 import type { AskedQuestion } from './asked-question.ts';
 import type { RetrievalDependencies } from './retrieve.ts';
-import { searchLimits } from './search-limits.ts';
+import { fusionOptions, searchLimits, type SearchLimits } from './search-limits.ts';
 
 /** Where each of the records stands in the answer to a question, by their best chunk. */
 export async function rankFacts(
@@ -15,10 +15,15 @@ export async function rankFacts(
   vector: readonly number[] | null,
   interactionIds: readonly string[],
 ): Promise<Map<string, RankFacts>> {
-  const { reader } = deps.database.forTenant(explained.tenant);
+  const { tenant } = explained;
+  const { reader } = deps.database.forTenant(tenant);
   const overAll = question.askedAbout === null;
+  const words = question.mode === 'vector' ? null : (question.words?.replaceAll('\0', ' ').toWellFormed() ?? null);
+  const limits = searchLimits(deps.dials);
   const query = {
-    words: question.mode === 'vector' ? null : (question.words?.replaceAll('\0', ' ').toWellFormed() ?? null),
+    ...limits,
+    common: await deps.commonWords.among(reader, tenant, words ?? '', limits.textRows),
+    words,
     vector,
     modalities: question.modalities,
     from: question.from,
@@ -29,7 +34,7 @@ export async function rankFacts(
   const [chunks, everyone, ofRecords] = await Promise.all([
     rankOfRecords(reader, explained, interactionIds, query),
     overAll && question.words !== null ? rankedOverAll(deps, explained, query) : null,
-    question.hits.length === 0 ? [] : chunksOfRecords(reader, explained.tenant, interactionIds),
+    question.hits.length === 0 ? [] : chunksOfRecords(reader, tenant, interactionIds),
   ]);
   const places = everyone ?? placesOf(deps, ownCandidates(chunks));
   const recordOf = new Map(ofRecords.map(({ chunk_id, interaction_id }) => [chunk_id, interaction_id]));
@@ -74,10 +79,7 @@ interface Place {
 type Candidate = Parameters<typeof fuse>[0][number];
 
 function placesOf({ dials }: RetrievalDependencies, candidates: readonly Candidate[]): Map<string, Place> {
-  const fused = fuse(candidates, {
-    rankConstant: dials.get('retrieval.rank_constant'),
-    recencyWeight: dials.get('retrieval.recency_weight'),
-  });
+  const fused = fuse(candidates, fusionOptions(dials));
   return new Map(fused.map(({ id, ranks: { text, vector } }, index) => [id, { position: index + 1, text, vector }]));
 }
 
@@ -95,12 +97,10 @@ function ownCandidates(chunks: readonly ChunkRankRow[]): Candidate[] {
 async function rankedOverAll(
   deps: RetrievalDependencies,
   { tenant, version, moment }: Explained,
-  query: RankQuery,
+  query: RankQuery & SearchLimits,
 ): Promise<Map<string, Place>> {
-  const { reader, questions } = deps.database.forTenant(tenant);
-  const limits = searchLimits(deps.dials);
-  const common = await deps.commonWords.among(reader, tenant, query.words ?? '', limits.textRows);
-  const asked = { ...query, ...limits, tenant, customerKey: null, asOf: moment, common };
+  const { questions } = deps.database.forTenant(tenant);
+  const asked = { ...query, tenant, customerKey: null, asOf: moment };
   const rows = await retrieveCandidates(questions.filtered, version, asked);
   const candidates = rows.map((row) => ({
     id: row.chunk_id,

@@ -19,7 +19,7 @@ import { describeHit, type Hit } from './hit.ts';
 import { describePast, versionFor, type AsOf } from './moment.ts';
 import { pendingOf, type Pending } from './pending.ts';
 import { recordAnswer } from './record-answer.ts';
-import { searchLimits } from './search-limits.ts';
+import { fusionOptions, searchLimits } from './search-limits.ts';
 
 export type RetrievalMode = 'hybrid' | 'vector' | 'text';
 
@@ -198,12 +198,15 @@ async function asQuery(
   const { tenant, canary, customerKey, modalities, from, to, minConfidence, mode, k, asOf } = question;
   const words = mode === 'vector' ? null : question.query.replaceAll('\0', ' ').toWellFormed();
   const limits = searchLimits(deps.dials);
-  const overAll = customerKey === null && words !== null && !canary;
   return {
     ...{ tenant, canary, customerKey, words, vector, modalities, from, to, minConfidence, asOf },
     ...limits,
-    ...(overAll ? { common: await deps.commonWords.among(reader, tenant, words, limits.textRows) } : {}),
+    ...(words !== null && !canary
+      ? { common: await deps.commonWords.among(reader, tenant, words, limits.textRows) }
+      : {}),
     candidates: Math.max(k, deps.dials.get('retrieval.candidates')),
+    // A canary is shown itself alone, wherever it stands.
+    ...(canary ? {} : { best: { k, ...fusionOptions(deps.dials) } }),
   };
 }
 
@@ -220,10 +223,7 @@ async function bestHits(
     eventTime: row.event_time,
     ranks: { text: row.text_rank, vector: row.vector_rank, recency: row.recency_rank },
   }));
-  const best = fuse(candidates, {
-    rankConstant: deps.dials.get('retrieval.rank_constant'),
-    recencyWeight: deps.dials.get('retrieval.recency_weight'),
-  }).slice(0, k);
+  const best = fuse(candidates, fusionOptions(deps.dials)).slice(0, k);
   const lateAfterMs = deps.dials.get('late.after_ms');
   const hits = await Promise.all(
     best.map(({ row, score }) => describeHit(deps.keyRing, tenant, version, row, score, lateAfterMs)),

@@ -9,12 +9,12 @@ export const RETRIEVAL_DIALS = {
     reason: 'Rows taken from each ranking before fusion. Too few loses what is middling in both.',
   },
   'retrieval.text_rows': {
-    defaultValue: 2_000,
+    defaultValue: 1_000,
     min: 100,
     max: 1_000_000,
     reason:
-      'Of a question over all customers: rows whose words are ranked, chosen by its rarest words. Each costs 2 to 3 µs; ' +
-      'fewer lose texts that share common words alone.',
+      'Rows whose words are ranked, of all customers or of one with more chunks, chosen by the rarest words of the ' +
+      'question. Each costs 2 to 10 µs; fewer lose texts that share common words alone.',
   },
   'retrieval.exact_rows': {
     defaultValue: 5_000,
