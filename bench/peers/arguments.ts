@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { CONTENDERS, type Contender } from './contenders.ts';
+import { CONTENDERS, VARIANTS, type Contender } from './contenders.ts';
 import { KILL, SCENARIOS, type Scenario } from './scenarios.ts';
 
 export interface BenchOptions {
@@ -28,7 +28,7 @@ export function readArguments(given: readonly string[]): BenchOptions {
   const withoutKill = scenarios.filter((name) => name !== 'kill');
   return {
     rounds: numberOf('--rounds', values.rounds),
-    contenders: named('--contenders', CONTENDERS, values.contenders.split(',')),
+    contenders: named('--contenders', [...CONTENDERS, ...VARIANTS], values.contenders.split(',')),
     scenarios: named('--scenarios', SCENARIOS, withoutKill),
     killAfter: withoutKill.length < scenarios.length ? momentsOf(values['kill-after']) : [],
     drainSeconds: numberOf('--drain-seconds', values['drain-seconds']),

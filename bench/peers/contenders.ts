@@ -1,3 +1,5 @@
+import type { DialName } from '../../src/domain/dials.ts';
+
 /** Something that takes chat messages over HTTP and makes them reachable, in one process of API and workers. */
 export interface Contender {
   readonly name: string;
@@ -9,13 +11,16 @@ export interface Contender {
   readonly temporal: boolean;
   /** Earshot's own tables, or their copies. */
   readonly tables: 'earshot' | 'copies';
+  /** Of Earshot, dials that stand elsewhere than they come: what a decision gives shows when it is turned off. */
+  readonly dials?: Readonly<Partial<Record<DialName, number>>>;
 }
 
 const ENGINES = 'bench/peers/engines';
+const EARSHOT = { entry: 'workers/all.ts', temporal: true, tables: 'earshot' } as const;
 
-/** All that can be measured, in the order of the first round. */
+/** All that are measured unless it is said which, in the order of the first round. */
 export const CONTENDERS: readonly Contender[] = [
-  { name: 'earshot', title: 'Earshot', entry: 'workers/all.ts', temporal: true, tables: 'earshot' },
+  { name: 'earshot', title: 'Earshot', ...EARSHOT },
   { name: 'dbos', title: 'DBOS, in process', entry: `${ENGINES}/dbos.ts`, temporal: false, tables: 'copies' },
   {
     name: 'dbos-queue',
@@ -36,4 +41,15 @@ export const CONTENDERS: readonly Contender[] = [
   { name: 'pg-boss', title: 'pg-boss', entry: `${ENGINES}/pg-boss.ts`, temporal: false, tables: 'copies' },
   { name: 'graphile', title: 'Graphile Worker', entry: `${ENGINES}/graphile.ts`, temporal: false, tables: 'copies' },
   { name: 'none', title: 'no engine', entry: 'bench/peers/service/none.ts', temporal: false, tables: 'copies' },
+];
+
+/** Earshot without something that it does, measured when it is asked for by name. */
+export const VARIANTS: readonly Contender[] = [
+  {
+    ...{ name: 'earshot-apart', title: 'Earshot, nothing joined', ...EARSHOT },
+    dials: {
+      ...{ 'embedding.join_max_texts': 1, 'embedding.requests_in_flight': 64 },
+      ...{ 'writes.join_max_rows': 1, 'writes.statements_in_flight': 10 },
+    },
+  },
 ];

@@ -94,11 +94,14 @@ export async function runRounds(
   return { results, idle, kills, failures };
 }
 
-async function openPlace({ name, tables }: Contender, world: World): Promise<Place> {
+async function openPlace({ name, tables, dials }: Contender, world: World): Promise<Place> {
   const database = await createDatabase(world.postgresUrl, name, tables);
   // It does not watch itself meanwhile, for the others have nothing of the kind.
-  const quiet = `insert into dial (name, value) values ('canary.interval_ms', 0), ('reconcile.interval_ms', 0)`;
-  if (tables === 'earshot') await database.pool.query(quiet);
+  const turned = { 'canary.interval_ms': 0, 'reconcile.interval_ms': 0, ...dials };
+  if (tables === 'earshot') {
+    const turn = 'insert into dial (name, value) select key, value::numeric from jsonb_each_text($1)';
+    await database.pool.query(turn, [JSON.stringify(turned)]);
+  }
   return { database, promised: new Promised(world.env['EARSHOT_CUSTOMER_SECRET']!) };
 }
 

@@ -13,6 +13,9 @@ export interface Answers {
   readonly roundTrips: number;
 }
 
+/** Each question is asked so often, so that the 99th percentile is not the slowest of a few. */
+const TIMES = 5;
+
 type Body = (question: BenchQuestion) => Record<string, unknown>;
 
 export async function askByHttp(
@@ -26,12 +29,12 @@ export async function askByHttp(
   for (const question of questions) await ask(question);
   const before = await retrievals(client);
   const tookMs: number[] = [];
-  for (const question of questions) {
+  for (const question of Array.from({ length: TIMES }, () => questions).flat()) {
     const started = performance.now();
     await ask(question);
     tookMs.push(performance.now() - started);
   }
-  const roundTrips = ((await retrievals(client)) - before) / questions.length;
+  const roundTrips = ((await retrievals(client)) - before) / tookMs.length;
   const answers = { what, p50: percentile(tookMs, 0.5), p99: percentile(tookMs, 0.99), roundTrips };
   console.log(JSON.stringify(answers));
   return answers;
