@@ -91,8 +91,7 @@ export type Config = z.output<typeof schema>;
  * @throws EarshotError `misconfigured` whose message has one line per wrong or missing variable.
  */
 export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
-  // An empty variable, as compose files leave them, means "not set".
-  const given = Object.fromEntries(Object.entries(env).filter(([name, value]) => name in SETTINGS && value !== ''));
+  const given = givenIn(env);
   const result = schema.safeParse(given);
   if (result.success) return result.data;
   const lines = result.error.issues.map((issue) => {
@@ -100,6 +99,11 @@ export function readConfig(env: NodeJS.ProcessEnv = process.env): Config {
     return given[name] === undefined ? `${name} is not set` : `${name} ${issue.message}`;
   });
   throw new EarshotError('misconfigured', [...new Set(lines)].join('\n'));
+}
+
+/** An empty variable, as compose files leave them, means "not set". */
+function givenIn(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name, value]) => name in SETTINGS && value !== ''));
 }
 
 /** Where this deployment's API answers: as set, or this process's own port. */
@@ -113,4 +117,13 @@ export function readDatabaseUrl(env: NodeJS.ProcessEnv = process.env): string {
   const result = SETTINGS.DATABASE_URL.safeParse(env['DATABASE_URL']);
   if (result.success) return result.data;
   throw new EarshotError('misconfigured', 'DATABASE_URL is not set to a URL of postgres:// or postgresql://');
+}
+
+/** Reads how many steps one process takes at a time, for the command that only rehearses. @throws EarshotError `misconfigured`. */
+export function readSteps(env: NodeJS.ProcessEnv = process.env): { audio: number; screenshot: number } {
+  const { EARSHOT_AUDIO_STEPS, EARSHOT_VISION_STEPS } = SETTINGS;
+  const steps = z.object({ EARSHOT_AUDIO_STEPS, EARSHOT_VISION_STEPS }).safeParse(givenIn(env));
+  if (!steps.success)
+    throw new EarshotError('misconfigured', 'EARSHOT_AUDIO_STEPS or EARSHOT_VISION_STEPS is no number');
+  return { audio: steps.data.EARSHOT_AUDIO_STEPS, screenshot: steps.data.EARSHOT_VISION_STEPS };
 }
