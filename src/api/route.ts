@@ -60,14 +60,19 @@ export interface RouteSpec<Params = unknown, Body = unknown> {
   handle(input: RouteInput<Params, Body>): Promise<unknown>;
 }
 
-/** A route whose handler's input is typed by its schemas. */
-export function route<ParamsSchema extends z.ZodObject, BodySchema extends z.ZodType>(
-  spec: Omit<RouteSpec, 'params' | 'body' | 'handle'> & {
+/** A route whose handler's input is typed by its schemas. What it answers keeps its type, for those who read it. */
+export function route<
+  ParamsSchema extends z.ZodObject,
+  BodySchema extends z.ZodType,
+  Answer extends RouteSpec['answer'],
+>(
+  spec: Omit<RouteSpec, 'params' | 'body' | 'answer' | 'handle'> & {
     readonly params?: ParamsSchema;
     readonly body?: BodySchema;
+    readonly answer: Answer;
     handle(input: RouteInput<z.output<ParamsSchema>, z.output<BodySchema>>): Promise<unknown>;
   },
-): RouteSpec {
+): RouteSpec & { readonly answer: Answer } {
   return spec;
 }
 

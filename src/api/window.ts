@@ -13,3 +13,12 @@ export function windowAsked(unlessAsked: string): z.ZodDefault<z.ZodString> {
 export function windowMsOf(window: string): number {
   return Number(window.slice(0, -1)) * UNITS[window.slice(-1)]!;
 }
+
+/** Into how many stretches a window is divided, at the most. */
+export function pointsAsked(unlessAsked: number): z.ZodDefault<z.ZodString> {
+  return z
+    .string()
+    .regex(/^\d{1,4}$/, 'must be a number up to 2000')
+    .refine((text) => Number(text) >= 1 && Number(text) <= 2_000, 'must be a number up to 2000')
+    .default(String(unlessAsked));
+}

@@ -16,7 +16,7 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { progressEvents, watchProgress } from '../event-stream.ts';
 import { route } from '../route.ts';
 import { modality, time } from '../schemas.ts';
-import { windowAsked, windowMsOf } from '../window.ts';
+import { pointsAsked, windowAsked, windowMsOf } from '../window.ts';
 
 const perSecond = z.number().nullable();
 const step = z.enum(PRESSURE_STEPS);
@@ -119,11 +119,7 @@ export const getBacklog = route({
   summary: 'See what waits, when it will be too much, what is done about it, and how that came',
   query: z.object({
     window: windowAsked('15m'),
-    points: z
-      .string()
-      .regex(/^\d{1,4}$/, 'must be a number up to 2000')
-      .refine((text) => Number(text) >= 1 && Number(text) <= 2_000, 'must be a number up to 2000')
-      .default(String(POINTS)),
+    points: pointsAsked(POINTS),
   }),
   status: 200,
   answer: z.object({ ...now, window: z.string(), history }),

@@ -47,6 +47,7 @@ import { getCallTranscript, getChatTranscript } from './transcripts.ts';
 import { getReconciliation, getReconciliations, postReconciliation } from './reconciliations.ts';
 import { postScreenshot } from './screenshots.ts';
 import { getCustomerRecords } from './customer-records.ts';
+import { getLagHistory } from './lag-history.ts';
 import { getServiceLevel } from './service-level.ts';
 import { getSources, pauseSource, resumeSource } from './sources.ts';
 import { postExplain } from './explain.ts';
@@ -65,6 +66,7 @@ export const ROUTES: readonly RouteSpec[] = [
   getInteraction,
   getLineage,
   getFreshness,
+  getLagHistory,
   getBacklog,
   getBacklogProgress,
   getDials,
