@@ -12,6 +12,7 @@ import { sendProblem } from './problem.ts';
 import { ServiceRecord } from './service-record.ts';
 import { runRoute, type RouteSpec } from './route.ts';
 import { ROUTES } from './routes/index.ts';
+import { mountStatusPage } from './status-page.ts';
 import { sendStreamed, type StreamedAnswer } from './streamed-answer.ts';
 import type { ApiKeySetting } from '../config.ts';
 
@@ -128,7 +129,7 @@ function limiter(deps: ApiDependencies) {
   });
 }
 
-/** What needs no key: whether the process lives and works, and the documentation. */
+/** What needs no key: whether the process lives and works, the documentation, and the page that asks for one. */
 function mountPublicPages(app: Express, deps: ApiDependencies): void {
   const document = openApiDocument(ROUTES);
   app.get('/healthz', (_request, response) => void response.json({ status: 'up' }));
@@ -138,6 +139,7 @@ function mountPublicPages(app: Express, deps: ApiDependencies): void {
     response.status(ready ? 200 : 503).json({ status: ready ? 'ready' : 'not ready', checks });
   });
   app.get('/openapi.json', (_request, response) => void response.json(document));
+  mountStatusPage(app);
   app.use('/docs', swaggerUi.serve, swaggerUi.setup(document, { customSiteTitle: 'Earshot' }));
 }
 
