@@ -21,7 +21,7 @@ import { connectTemporal } from '../src/temporal/connection.ts';
 import { ensureSearchAttributes } from '../src/temporal/search-attributes.ts';
 import { ensureSchedules } from '../src/temporal/schedules.ts';
 import { Bells } from '../src/api/bells.ts';
-import { HistoryBell, ringForHistory } from '../src/temporal/history-bell.ts';
+import { HistoryBell, ringForHistory, startHistory } from '../src/temporal/history-bell.ts';
 import { ringVia, type Ring } from '../src/temporal/ring.ts';
 import { openDependencies, type Dependencies } from './dependencies.ts';
 import { startSampler } from './sampler.ts';
@@ -135,8 +135,9 @@ export function apiDependencies(
 
 function historyBell(deps: Dependencies, by: 'intake' | 'sweep'): HistoryBell {
   const { temporal, dials, metrics, log } = deps;
+  const ringLane = by === 'intake' ? ringForHistory : startHistory;
   return new HistoryBell({
-    ring: (tenant) => ringForHistory(temporal, tenant, dials.get('intake.ring_timeout_ms')),
+    ring: (tenant) => ringLane(temporal, tenant, dials.get('intake.ring_timeout_ms')),
     // A lane that waits for company hears of it before it ends.
     everyMs: () => (by === 'intake' ? dials.get('history.window_ms') / 2 : dials.get('sweep.ring_after_ms')),
     onRung: (tenant) => {

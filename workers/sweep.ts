@@ -44,7 +44,9 @@ export async function sweepOnce(deps: ActivityDependencies, ring: Ring, bell: Hi
   for (const tenant of await listTenants(database.deployment)) {
     const { app } = database.forTenant(tenant);
     const ringAfterMs = dials.get('sweep.ring_after_ms');
-    const overdue = await claimOverdueSessions(app, tenant, ringAfterMs, BATCH, dials.get('pressure.bulk_after_ms'));
+    const bulkAfterMs = dials.get('pressure.bulk_after_ms');
+    const lane = dials.get('history.lane') === 1;
+    const overdue = await claimOverdueSessions(app, tenant, ringAfterMs, BATCH, bulkAfterMs, lane);
     for (const each of overdue) {
       const { session_id: sessionId, channel, customer_key: customerKey, workflow_id: workflowId } = each;
       const workClass = each.history ? 'bulk' : 'live';

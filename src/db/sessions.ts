@@ -12,7 +12,7 @@ export interface SessionRow {
 
 /** One whose ring is overdue. */
 export interface OverdueSessionRow extends SessionRow {
-  /** All that waits in it is of so long ago that nobody waits for it. */
+  /** All that waits in it is of so long ago that nobody waits for it, and so is what may follow it. */
   readonly history: boolean;
 }
 
@@ -99,9 +99,11 @@ export async function sleepUnlessRung(
 /**
  * Claims sessions whose ring is overdue and puts off their next ring, twice as long each time, up to an hour: a slow
  * workflow is not buried under signals. Rows that another process is claiming are skipped. Those in the lane of history
- * are its: src/db/history-lane.ts.
+ * are its: src/db/history-lane.ts. The few conversations that left it are as live ones: a live message in one of them
+ * joins the run that is open, and must not wait behind history with it.
  *
  * @param bulkAfterMs how long after its capture a record is history.
+ * @param lane whether there is a lane for the history of conversations.
  */
 export async function claimOverdueSessions(
   db: Queryable,
@@ -109,6 +111,7 @@ export async function claimOverdueSessions(
   ringAfterMs: number,
   limit: number,
   bulkAfterMs: number,
+  lane: boolean,
 ): Promise<OverdueSessionRow[]> {
   const statement = {
     name: 'claim_overdue_sessions',
@@ -126,13 +129,13 @@ export async function claimOverdueSessions(
         ring_after = now() + least($2::double precision * power(2, least(rings, 10)), 3600000) * interval '1 ms'
       from overdue
       where tenant = $1 and session.session_id = overdue.session_id
-      returning session.session_id, channel, customer_key, workflow_id, coalesce((
+      returning session.session_id, channel, customer_key, workflow_id, not ($5::boolean and channel = 'chat') and coalesce((
         select bool_and(accepted_at - captured_at > $4::double precision * interval '1 ms')
         from freshness
         where tenant = $1 and freshness.session_id = session.session_id and state in ('accepted', 'processing')
       ), false) as history`,
   };
-  return run<OverdueSessionRow>(db, statement, [tenant, ringAfterMs, limit, bulkAfterMs]);
+  return run<OverdueSessionRow>(db, statement, [tenant, ringAfterMs, limit, bulkAfterMs, lane]);
 }
 
 /**

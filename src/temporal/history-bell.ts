@@ -6,20 +6,31 @@ import { tenantAttribute } from './search-attributes.ts';
 
 /** Starts the run of a tenant's lane of history, or signals the one that is open. Ringing twice is harmless. */
 export async function ringForHistory(client: Client, tenant: string, timeoutMs: number): Promise<void> {
-  const input: HistoryLaneInput = { tenant };
+  const ring = { ...startOptions(tenant), signal: RING_SIGNAL, signalArgs: [] as [] };
+  await client.withDeadline(Date.now() + timeoutMs, () => client.workflow.signalWithStart(HISTORY_WORKFLOW, ring));
+}
+
+/**
+ * Starts the run of a tenant's lane of history unless one is open, which hears nothing of it: what it does not find itself
+ * is still there when it has closed. A run that waits for a model for hours would otherwise fill with signals.
+ */
+export async function startHistory(client: Client, tenant: string, timeoutMs: number): Promise<void> {
   await client.withDeadline(Date.now() + timeoutMs, () =>
-    client.workflow.signalWithStart(HISTORY_WORKFLOW, {
-      workflowId: historyWorkflowId(tenant),
-      taskQueue: 'intake',
-      args: [input],
-      workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
-      signal: RING_SIGNAL,
-      signalArgs: [],
-      typedSearchAttributes: tenantAttribute(tenant),
-      staticSummary: `history of ${tenant}`,
-      priority: priorityOfTenant(tenant, 'bulk'),
-    }),
+    client.workflow.start(HISTORY_WORKFLOW, startOptions(tenant)),
   );
+}
+
+function startOptions(tenant: string) {
+  const input: HistoryLaneInput = { tenant };
+  return {
+    workflowId: historyWorkflowId(tenant),
+    taskQueue: 'intake',
+    args: [input] as [HistoryLaneInput],
+    workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
+    typedSearchAttributes: tenantAttribute(tenant),
+    staticSummary: `history of ${tenant}`,
+    priority: priorityOfTenant(tenant, 'bulk'),
+  };
 }
 
 export interface HistoryBellOptions {
