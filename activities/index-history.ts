@@ -95,6 +95,7 @@ async function indexBatch(
     again: more ? 'now' : restless ? 'later' : 'if rung',
     waitMs: more ? 0 : deps.dials.get('history.window_ms'),
     heldMs: 0,
+    stepsPerRun: deps.dials.get('history.steps_per_run'),
   };
 }
 

@@ -16,12 +16,14 @@ export async function historyLane({ tenant, before }: HistoryLaneInput): Promise
   const doorbell = listenForRings();
   let progress: HistoryProgress = before ?? { messages: 0, batches: 0, left: 0 };
   let heldMs = 0;
+  let steps = 0;
   setHandler(historyProgressQuery, () => progress);
 
   for (;;) {
     doorbell.answer();
     const batch = await history(`batch ${progress.batches + 1}`).indexHistory({ tenant, heldMs });
     heldMs = batch.heldMs;
+    steps += 1;
     progress = {
       messages: progress.messages + batch.messages,
       batches: progress.batches + (heldMs > 0 ? 0 : 1),
@@ -33,8 +35,8 @@ export async function historyLane({ tenant, before }: HistoryLaneInput): Promise
     );
     if (batch.again !== 'now') await sleep(batch.waitMs);
     if (batch.again === 'if rung' && !doorbell.ringing()) return progress;
-    // What is held has been so for some time, which the next run would not know.
-    const restart = heldMs === 0 && workflowInfo().continueAsNewSuggested;
-    if (restart) await continueAsNew<typeof historyLane>({ tenant, before: progress });
+    // What is held has been so for some time, which the next run would not know. What rang is heard: it begins with a step.
+    const long = steps >= (batch.stepsPerRun ?? Infinity) || workflowInfo().continueAsNewSuggested;
+    if (heldMs === 0 && long) await continueAsNew<typeof historyLane>({ tenant, before: progress });
   }
 }

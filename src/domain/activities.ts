@@ -150,6 +150,8 @@ export interface IndexHistoryResult {
   readonly waitMs: number;
   /** How long it has been held with this wait; 0 when it was not. */
   readonly heldMs: number;
+  /** After so many steps a run goes on as a new one. Older answers do not say. */
+  readonly stepsPerRun?: number;
 }
 
 /** Work on many conversations at once, of which nothing but history waits. */

@@ -37,12 +37,12 @@ afterAll(async () => {
   await models?.stop();
 });
 
-async function keep(name: string, workflowId: string, closed = 'COMPLETED'): Promise<void> {
-  const handle = earshot.temporal.getHandle(workflowId);
+async function keep(name: string, workflowId: string, closed = 'COMPLETED', runId?: string): Promise<void> {
+  const handle = earshot.temporal.getHandle(workflowId, runId);
   await until(`${name} has closed`, async () => (await handle.describe()).status.name === closed);
   const path = join(import.meta.dirname, `${name}.1.json`);
   await mkdir(dirname(path), { recursive: true });
-  await writeFile(path, await exportHistory(earshot, workflowId), { flag: 'wx' }).catch((error: NodeJS.ErrnoException) =>
+  await writeFile(path, await exportHistory(earshot, workflowId, runId), { flag: 'wx' }).catch((error: NodeJS.ErrnoException) =>
     expect(error.code).toBe('EEXIST'),
   );
 }
@@ -166,6 +166,20 @@ it('records a lane of history that is rung while it waits for company, and one t
   await old('old-3');
   await force('none');
   await keep('history-lane/held', lane);
+  await setDial('history.steps_per_run', 1);
+  const held = holdRoute(models, 'embeddings');
+  const first = await earshot.message({ customerId: 'old-4', sentAt: startedAt });
+  await held.arrived();
+  const { runId } = await earshot.temporal.getHandle(lane).describe();
+  await earshot.message({ customerId: 'old-5', sentAt: startedAt });
+  await until('it has rung', async () => {
+    const { events } = await earshot.temporal.getHandle(lane, runId).fetchHistory();
+    return events!.filter(({ workflowExecutionSignaledEventAttributes: ring }) => Boolean(ring)).length > 1;
+  });
+  held.release();
+  await earshot.settled(first.body.interactionId, 'reachable');
+  await keep('history-lane/continued', lane, 'CONTINUED_AS_NEW', runId);
+  await setDial('history.steps_per_run', 250);
 });
 
 it('records an erasure, one that is cancelled, one that a hold refuses at its end, and a retention run', async () => {

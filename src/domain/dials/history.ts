@@ -24,6 +24,14 @@ export const HISTORY_DIALS = {
       'How long messages of history wait for company when fewer than a batch are there. Longer spares steps; an import ' +
       'pauses when they have waited for half the budget of chats.',
   },
+  'history.steps_per_run': {
+    defaultValue: 250,
+    min: 1,
+    max: 1_000,
+    reason:
+      'After so many steps the lane goes on as a new run, which has nothing to replay. The server asks for that after some ' +
+      '4,000 events; a step and the ring after it are a dozen.',
+  },
   'history.hold_at_most_ms': {
     defaultValue: MINUTE,
     min: 0,
