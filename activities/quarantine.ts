@@ -28,6 +28,7 @@ import type { ActivityDependencies } from './dependencies.ts';
 import { currentRun, withHeartbeat } from './heartbeat.ts';
 import { intakeActivities } from './intake.ts';
 import { judgeAgain } from './judge.ts';
+import { isPaused } from './park.ts';
 import { rollUp } from './roll-up.ts';
 
 /** Letting go and holding back, and the counts by hour. */
@@ -51,11 +52,11 @@ export function qualityActivities(deps: ActivityDependencies): QualityActivities
   };
 }
 
-async function applyDecision(deps: ActivityDependencies, ref: QuarantineRef): Promise<boolean> {
+async function applyDecision(deps: ActivityDependencies, ref: QuarantineRef): Promise<false | HeldBackContent['kind']> {
   const { tenant, artifactId } = ref;
   const artifact = await findContent(deps.database.forTenant(tenant).app, tenant, artifactId);
   if (artifact === undefined || artifact.decision === null) return false;
-  if (artifact.decision === 'release') return release(deps, tenant, artifact);
+  if (artifact.decision === 'release') return (await release(deps, tenant, artifact)) && artifact.kind;
   await withdraw(deps, ref, { state: 'discarded', reason: null });
   return false;
 }
@@ -124,10 +125,12 @@ async function findPage(
   const rows = await findMoves(app, tenant, await loadReevaluation(deps, tenant, reevaluationId), after, limit);
   const last = rows.at(-1);
   return {
-    moves: rows.map(({ artifact_id: artifactId, interaction_id: interactionId, state }) => ({
+    paused: isPaused(deps, 'embedding'),
+    moves: rows.map(({ artifact_id: artifactId, interaction_id: interactionId, kind, state }) => ({
       tenant,
       interactionId,
       artifactId,
+      kind,
       move: state === 'active' ? 'hold_back' : 'release',
     })),
     next:

@@ -1,6 +1,7 @@
 import type { QuarantineRef } from '../src/domain/activities.ts';
 import { indexReleased } from './index-released.ts';
 import { quality } from './proxies.ts';
+import { copyReleased } from './redacted-copy.ts';
 
 /**
  * Carries out an operator's decision on what was held back: puts it into service and makes it reachable, or puts it
@@ -8,8 +9,9 @@ import { quality } from './proxies.ts';
  * out by a run that the sweep starts once the model runs.
  */
 export async function decideQuarantined(ref: QuarantineRef): Promise<{ readonly served: boolean }> {
-  const toIndex = await quality('carry out the decision').applyDecision(ref);
-  const outcome = toIndex ? await indexReleased(ref) : 'failed';
+  const released = await quality('carry out the decision').applyDecision(ref);
+  const outcome = released === false ? 'failed' : await indexReleased(ref);
   if (outcome !== 'waits') await quality('close').closeDecision(ref);
+  await copyReleased(ref, released);
   return { served: outcome === 'indexed' };
 }

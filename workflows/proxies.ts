@@ -150,6 +150,10 @@ const later = {
   priority: LAST,
 } as const;
 
+export function laterAudio(summary: string): AudioActivities {
+  return proxyActivities<AudioActivities>({ ...later, startToCloseTimeout: '20m', taskQueue: 'audio', summary });
+}
+
 export function laterVision(summary: string): VisionActivities {
   return proxyActivities<VisionActivities>({ ...later, taskQueue: 'vision', summary });
 }

@@ -1,4 +1,4 @@
-import { continueAsNew, defineQuery, setCurrentDetails, setHandler, workflowInfo } from '@temporalio/workflow';
+import { continueAsNew, defineQuery, setCurrentDetails, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
 import type {
   ReevaluationCounts,
   ReevaluationCursor,
@@ -8,42 +8,110 @@ import type {
 import { PROGRESS_QUERY } from '../src/domain/workflows.ts';
 import { indexReleased } from './index-released.ts';
 import { quality } from './proxies.ts';
+import { copyReleased } from './redacted-copy.ts';
 
-export const reevaluationProgressQuery = defineQuery<ReevaluationCounts>(PROGRESS_QUERY);
+export interface ReevaluationProgress extends ReevaluationCounts {
+  /** What is to be let go waits for its model, which is paused. */
+  readonly waits: boolean;
+}
+
+export const reevaluationProgressQuery = defineQuery<ReevaluationProgress>(PROGRESS_QUERY);
+
+type Move = ReevaluationPage['moves'][number];
 
 /** Where a run takes over from the one before it. */
 interface Position {
   readonly after: ReevaluationCursor | null;
   readonly counts: ReevaluationCounts;
+  /** Let go when their model was paused: not reachable by vector yet. */
+  readonly unindexed?: readonly Move[];
 }
 
 const BEGINNING: Position = { after: null, counts: { checked: 0, released: 0, heldBack: 0 } };
 
-/** Moves what changed thresholds ask for, page by page. A page is found again until it is done, so none is left out. */
+/** Between looks whether the model runs: twice as long each time. */
+const [FIRST_WAIT_MS, LONGEST_WAIT_MS] = [2_000, 60_000];
+
+/**
+ * Moves what changed thresholds ask for, page by page. A page is found again until it is done, so none is left out. While
+ * the model is paused nothing is let go, which could not be found by its meaning.
+ */
 export async function reevaluateQuality(ref: ReevaluationRef, from: Position = BEGINNING): Promise<ReevaluationCounts> {
-  let { after, counts } = from;
-  setHandler(reevaluationProgressQuery, () => counts);
+  let position = from;
+  let waits = 0;
+  const copies: Promise<void>[] = [];
+  setHandler(reevaluationProgressQuery, () => ({ ...position.counts, waits: waits > 0 }));
   for (;;) {
-    const page = await quality('find what moves').findMoves({ ...ref, after });
-    const moved = await Promise.all(page.moves.map((move) => applied(ref, move)));
-    counts = {
-      checked: counts.checked + moved.length,
-      released: counts.released + moved.filter((outcome) => outcome === 'released').length,
-      heldBack: counts.heldBack + moved.filter((outcome) => outcome === 'held_back').length,
-    };
-    after = page.next;
-    setCurrentDetails(`${counts.checked} looked at, ${counts.released} released, ${counts.heldBack} held back`);
-    await quality('note the progress').noteReevaluation({ ...ref, ...counts, finished: after === null });
-    if (after === null) return counts;
-    if (workflowInfo().continueAsNewSuggested) await continueAsNew<typeof reevaluateQuality>(ref, { after, counts });
+    const page = await quality('find what moves').findMoves({ ...ref, after: position.after });
+    if (mustWait(page, position)) {
+      waits += 1;
+      tell(position.counts, '; waits for a paused model');
+      await sleep(Math.min(FIRST_WAIT_MS * 2 ** (waits - 1), LONGEST_WAIT_MS));
+    } else {
+      waits = 0;
+      const { finished, ...applied } = await applyPage(ref, page, position, copies);
+      position = applied;
+      tell(position.counts);
+      await quality('note the progress').noteReevaluation({ ...ref, ...position.counts, finished });
+      if (finished) {
+        await Promise.all(copies);
+        return position.counts;
+      }
+    }
+    if (workflowInfo().continueAsNewSuggested) {
+      await Promise.all(copies);
+      await continueAsNew<typeof reevaluateQuality>(ref, position);
+    }
   }
 }
 
-async function applied(
+function mustWait({ paused, moves }: ReevaluationPage, { unindexed = [] }: Position): boolean {
+  return paused === true && (unindexed.length > 0 || moves.some(({ move }) => move === 'release'));
+}
+
+function tell({ checked, released, heldBack }: ReevaluationCounts, more = ''): void {
+  setCurrentDetails(`${checked} looked at, ${released} released, ${heldBack} held back${more}`);
+}
+
+/** Applies a page, and indexes what a pause left; the copies that it begins are waited for by the caller. */
+async function applyPage(
   ref: ReevaluationRef,
-  move: ReevaluationPage['moves'][number],
-): Promise<'released' | 'held_back' | 'stays'> {
+  page: ReevaluationPage,
+  { after, counts, unindexed = [] }: Position,
+  copies: Promise<void>[],
+): Promise<Position & { readonly finished: boolean }> {
+  const callerWaits = page.paused !== undefined;
+  const all = [
+    ...unindexed.map((move) => ({ move, outcome: index(move, callerWaits) })),
+    ...page.moves.map((move) => ({ move, outcome: applied(ref, move, callerWaits) })),
+  ];
+  const outcomes = await Promise.all(all.map(({ outcome }) => outcome));
+  const movesThat = (what: Outcome) => all.filter((_, at) => outcomes[at] === what).map(({ move }) => move);
+  const released = movesThat('released');
+  copies.push(...released.map((move) => copyReleased(move, move.kind, true)));
+  const left = movesThat('waits');
+  return {
+    // What a pause left has the page found again: what is done is not on it any more.
+    after: left.length > 0 ? after : page.next,
+    counts: {
+      checked: counts.checked + page.moves.length,
+      released: counts.released + released.length,
+      heldBack: counts.heldBack + movesThat('held_back').length,
+    },
+    unindexed: left,
+    finished: left.length === 0 && page.next === null,
+  };
+}
+
+type Outcome = 'released' | 'held_back' | 'stays' | 'waits';
+
+async function applied(ref: ReevaluationRef, move: Move, callerWaits: boolean): Promise<Outcome> {
   const outcome = await quality(move.move === 'release' ? 'release' : 'hold back').applyMove({ ...move, ...ref });
-  if (outcome !== 'index') return outcome;
-  return (await indexReleased(move)) === 'indexed' ? 'released' : 'stays';
+  return outcome === 'index' ? index(move, callerWaits) : outcome;
+}
+
+async function index(move: Move, callerWaits: boolean): Promise<Outcome> {
+  const outcome = await indexReleased(move, callerWaits);
+  if (outcome === 'waits') return 'waits';
+  return outcome === 'indexed' ? 'released' : 'stays';
 }

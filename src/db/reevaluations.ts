@@ -60,6 +60,7 @@ export async function countMoves(
 export interface MoveRow {
   readonly artifact_id: string;
   readonly interaction_id: string;
+  readonly kind: RecognisedKind;
   readonly state: 'active' | 'quarantined';
   readonly created_at: string;
 }
@@ -75,7 +76,7 @@ export async function findMoves(
   const statement = {
     name: 'find_reevaluation_moves',
     text: `
-      select a.artifact_id, a.interaction_id, a.state, a.created_at::text as created_at
+      select a.artifact_id, a.interaction_id, a.kind, a.state, a.created_at::text as created_at
       from artifact a
       ${TAU}
       where a.tenant = $1 and ${ofRealCustomers('a.customer_key')} and a.kind <> 'message' and ${MOVES}

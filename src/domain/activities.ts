@@ -3,6 +3,7 @@ import type { ErasureRef, ErasureState, StoreCounts } from './erasure.ts';
 import type { RemadeRecord, OutcomeCounts, ReplayFailure, ReplayPage, ReplayRef, ReplayState } from './replay.ts';
 import type { ReconciliationRef, ReconciliationReport, ReconciliationScope, Slice } from './reconciliation.ts';
 import type { Evidence, ReindexCounts, ReindexProgress, Shortfall } from './index-version.ts';
+import type { RecognisedKind } from './quality.ts';
 import type { SessionRef } from './workflows.ts';
 
 /**
@@ -292,7 +293,13 @@ export interface ReevaluationRef {
 
 /** What changed thresholds ask for, page by page, in the order in which artifacts were made. */
 export interface ReevaluationPage {
-  readonly moves: readonly (QuarantineRef & { readonly move: 'release' | 'hold_back' })[];
+  readonly moves: readonly (QuarantineRef & {
+    readonly move: 'release' | 'hold_back';
+    /** Absent in older answers. */
+    readonly kind?: RecognisedKind;
+  })[];
+  /** Whether what is let go would only find its model paused. Absent in older answers. */
+  readonly paused?: boolean;
   /** Where the next page begins; null after the last. */
   readonly next: ReevaluationCursor | null;
 }
@@ -319,8 +326,8 @@ export interface RollupResult {
 
 /** Letting go of what was held back, holding back what was let go, and the counts of both; each idempotent. */
 export interface QualityActivities {
-  /** Carries out an operator's decision; answers whether there is something to index. */
-  applyDecision(ref: QuarantineRef): Promise<boolean>;
+  /** Carries out an operator's decision; answers what there is to index, if anything. Older answers say no more than that. */
+  applyDecision(ref: QuarantineRef): Promise<boolean | RecognisedKind | 'message'>;
   closeDecision(ref: QuarantineRef): Promise<void>;
   findMoves(ref: ReevaluationRef & { readonly after: ReevaluationCursor | null }): Promise<ReevaluationPage>;
   /** Judges again and moves; answers whether there is something to index. */

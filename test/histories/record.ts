@@ -222,6 +222,34 @@ it('records a release of a part that meets a paused model, and stays open', asyn
   await earshot.request('POST', '/v1/sources/embedding/resume');
 });
 
+it('records a release whose redacted copy is made anew, and a look at the past that waits for its model', async () => {
+  const held = async (callId: string) => {
+    models.fail('transcriptions', doubtfulSpeech());
+    const sound = tone(3, [1], 9_000 + callId.length);
+    const { body } = await earshot.upload('/v1/calls', 'audio', sound, { callId, customerId: callId, startedAt });
+    await earshot.settled(body.interactionId, 'quarantined');
+    return body.interactionId;
+  };
+  const [artifact] = await earshot.database.query<{ artifact_id: string }>(
+    'select artifact_id from artifact where interaction_id = $1',
+    [await held('to-copy')],
+  );
+  const release = `/v1/quarantine/${artifact!.artifact_id}/release`;
+  const { workflowId } = (await earshot.request<{ workflowId: string }>('POST', release)).body;
+  await keep('decide-quarantined/copied', workflowId);
+  await held('to-wait');
+  await earshot.request('POST', '/v1/sources/embedding/pause');
+  await setDial('quality.min_speech_confidence', 0);
+  const look = await earshot.request<{ workflowId: string }>('POST', '/v1/quarantine/reevaluate', {});
+  await until('it waits', async () => {
+    const { events } = await earshot.temporal.getHandle(look.body.workflowId).fetchHistory();
+    return events!.some(({ timerStartedEventAttributes: timer }) => Boolean(timer));
+  });
+  await earshot.request('POST', '/v1/sources/embedding/resume');
+  await keep('reevaluate-quality/waits', look.body.workflowId);
+  await setDial('quality.min_speech_confidence', 0.15);
+});
+
 it('records a release, a discard, a release that the model refuses, a look at the past and a run over the windows', async () => {
   const held = async (callId: string) => {
     models.fail('transcriptions', doubtfulSpeech());

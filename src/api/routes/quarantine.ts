@@ -3,6 +3,7 @@ import { z } from 'zod';
 import { decide, findContent, isReplaced, listHeldBack, type Decision, type HeldBackRow } from '../../db/quarantine.ts';
 import { countMoves, findReevaluation, openReevaluation, type ReevaluationRow } from '../../db/reevaluations.ts';
 import { EarshotError } from '../../domain/errors.ts';
+import { isHeld } from '../../domain/model-source.ts';
 import { QUALITY_CHECKS } from '../../domain/quality.ts';
 import { leastConfidence } from '../../domain/quality-thresholds.ts';
 import { quarantineWorkflowId, reevaluationWorkflowId } from '../../domain/workflows.ts';
@@ -172,6 +173,9 @@ const reevaluation = z
     checked: z.int(),
     released: z.int(),
     heldBack: z.int(),
+    waitsFor: z.literal('embedding').nullable().openapi({
+      description: 'The source that is paused, while it is: what is to be released waits for it',
+    }),
     finishedAt: time.nullable(),
   })
   .openapi('Reevaluation');
@@ -200,7 +204,7 @@ export const reevaluate = route({
     await startReevaluation(deps.temporal, ref, deps.dials.get('intake.ring_timeout_ms')).catch((error: unknown) =>
       deps.log.warn({ tenant, ...errorForLog(error) }, 'a re-evaluation waits for the sweep'),
     );
-    return describeReevaluation(opened);
+    return describeReevaluation(opened, deps);
   },
 });
 
@@ -215,11 +219,12 @@ export const getReevaluation = route({
   handle: async ({ deps, caller: { tenant }, params: { reevaluationId } }) => {
     const row = await findReevaluation(deps.database.forTenant(tenant).reader, tenant, reevaluationId);
     if (row === undefined) throw new EarshotError('not_found', 'there is no such re-evaluation');
-    return describeReevaluation(row);
+    return describeReevaluation(row, deps);
   },
 });
 
-function describeReevaluation(row: ReevaluationRow) {
+function describeReevaluation(row: ReevaluationRow, { sourceStates }: ApiDependencies) {
+  const waits = row.finished_at === null && isHeld(sourceStates.get('embedding'), true);
   return {
     reevaluationId: row.reevaluation_id,
     workflowId: reevaluationWorkflowId(row.reevaluation_id),
@@ -230,6 +235,7 @@ function describeReevaluation(row: ReevaluationRow) {
     checked: row.checked,
     released: row.released,
     heldBack: row.held_back,
+    waitsFor: waits ? ('embedding' as const) : null,
     finishedAt: row.finished_at,
   };
 }
