@@ -53,6 +53,8 @@ export interface ActivityDependencies {
   readonly certificates: CertificateSigner;
   /** Where Earshot's own public API answers, for canaries. */
   readonly canaries: CanaryAccess;
+  /** Aborted when this process begins to stop, long before its steps are cancelled. */
+  readonly draining: AbortSignal;
   /** How the sources of models stand. */
   readonly sourceStates: SourceStates;
 }

@@ -30,11 +30,12 @@ export class FailureInterceptor implements ActivityInboundCallsInterceptor {
   #failure(error: unknown): ApplicationFailure {
     const { activityType, attempt, workflowExecution } = Context.current().info;
     const { code, reason } = errorForLog(error);
-    this.#metrics.activityFailures.inc({ activity: activityType, code });
-    this.#log.warn(
-      { activity: activityType, attempt, workflowId: workflowExecution?.workflowId, code, reason },
-      'step failed',
-    );
+    const told = { activity: activityType, attempt, workflowId: workflowExecution?.workflowId, code, reason };
+    if (code === 'handed_back') this.#log.info(told, 'step handed back');
+    else {
+      this.#metrics.activityFailures.inc({ activity: activityType, code });
+      this.#log.warn(told, 'step failed');
+    }
     const known = error instanceof EarshotError ? error : undefined;
     const failure = ApplicationFailure.create({
       type: code,

@@ -43,6 +43,8 @@ export interface Dependencies extends ActivityDependencies {
   readonly canaryKeys: CanaryKeys;
   readonly probedModels: ProbedModels;
   readonly commonWords: CommonWords;
+  /** The process begins to stop. */
+  drain(): void;
   close(): Promise<void>;
 }
 
@@ -70,6 +72,7 @@ export async function openDependencies(config: Config, temporal: Client): Promis
   observeQuality(metrics.registry, database);
   const lineage = openLineage(config, { database, dials, metrics, log });
   observeMemory(metrics.registry, database);
+  const draining = new AbortController();
   const keysOfCanaries = canaryKeys(config.EARSHOT_MASTER_KEY);
   return {
     log,
@@ -118,6 +121,8 @@ export async function openDependencies(config: Config, temporal: Client): Promis
         metrics.backgroundHeld.inc(heldMs / 1_000);
       },
     }),
+    draining: draining.signal,
+    drain: () => draining.abort(),
     close: async () => {
       await lineage.close();
       sourceStates.close();

@@ -76,6 +76,7 @@ async function serve(parts: ProcessParts, config: Config, stopped: Promise<void>
   // A worker that ends by itself has failed: the process ends with it, for a supervisor to start it again.
   await (workers.length === 0 ? stopped : Promise.race([stopped, running]));
   deps.log.info({ pid: process.pid }, 'earshot is draining');
+  deps.drain();
   await api?.stop();
   await sweep?.stop();
   await lateBell.close();

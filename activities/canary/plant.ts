@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { CanaryClient, CanaryRefused } from '../../src/canary/canary-client.ts';
 import { canaryRecording, canaryScreen, canaryWords } from '../../src/canary/canary-material.ts';
 import { openCanary } from '../../src/db/canaries.ts';
@@ -11,6 +12,7 @@ import {
 } from '../../src/domain/canary.ts';
 import { MODALITIES, type Modality } from '../../src/domain/interaction.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
+import { timeBegins } from './time-begins.ts';
 
 /** Length of the recording. */
 const VOICE_MS = 2_700;
@@ -25,8 +27,9 @@ export async function plantCanaries(
   signal: AbortSignal,
 ): Promise<PlantedCanaries> {
   const plantedAt = await openCanary(deps.database.forTenant(ref.tenant).app, ref, MODALITIES);
-  const client = new CanaryClient(deps.canaries, ref.tenant);
-  const hand = (what: () => Promise<PlantedRecord>) => insist(deps, what, plantedAt, signal);
+  const client = new CanaryClient(deps.canaries, ref.tenant, signal);
+  const deadline = timeBegins(plantedAt) + deps.dials.get('canary.chat_budget_ms');
+  const hand = (what: () => Promise<PlantedRecord>) => insist(deps, what, deadline, signal);
   const name = `canary-${ref.canaryId}`;
   const message = (customerId: string, conversation: string) =>
     client.message(conversation, {
@@ -75,19 +78,18 @@ function isPassing(error: unknown): boolean {
 async function insist(
   { dials, log }: ActivityDependencies,
   hand: () => Promise<PlantedRecord>,
-  plantedAt: Date,
+  deadline: number,
   signal: AbortSignal,
 ): Promise<PlantedRecord | undefined> {
-  const deadline = plantedAt.getTime() + dials.get('canary.chat_budget_ms');
   for (;;) {
     try {
       const { interactionId, workflowId } = await hand();
       return { interactionId, workflowId };
     } catch (error) {
       if (!(error instanceof CanaryRefused)) throw error;
+      signal.throwIfAborted();
       if (isPassing(error) && Date.now() < deadline) {
-        signal.throwIfAborted();
-        await new Promise((resolve) => setTimeout(resolve, dials.get('canary.poll_ms')));
+        await delay(dials.get('canary.poll_ms'), undefined, { signal });
         continue;
       }
       log.warn({ code: 'not_accepted', reason: error.message }, 'a canary was not accepted');

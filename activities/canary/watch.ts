@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { CanaryClient } from '../../src/canary/canary-client.ts';
 import { endCanary, type CanaryMoments } from '../../src/db/canaries.ts';
 import { raiseViolation, resolveViolations } from '../../src/db/quality-violations.ts';
@@ -6,6 +7,7 @@ import type { DialName } from '../../src/domain/dials.ts';
 import type { Modality } from '../../src/domain/interaction.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { lookFor, type CanaryLook } from './look.ts';
+import { timeBegins } from './time-begins.ts';
 
 const BUDGETS: Readonly<Record<Modality, DialName>> = {
   chat: 'canary.chat_budget_ms',
@@ -39,10 +41,11 @@ async function wait(
   moments: Moments,
   signal: AbortSignal,
 ): Promise<CanaryCode | null> {
-  const client = new CanaryClient(deps.canaries, tenant);
-  const textDeadline = new Date(plantedAt).getTime() + deps.dials.get(BUDGETS[modality]);
+  const client = new CanaryClient(deps.canaries, tenant, signal);
+  const textDeadline = timeBegins(new Date(plantedAt)) + deps.dials.get(BUDGETS[modality]);
   for (;;) {
     const look = await lookFor(deps, client, modality, { tenant, interactionId: record!.interactionId });
+    signal.throwIfAborted();
     note(moments, look);
     const code = look.answered ? diagnose(look) : 'not_reachable';
     // A record of which a part is still being recognised is not judged by the other.
@@ -56,8 +59,7 @@ async function wait(
         ? textDeadline
         : moments.presentAt.getTime() + deps.dials.get('canary.index_budget_ms');
     if ((ended && code !== null) || Date.now() > deadline) return code ?? 'not_reachable';
-    signal.throwIfAborted();
-    await new Promise((resolve) => setTimeout(resolve, deps.dials.get('canary.poll_ms')));
+    await delay(deps.dials.get('canary.poll_ms'), undefined, { signal });
   }
 }
 

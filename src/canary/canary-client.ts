@@ -41,8 +41,11 @@ export class CanaryRefused extends Error {
 export class CanaryClient {
   readonly #url: string;
   readonly #key: string;
+  readonly #signal: AbortSignal;
 
-  constructor(access: CanaryAccess, tenant: string) {
+  /** @param signal ends its requests, which are then refused. */
+  constructor(access: CanaryAccess, tenant: string, signal: AbortSignal) {
+    this.#signal = signal;
     this.#url = access.url;
     this.#key = access.keyOf(tenant);
   }
@@ -80,7 +83,7 @@ export class CanaryClient {
       method: 'POST',
       body: init.body,
       headers: { ...init.headers, authorization: `Bearer ${this.#key}` },
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      signal: AbortSignal.any([this.#signal, AbortSignal.timeout(TIMEOUT_MS)]),
     }).catch((error: unknown) => {
       throw new CanaryRefused(undefined, errorForLog(error).reason);
     });

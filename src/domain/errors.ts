@@ -34,6 +34,7 @@ export type ErrorCode =
   | 'not_reachable'
   | 'reindexing'
   | 'temporal_unavailable'
+  | 'handed_back'
   | 'misconfigured';
 
 /** The reason of a screenshot’s missing caption that gave way under pressure: no failure, and made later. */
@@ -81,6 +82,7 @@ export const ERROR_POLICIES: Readonly<Record<ErrorCode, ErrorPolicy>> = {
   not_reachable: { status: 503, retryable: true, title: 'What was written cannot be read back' },
   reindexing: { status: 409, retryable: false, title: 'An index version has artifacts of its own' },
   temporal_unavailable: { status: 503, retryable: true, title: 'Temporal does not answer' },
+  handed_back: { status: 503, retryable: true, title: 'The process stops, and another one takes up the step' },
   misconfigured: { status: 500, retryable: false, title: 'A setting is wrong' },
 };
 
