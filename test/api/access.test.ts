@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROUTES } from '../../src/api/routes/index.ts';
 import { SCOPES } from '../../src/config.ts';
+import { until } from '../support/until.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 
 let earshot: TestEarshot;
@@ -48,5 +49,14 @@ describe('every route', () => {
     const nowhere = await call('GET', '/v1/nowhere');
     expect(nowhere.status).toBe(404);
     expect(nowhere.headers.get('content-type')).toContain('application/problem+json');
+  });
+
+  it.each(['erasure_load', 'quality_load'])('of metrics reads %s once, for all of its figures', async (statement) => {
+    const reads = async () => {
+      const text = await (await call('GET', '/metrics', keys['operator'])).text();
+      return Number(new RegExp(`round_trips_total\\{statement="${statement}"\\} (\\d+)`).exec(text)?.[1] ?? 0);
+    };
+    const before = await reads();
+    expect(await until('it is read again', async () => (await reads()) - before || undefined)).toBe(1);
   });
 });
