@@ -4,13 +4,15 @@ import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { until } from '../support/until.ts';
 
+/** Shorter than a worker waits for its steps when it stops: a step that goes on meanwhile comes to an end. */
+const BUDGET_MS = 12_000;
+
 let models: FakeModels;
 let earshot: TestEarshot;
 
 beforeAll(async () => {
   models = await startFakeModels();
-  // Shorter than a worker waits for its steps when it stops: a step that goes on meanwhile comes to an end.
-  earshot = await startEarshot({ models, dials: { 'canary.audio_budget_ms': 12_000, 'sweep.interval_ms': 200 } });
+  earshot = await startEarshot({ models, dials: { 'canary.audio_budget_ms': BUDGET_MS, 'sweep.interval_ms': 200 } });
 });
 afterAll(async () => {
   await earshot?.stop();
@@ -34,6 +36,10 @@ it('a stop in the middle of a round calls no canary lost: the round is handed ba
   expect(logs).toContain('step handed back');
   expect(logs).not.toContain('a canary was not reachable');
   await earshot.database.query(`update model_source set state = 'running', cause = null where source = 'speech'`);
+  const [first] = await earshot.database.query<{ planted_at: Date }>(
+    'select min(planted_at) as planted_at from canary',
+  );
+  await until('the time of the call is over', () => Date.now() > first!.planted_at.getTime() + BUDGET_MS);
   await earshot.start();
   expect(await run.result()).toEqual({ planted: 3, failed: 0 });
 });
