@@ -25,7 +25,8 @@ export async function benchRetrieval(client: BenchClient, env: Readonly<Record<s
   const owner = new pg.Client({ connectionString: env['DATABASE_URL']! });
   await owner.connect();
   // Records that were loaded have no raw message to be made anew from, and nobody is to search for them meanwhile.
-  for (const dial of ['canary.interval_ms', 'reconcile.interval_ms']) await client.put(`/v1/dials/${dial}`, { value: 0 });
+  for (const dial of ['canary.interval_ms', 'reconcile.interval_ms'])
+    await client.put(`/v1/dials/${dial}`, { value: 0 });
   try {
     await loadAndAsk(client, env, owner);
   } finally {
