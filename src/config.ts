@@ -124,6 +124,9 @@ export function readSteps(env: NodeJS.ProcessEnv = process.env): { audio: number
   const { EARSHOT_AUDIO_STEPS, EARSHOT_VISION_STEPS } = SETTINGS;
   const steps = z.object({ EARSHOT_AUDIO_STEPS, EARSHOT_VISION_STEPS }).safeParse(givenIn(env));
   if (!steps.success)
-    throw new EarshotError('misconfigured', 'EARSHOT_AUDIO_STEPS or EARSHOT_VISION_STEPS is no number');
+    throw new EarshotError(
+      'misconfigured',
+      'EARSHOT_AUDIO_STEPS and EARSHOT_VISION_STEPS must be whole numbers from 1 to 1,000',
+    );
   return { audio: steps.data.EARSHOT_AUDIO_STEPS, screenshot: steps.data.EARSHOT_VISION_STEPS };
 }

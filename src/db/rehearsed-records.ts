@@ -7,11 +7,12 @@ export interface RehearsedRow {
   readonly modality: Modality;
   readonly accepted_at: Date;
   readonly captured_ago_ms: number;
-  /** From acceptance to reachable; null while it is not. */
+  /** From acceptance to reachable; null while it is not, and of what was let go by a decision. */
   readonly reachable_ms: number | null;
   /** From when it was taken until its vector was there. */
   readonly transform_ms: number | null;
-  /** Of the models, for each piece that they recognised. */
+  readonly pieces_total: number;
+  /** Of the models, for each piece that they have recognised. */
   readonly model_ms: readonly number[];
 }
 
@@ -31,7 +32,10 @@ export async function recordsToRehearse(
       select
         f.modality, f.accepted_at,
         (extract(epoch from f.accepted_at - f.captured_at) * 1000)::float8 as captured_ago_ms,
-        (extract(epoch from f.reachable_at - f.accepted_at) * 1000)::float8 as reachable_ms,
+        case when f.released_at is null then
+          (extract(epoch from f.reachable_at - f.accepted_at) * 1000)::float8
+        end as reachable_ms,
+        f.pieces_total,
         (extract(epoch from f.transformed_at - f.picked_up_at) * 1000)::float8 as transform_ms,
         coalesce(made.model_ms, '{}') as model_ms
       from freshness f

@@ -1,3 +1,5 @@
+import { Heap } from './heap.ts';
+
 /** A record as it came: what a rehearsal lets come again. */
 export interface RehearsedRecord {
   /** When it was accepted, in milliseconds of any clock. */
@@ -16,6 +18,8 @@ export interface Servers {
   readonly places: number;
   /** The most pieces that one place takes together, in the time of the longest. */
   readonly together: number;
+  /** Pieces of one record that are under way at a time. */
+  readonly perRecord: number;
 }
 
 export interface Rehearsed {
@@ -50,28 +54,44 @@ export function manyTimes(records: readonly RehearsedRecord[], times: number): R
   return shifted.flat().toSorted((a, b) => a.arrivedMs - b.arrivedMs);
 }
 
+interface Piece {
+  /** Its record, by the order of arrival. */
+  readonly of: number;
+  readonly takesMs: number;
+  /** From when a place may take it. */
+  readonly fromMs: number;
+  /** Place among the pieces of its record. */
+  readonly number: number;
+}
+
 /**
  * Lets records pass a queue with its places, first come first served (a multi-server queue, G/G/c in Kendall's notation): each
- * piece waits for the place that is free first. A record is reachable when its last piece is done and `restMs` have passed.
+ * piece waits for the place that is free first, and, where its record has as many under way as it may, for one of these.
+ * A record is reachable when its last piece is done and `restMs` have passed.
  *
  * @param records in the order of arrival.
  */
 export function rehearse(records: readonly RehearsedRecord[], servers: Servers, restMs: number): Rehearsed {
-  const free = new FreeTimes(servers.places);
+  const { places, together, perRecord } = servers;
+  const free = new Heap<number>((a, b) => a < b, new Array<number>(places).fill(-Infinity));
+  const waiting = new Heap<Piece>((a, b) => a.fromMs < b.fromMs || (a.fromMs === b.fromMs && a.of < b.of));
   const ends = records.map(({ arrivedMs }) => arrivedMs);
-  const pieces = records.flatMap((record, of) =>
-    record.piecesMs.map((takesMs) => ({ of, takesMs, arrivedMs: record.arrivedMs })),
-  );
+  records.forEach(({ arrivedMs, piecesMs }, of) => {
+    piecesMs.slice(0, perRecord).forEach((takesMs, number) => waiting.push({ of, takesMs, fromMs: arrivedMs, number }));
+  });
   let busyMs = 0;
-  for (let next = 0; next < pieces.length;) {
-    const startMs = Math.max(free.earliest(), pieces[next]!.arrivedMs);
-    const first = next;
-    while (next < pieces.length && next - first < servers.together && pieces[next]!.arrivedMs <= startMs) next++;
-    const group = pieces.slice(first, next);
+  for (let next = waiting.top; next !== undefined; next = waiting.top) {
+    const startMs = Math.max(free.pop()!, next.fromMs);
+    const group = takeTogether(waiting, startMs, together);
     const takesMs = mostOf(group.map((piece) => piece.takesMs));
+    const endMs = startMs + takesMs;
     busyMs += takesMs;
-    free.take(startMs + takesMs);
-    for (const { of } of group) ends[of] = Math.max(ends[of]!, startMs + takesMs);
+    free.push(endMs);
+    for (const { of, number } of group) {
+      ends[of] = Math.max(ends[of]!, endMs);
+      const following = records[of]!.piecesMs[number + perRecord];
+      if (following !== undefined) waiting.push({ of, takesMs: following, fromMs: endMs, number: number + perRecord });
+    }
   }
   const reachable = ends.map((endMs) => endMs + restMs);
   return {
@@ -82,11 +102,22 @@ export function rehearse(records: readonly RehearsedRecord[], servers: Servers, 
   };
 }
 
-/** Beside its longest piece a record took so long when it hardly queued: of all, the quarter that took least (their 25th percentile). */
-export function restOf(records: readonly RehearsedRecord[]): number {
-  const rests = records.flatMap(({ measuredMs, piecesMs }) =>
-    measuredMs === null ? [] : [Math.max(0, measuredMs - mostOf(piecesMs))],
-  );
+function takeTogether(waiting: Heap<Piece>, startMs: number, most: number): Piece[] {
+  const group: Piece[] = [];
+  while (group.length < most && waiting.top !== undefined && waiting.top.fromMs <= startMs) group.push(waiting.pop()!);
+  return group;
+}
+
+/**
+ * Beside what it takes alone a record took so long when it hardly queued: of all, the quarter that took least (their 25th
+ * percentile).
+ */
+export function restOf(records: readonly RehearsedRecord[], servers: Servers): number {
+  const rests = records.flatMap(({ measuredMs, piecesMs }) => {
+    if (measuredMs === null) return [];
+    const alone = { arrivedMs: 0, capturedAgoMs: 0, piecesMs, measuredMs };
+    return [Math.max(0, measuredMs - rehearse([alone], servers, 0).lagsMs[0]!)];
+  });
   return percentileOf(rests, 0.25) ?? 0;
 }
 
@@ -96,17 +127,17 @@ const MOST_PLACES = 65_536;
 /** The fewest places with which the 99th percentile stays within a budget; null where no number does, for the work alone takes longer. */
 export function placesNeeded(
   records: readonly RehearsedRecord[],
-  together: number,
+  { together, perRecord }: Omit<Servers, 'places'>,
   restMs: number,
   budgetMs: number,
 ): number | null {
-  const isEnough = (places: number) =>
-    (percentileOf(rehearse(records, { places, together }, restMs).lagsMs, 0.99) ?? 0) <= budgetMs;
+  const isEnough = (places: number) => {
+    const { lagsMs } = rehearse(records, { places, together, perRecord }, restMs);
+    return (percentileOf(lagsMs, 0.99) ?? 0) <= budgetMs;
+  };
+  if (!isEnough(MOST_PLACES)) return null;
   let enough = 1;
-  while (!isEnough(enough)) {
-    if (enough >= MOST_PLACES) return null;
-    enough *= 2;
-  }
+  while (!isEnough(enough)) enough *= 2;
   let tooFew = Math.floor(enough / 2);
   while (enough - tooFew > 1) {
     const middle = Math.floor((enough + tooFew) / 2);
@@ -136,32 +167,4 @@ function mostWaiting(records: readonly RehearsedRecord[], reachable: readonly nu
 /** The largest of numbers from 0, 0 of none. `Math.max` cannot be given as many. */
 function mostOf(values: readonly number[]): number {
   return values.reduce((most, value) => Math.max(most, value), 0);
-}
-
-/** When each of some places is free, as a binary heap. */
-class FreeTimes {
-  readonly #times: number[];
-
-  constructor(places: number) {
-    this.#times = new Array<number>(places).fill(-Infinity);
-  }
-
-  earliest(): number {
-    return this.#times[0]!;
-  }
-
-  /** The place that is free first is busy until then. */
-  take(untilMs: number): void {
-    const times = this.#times;
-    let at = 0;
-    for (;;) {
-      const left = 2 * at + 1;
-      const right = left + 1;
-      const least = right < times.length && times[right]! < times[left]! ? right : left;
-      if (least >= times.length || times[least]! >= untilMs) break;
-      times[at] = times[least]!;
-      at = least;
-    }
-    times[at] = untilMs;
-  }
 }

@@ -1,26 +1,29 @@
 import { parseArgs } from 'node:util';
+import { z } from 'zod';
 import { EarshotError } from '../domain/errors.ts';
 import type { Period } from './past-arrivals.ts';
 
 export const USAGE = `npm run rehearse -- --from TIME --to TIME [options]
 
-Lets what came between two moments (ISO 8601) come again, against a shadow of the queues with the times that were measured.
+Lets what came between two moments (ISO 8601 with a zone, as 2026-11-16T09:00:00Z) come again, against a shadow of the queues with the times that were measured.
 
   --times N              how many times as many arrivals (2)
   --tenant NAME          whose (default)
-  --audio-places N       pieces of recordings that are recognised at a time, of all processes
-  --vision-places N      screens that are read at a time
-  --chat-places N        joined requests for vectors that are under way at a time
+  --processes N          worker processes there were, with EARSHOT_AUDIO_STEPS and EARSHOT_VISION_STEPS each (1)
+  --audio-places N       pieces of recordings that are to be recognised at a time, of all processes (as there were)
+  --vision-places N      texts and captions of screens that are to be read at a time (as there were)
+  --chat-places N        joined requests for vectors that are to be under way at a time (as there were)
   --against-from TIME    what really came later, to be compared with
   --against-to TIME
   --price-per-hour X     of an hour for which a place is busy, in any currency
   --json                 prints JSON instead of a table`;
 
-/** What the command line asks for; places that it does not name are those of one process. */
+/** What the command line asks for; places that it does not name are as they were. */
 export interface RehearsalArguments {
   readonly tenant: string;
   readonly period: Period;
   readonly times: number;
+  readonly processes: number;
   readonly places: { readonly audio?: number; readonly screenshot?: number; readonly chat?: number };
   readonly against: Period | null;
   readonly pricePerHour: number | null;
@@ -32,6 +35,7 @@ const OPTIONS = {
   to: { type: 'string' },
   times: { type: 'string', default: '2' },
   tenant: { type: 'string', default: 'default' },
+  processes: { type: 'string', default: '1' },
   'audio-places': { type: 'string' },
   'vision-places': { type: 'string' },
   'chat-places': { type: 'string' },
@@ -54,6 +58,7 @@ export function readPlan(given: readonly string[]): RehearsalArguments {
     tenant: values.tenant,
     period: periodOf('--from and --to', values.from, values.to),
     times: numberIn('--times', values.times, { least: 0.01, most: MOST_TIMES, whole: false }),
+    processes: whole('--processes', values.processes),
     places: {
       ...(audio === undefined ? {} : { audio: whole('--audio-places', audio) }),
       ...(vision === undefined ? {} : { screenshot: whole('--vision-places', vision) }),
@@ -78,13 +83,19 @@ function parse(given: readonly string[]) {
 }
 
 function periodOf(names: string, from: string | undefined, to: string | undefined): Period {
-  const period = { from: new Date(from ?? NaN), to: new Date(to ?? NaN) };
+  const period = { from: momentOf(from), to: momentOf(to) };
   const lengthMs = period.to.getTime() - period.from.getTime();
   if (lengthMs > 0 && lengthMs <= WEEK_MS) return period;
   throw new EarshotError(
     'misconfigured',
-    `${names} must be two moments, the first before, at most a week apart\n\n${USAGE}`,
+    `${names} must be two moments with their time zone, the first before, at most a week apart\n\n${USAGE}`,
   );
+}
+
+const ISO_8601 = z.iso.datetime({ offset: true });
+
+function momentOf(text: string | undefined): Date {
+  return new Date(ISO_8601.safeParse(text).data ?? NaN);
 }
 
 interface Bounds {

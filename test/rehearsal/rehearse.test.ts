@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { CANARY_CUSTOMER } from '../../src/domain/canary.ts';
+import { readPlan } from '../../src/rehearsal/read-plan.ts';
 import type { ModalityRehearsal } from '../../src/rehearsal/rehearse-week.ts';
 import { PROJECT } from '../../src/stack/tools.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
@@ -95,15 +96,15 @@ describe('a rehearsal of last Monday', () => {
   });
 
   it('tells that a budget breaks, how many places would keep it, and with these it is kept', async () => {
-    const { code, budgetMs, rehearsed } = await audioOf('--times', '3');
+    const { code, budgetMs, rehearsed, placesNeeded } = await audioOf('--times', '3');
     expect(code).toBe(1);
     expect(rehearsed.records).toBe(3 * CALLS);
     expect(rehearsed.p99Ms).toBeGreaterThan(budgetMs);
     expect(rehearsed.busyHours).toBeCloseTo((3 * CALLS * MODEL_MS) / 3_600_000, 6);
     // Three times four are under way at a time; the budget lets a few wait.
-    expect(rehearsed.placesNeeded).toBeGreaterThan(8);
-    expect(rehearsed.placesNeeded).toBeLessThanOrEqual(12);
-    const enough = await audioOf('--times', '3', '--audio-places', String(rehearsed.placesNeeded));
+    expect(placesNeeded).toBeGreaterThan(8);
+    expect(placesNeeded).toBeLessThanOrEqual(12);
+    const enough = await audioOf('--times', '3', '--audio-places', String(placesNeeded));
     expect(enough).toMatchObject({ code: 0, rehearsed: { withinBudget: true } });
   });
 
@@ -125,17 +126,36 @@ describe('a rehearsal of last Monday', () => {
     expect((await audioOf('--tenant', 'other')).measured.records).toBe(7);
   });
 
+  it('counts what was never recognised as long as others, and what was let go as no measure', async () => {
+    await owner.query(
+      `delete from artifact where interaction_id in (
+         select interaction_id from freshness where tenant = 'other' order by accepted_at limit 3)`,
+    );
+    await owner.query(`
+      update freshness set released_at = now(), reachable_at = accepted_at + interval '3 days'
+      where interaction_id = (
+        select interaction_id from freshness where tenant = 'other' order by accepted_at desc limit 1)`);
+    const { unmeasured, measured, once } = await audioOf('--tenant', 'other');
+    expect(unmeasured).toBe(3);
+    expect(once.busyHours).toBeCloseTo((7 * MODEL_MS) / 3_600_000, 6);
+    expect(measured.p99Ms).toBeLessThan(100_000);
+  });
+
+  it('is refused where nothing came, as by a slip in the name of the tenant', async () => {
+    const { code, errors } = await rehearseMonday('--tenant', 'nobody');
+    expect({ code, errors }).toMatchObject({ code: 2, errors: expect.stringContaining('nothing came') as string });
+  });
+
   it.each([
     [['--times', '0'], '--times'],
     [['--times', ''], '--times'],
+    [['--from', '5'], 'time zone'],
     [['--audio-places', '1.5'], '--audio-places'],
     [['--to', '2026-11-16T08:00:00Z'], '--from and --to'],
     [['--to', '2027-11-16T08:00:00Z'], 'a week apart'],
     [['--against-from', MONDAY], '--against-from and --against-to'],
     [['--what'], '--what'],
-  ])('is refused with %s, and says why', async (more, hint) => {
-    const { code, errors } = await rehearseMonday(...more);
-    expect(code).toBe(2);
-    expect(errors).toContain(hint);
+  ])('is refused with %s, and says why', (more, hint) => {
+    expect(() => readPlan(['--from', MONDAY, '--to', '2026-11-16T11:00:00Z', ...more])).toThrow(hint);
   });
 });
