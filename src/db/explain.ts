@@ -4,7 +4,7 @@ import type { IndexVersionRow } from './index-versions.ts';
 import { nearestVectors, overSegments } from './nearest.ts';
 import { only, run, type Queryable } from './pools.ts';
 import { servedAt, servedBy } from './served.ts';
-import { askedWords, customerSize, type WordCounts } from './words.ts';
+import { askedWords, customerSize, OF_ONE_CUSTOMER, type WordCounts } from './words.ts';
 
 /** What is asked about: records of a customer, as of a moment (null: now) in an index version. */
 export interface Explained {
@@ -212,12 +212,12 @@ const RANK_OF_RECORDS = {
       left join embedding e on e.index_version = $12::integer and e.tenant = c.tenant and e.chunk_id = c.chunk_id
         and ($10::timestamptz is null or e.reachable_at <= $10)
       where c.tenant = $1 and c.customer_key = $2 and ${servedThen('$12', '$10')}
-    ), ${askedWords('$15::integer', { words: '$13', chunks: '$14' })}, ${customerSize('$15::integer')}, scored as (
+    ), ${askedWords(`${OF_ONE_CUSTOMER} * $15::integer`, { words: '$13', chunks: '$14' })}, ${customerSize('$15::integer')}, scored as (
       select
         chunk_id,
         case when words @@ query and (
             not is_large or words @@ selective
-            or too_common and row_number() over (order by event_time desc) <= $15)
+            or too_common and row_number() over (partition by words @@ query order by event_time desc) <= $15)
           then ts_rank(words, query, 1)
         end as score,
         embedding <=> $4::vector as distance

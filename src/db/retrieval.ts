@@ -9,7 +9,7 @@ import { only, run, type Queryable } from './pools.ts';
 import { ofRealCustomers, ofReservedCustomers } from './real-customers.ts';
 import { servedAt, servedBy } from './served.ts';
 import { surroundingsOf, surroundingsText, type Surroundings, type SurroundingsRow } from './surroundings.ts';
-import { askedWords, customerSize, type WordCounts } from './words.ts';
+import { askedWords, customerSize, OF_ONE_CUSTOMER, type WordCounts } from './words.ts';
 
 export interface RetrievalQuery {
   readonly tenant: string;
@@ -197,14 +197,14 @@ const withinCustomer = (kind: Kind): string => {
   const own = `c.customer_key = $2 and ${filters(kind)}`;
   const large = '(select is_large from customer)';
   return `
-    with ${askedWords(kind.textRows, KNOWN_WORDS)}, ${customerSize(kind.textRows)}, text_hits as (
+    with ${askedWords(OF_ONE_CUSTOMER * kind.textRows, KNOWN_WORDS)}, ${customerSize(kind.textRows)}, text_hits as (
       select chunk_id, score
       from (
         select c.chunk_id, ts_rank(c.words, (select query from wanted), 1) as score
         from chunk c
         where not ${large} and c.words @@ (select query from wanted) and ${own}
         union all
-        ${chosenByWords(kind, `${large} and ${own}`)}
+        ${chosenByWords(kind, `${large} and ${own}`, 'that have any')}
       ) as found
       order by score desc
       limit ${kind.candidates}
@@ -223,8 +223,12 @@ const withinCustomer = (kind: Kind): string => {
     )${fusedRows(kind)}`;
 };
 
-/** Chunks `c` that pass a condition and have a rare word of the question, or, where it has none, any word and are the newest. */
-const chosenByWords = ({ textRows }: Kind, asked: string): string => `
+/**
+ * Chunks `c` that pass a condition and have a rare word of the question, or, where it has none, any word and are the newest:
+ * of all that pass, of which a common word is in many; or of those that have a word, for what is common with all may be
+ * rare with one customer, whose chunks are then looked at as far as must be.
+ */
+const chosenByWords = ({ textRows }: Kind, asked: string, newest: 'of all' | 'that have any'): string => `
         select c.chunk_id, ts_rank(c.words, (select query from wanted), 1) as score
         from tenant_chunk c
         where c.words @@ (select selective from wanted) and ${asked}
@@ -234,6 +238,7 @@ const chosenByWords = ({ textRows }: Kind, asked: string): string => `
           select c.chunk_id, c.words
           from chunk c
           where (select too_common from wanted) and ${asked}
+            ${newest === 'of all' ? '' : 'and c.words @@ (select query from wanted)'}
           order by c.event_time desc
           limit ${textRows}
         ) as c, wanted
@@ -265,7 +270,7 @@ const overAll = (kind: Kind): string => {
   return `
     with ${askedWords(kind.textRows, KNOWN_WORDS)}, text_hits as (
       select chunk_id, score
-      from (${chosenByWords(kind, `$2::text is null and $11::integer > 0 and ${asked}`)}) as found
+      from (${chosenByWords(kind, `$2::text is null and $11::integer > 0 and ${asked}`, 'of all')}) as found
       order by score desc
       limit ${kind.candidates}
     ), ${kind.has.from || kind.has.to ? windowedHits(kind) : vectorHits(kind)}${fusedRows(kind)}`;
@@ -376,7 +381,7 @@ export function hasFilters(
 const withoutEnd = (width: SearchWidth | undefined): SearchWidth | undefined => width && { efSearch: width.efSearch };
 
 /** Where a caller knows of no dial. */
-const DEFAULT_ROWS = 2_000;
+const DEFAULT_ROWS = 1_000;
 
 /** Candidates of both rankings; src/domain/rank-fusion.ts orders them. */
 export async function retrieveCandidates(

@@ -48,7 +48,7 @@ export class CommonWords {
     const list = await this.#lists.fetch(tenant, { context: { reader, textRows } }).catch(() => undefined);
     const found = new Map<string, number>();
     for (const word of wordsOf(question)) {
-      for (let length = INITIALS; length <= word.length; length++) {
+      for (let length = Math.min(INITIALS, word.length); length <= word.length; length++) {
         for (const { stem, chunks } of list?.get(word.slice(0, length)) ?? []) found.set(stem, chunks);
       }
     }

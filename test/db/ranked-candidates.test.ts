@@ -29,8 +29,9 @@ beforeAll(async () => {
   // Everybody says one word, each tenth of the large customer's chunks another, and no two at the same time.
   await owner.query(
     `update chunk set
-       text = 'invoice' || case when customer_key = $1 and n % 10 = 0 then ' chargeback' else '' end || ' word' || n % 7,
-       event_time = now() - n * interval '7 seconds' + n % 3 * interval '1 hour'
+       text = 'invoice' || case when customer_key = $1 and n % 10 = 0 then ' chargeback' else '' end || ' word' || n % 7
+         || case when customer_key = $1 and n > 500 then ' settlement' else '' end,
+       event_time = now() - n * interval '7 seconds'
      from (select chunk_id as id, row_number() over (order by md5(chunk_id::text)) as n from chunk) as numbered
      where id = chunk_id`,
     [LARGE],
@@ -44,42 +45,12 @@ afterAll(async () => {
   await owner?.drop();
 });
 
-const COMMON = { words: ['invoic'], chunks: [600] };
+/** As if the tenant had many more chunks: what is common with all may be rare with one customer. */
+const COMMON = { words: ['invoic', 'settlement'], chunks: [300_000, 300_000] };
 const plain = { tenant: 'default', modalities: null, from: null, to: null, minConfidence: 0 };
 const query = (customerKey: string | null, words: string | null, candidates: number) => ({
   ...{ ...plain, customerKey, words, candidates, common: COMMON, textRows: TEXT_ROWS, exactRows: 1_000 },
   vector: fakeVector('anything'),
-});
-
-describe('the best of the candidates', () => {
-  const inOrder = (rows: readonly CandidateRow[], options: FusionOptions) =>
-    fuse(
-      rows.map((row) => ({
-        id: row.chunk_id,
-        eventTime: row.event_time,
-        ranks: { text: row.text_rank, vector: row.vector_rank, recency: row.recency_rank },
-      })),
-      options,
-    );
-
-  it.each([
-    ['over all', null],
-    ['about a customer', LARGE],
-  ])('are the first of all of them, with the same ranks, %s', async (_, customerKey) => {
-    const { plain: reader } = database.forTenant('default').questions;
-    const asked = query(customerKey, 'chargeback word3', 50);
-    const { candidates: all } = await retrieveAll(reader, version, asked);
-    expect(all.length).toBeGreaterThan(60);
-    for (const options of [
-      { rankConstant: 60, recencyWeight: 0.1 },
-      { rankConstant: 1, recencyWeight: 3 },
-    ]) {
-      for (const k of [1, 10, 1_000]) {
-        const { candidates } = await retrieveAll(reader, version, { ...asked, best: { k, ...options } });
-        expect(inOrder(candidates, options)).toEqual(inOrder(all, options).slice(0, k));
-      }
-    }
-  });
 });
 
 describe('words of a question about a customer', () => {
@@ -117,10 +88,54 @@ describe('words of a question about a customer', () => {
     expect(await explained(LARGE, 'invoice chargeback')).toEqual(rare);
   });
 
+  it('find what is common with all and said long ago by this customer', async () => {
+    const old = await saying(LARGE, `text like '%settlement%'`);
+    expect(old.length).toBeGreaterThan(10);
+    expect(await found(LARGE, 'settlement')).toEqual(old);
+    expect(await explained(LARGE, 'settlement')).toEqual(old);
+  });
+
   it('find the newest where all are common', async () => {
     const newest = await saying(LARGE, 'true', TEXT_ROWS);
     expect(newest).toHaveLength(TEXT_ROWS);
     expect(await found(LARGE, 'invoice')).toEqual(newest);
     expect(await explained(LARGE, 'invoice')).toEqual(newest);
+  });
+});
+
+describe('the best of the candidates', () => {
+  const inOrder = (rows: readonly CandidateRow[], options: FusionOptions) =>
+    fuse(
+      rows.map((row) => ({
+        id: row.chunk_id,
+        eventTime: row.event_time,
+        ranks: { text: row.text_rank, vector: row.vector_rank, recency: row.recency_rank },
+      })),
+      options,
+    );
+
+  // Many at the same time, some within a millisecond, so that ranks tie.
+  beforeAll(() =>
+    owner.query(`
+      update chunk set event_time = date_trunc('minute', event_time) + (abs(hashtext(chunk_id::text)) % 3) * interval '1 microsecond'`),
+  );
+
+  it.each([
+    ['over all', null],
+    ['about a customer', LARGE],
+  ])('are the first of all of them, with the same ranks, %s', async (_, customerKey) => {
+    const { plain: reader } = database.forTenant('default').questions;
+    const asked = query(customerKey, 'chargeback word3', 50);
+    const { candidates: all } = await retrieveAll(reader, version, asked);
+    expect(all.length).toBeGreaterThan(60);
+    for (const options of [
+      { rankConstant: 60, recencyWeight: 0.1 },
+      { rankConstant: 1, recencyWeight: 3 },
+    ]) {
+      for (const k of [1, 10, 1_000]) {
+        const { candidates } = await retrieveAll(reader, version, { ...asked, best: { k, ...options } });
+        expect(inOrder(candidates, options)).toEqual(inOrder(all, options).slice(0, k));
+      }
+    }
   });
 });
