@@ -3,6 +3,7 @@ import { claimEvents, dropOldestEvents, keepEvents, releaseEvents } from '../db/
 import type { Database, Queryable } from '../db/pools.ts';
 import { listTenants } from '../db/subjects.ts';
 import type { DialReader } from '../dial-reader.ts';
+import { DEPLOYMENT_TENANT } from '../domain/tenant.ts';
 import { errorForLog, type Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { RunEvent, RunEvents } from './run-events.ts';
@@ -35,9 +36,6 @@ const LEASE_MS = 5 * 60_000;
 
 const BACKOFF_MAX_MS = 60_000;
 
-/** Every deployment has it from its first migration on: what is of no one tenant waits in its outbox. */
-const FIRST_TENANT = 'default';
-
 /**
  * From memory to the outbox, from there to the collector, in the background: an outage of either delays no step. What
  * waits is in Postgres, so only a kill loses events, those since the last flush.
@@ -60,7 +58,8 @@ export class LineageEmitter implements Lineage {
   }
 
   emit(tenant: string | null, ...events: RunEvent[]): void {
-    this.#buffer.push(...events.map((event) => ({ tenant: tenant ?? FIRST_TENANT, event })));
+    // What is of no one tenant waits in the outbox of the deployment's own.
+    this.#buffer.push(...events.map((event) => ({ tenant: tenant ?? DEPLOYMENT_TENANT, event })));
     const excess = this.#buffer.length - BUFFER_MAX;
     if (excess <= 0) return;
     this.#buffer.splice(0, excess);
@@ -90,9 +89,14 @@ export class LineageEmitter implements Lineage {
     await this.#keep();
     if (Date.now() < this.#sendAfter) return;
     const { database } = this.#deps;
-    for (const tenant of await listTenants(database.deployment)) {
-      const { app } = database.forTenant(tenant);
-      while (!this.#stopping.signal.aborted && (await this.#sendBatch(app, tenant)) === BATCH);
+    let waiting = await listTenants(database.deployment);
+    // Tenants take turns: one whose events are many does not hold up those of the others.
+    while (waiting.length > 0 && !this.#stopping.signal.aborted) {
+      const more: string[] = [];
+      for (const tenant of waiting) {
+        if ((await this.#sendBatch(database.forTenant(tenant).app, tenant)) === BATCH) more.push(tenant);
+      }
+      waiting = more;
     }
   }
 
