@@ -1,5 +1,6 @@
-import { listNotCarried } from '../db/not-carried.ts';
+import { listNotCarried, type NotCarriedRow } from '../db/not-carried.ts';
 import { findPair, openReindex, type VersionPair } from '../db/reindexes.ts';
+import { listTenants } from '../db/subjects.ts';
 import { EarshotError, invalidField } from '../domain/errors.ts';
 import { MAX_DIMENSIONS, storageFor, type IndexStorage } from '../domain/index-version.ts';
 import { errorForLog } from '../observe/log.ts';
@@ -44,7 +45,7 @@ export async function requestReindex(deps: ApiDependencies, caller: Caller, requ
   }
   await probeModel(deps, model, dimensions);
   await probeRecognisers(deps, request);
-  const givenUp = await whatIsGivenUp(deps, caller.tenant, source, pair);
+  const givenUp = await whatIsGivenUp(deps, source, pair);
   if (givenUp !== null && !request.acknowledge) {
     throw new EarshotError('not_acknowledged', 'ask again with "acknowledge": true to give up what details list', {
       fields: [{ field: 'acknowledge', message: 'must be true' }],
@@ -81,6 +82,7 @@ export interface GivenUp {
   readonly retired: { readonly version: number; readonly until: string } | null;
   readonly notCarried: number;
   readonly records: readonly {
+    readonly tenant: string;
     readonly interactionId: string;
     readonly modality: string;
     readonly kind: string;
@@ -90,23 +92,30 @@ export interface GivenUp {
 }
 
 async function whatIsGivenUp(
-  deps: ApiDependencies,
-  tenant: string,
+  { database }: ApiDependencies,
   source: 'text' | 'raw',
   pair: VersionPair,
 ): Promise<GivenUp | null> {
-  const rows = await listNotCarried(deps.database.forTenant(tenant).reader, tenant, source, MOST_NAMED);
-  if (rows.length === 0 && pair.beside === null) return null;
+  const records: GivenUp['records'][number][] = [];
+  let notCarried = 0;
+  // A version is of all tenants.
+  for (const tenant of await listTenants(database.deployment)) {
+    const rows = await listNotCarried(database.forTenant(tenant).reader, tenant, source, MOST_NAMED);
+    notCarried += rows[0]?.total ?? 0;
+    records.push(...rows.slice(0, MOST_NAMED - records.length).map((row) => describeNotCarried(tenant, row)));
+  }
+  if (notCarried === 0 && pair.beside === null) return null;
   const until = new Date(Date.now() + (pair.drop_in_ms ?? 0)).toISOString();
   return {
     retired: pair.beside === null ? null : { version: pair.beside, until },
-    notCarried: rows[0]?.total ?? 0,
-    records: rows.map(({ interaction_id: interactionId, modality, kind, state, reason }) => ({
-      interactionId,
-      modality,
-      kind,
-      state,
-      reason,
-    })),
+    notCarried,
+    records,
   };
+}
+
+function describeNotCarried(
+  tenant: string,
+  { interaction_id: interactionId, modality, kind, state, reason }: NotCarriedRow,
+): GivenUp['records'][number] {
+  return { tenant, interactionId, modality, kind, state, reason };
 }

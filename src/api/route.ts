@@ -1,6 +1,6 @@
 import type { Request } from 'express';
 import { z } from 'zod';
-import type { Scope } from '../config.ts';
+import type { Scope } from '../api-keys.ts';
 import { EarshotError, type FieldError } from '../domain/errors.ts';
 import { saysBulk } from '../domain/work-class.ts';
 import { admitReprocessing, admitUnread } from './admit.ts';
@@ -45,6 +45,8 @@ export interface RouteSpec<Params = unknown, Body = unknown> {
   readonly scope: Scope;
   /** Whether canaries take this way too. */
   readonly canaries?: true;
+  /** Whether it concerns all tenants: it needs a key of the deployment's own then. */
+  readonly deployment?: true;
   readonly summary: string;
   readonly params?: z.ZodObject;
   readonly query?: z.ZodObject;

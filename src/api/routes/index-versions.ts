@@ -1,6 +1,7 @@
 import { isGrpcDeadlineError } from '@temporalio/client';
 import { z } from 'zod';
 import { dropVersion, findPair, findReindex, listReindexes, type ReindexRow } from '../../db/reindexes.ts';
+import { listTenants } from '../../db/subjects.ts';
 import { listFailures } from '../../db/version-vectors.ts';
 import { EarshotError } from '../../domain/errors.ts';
 import { reindexWorkflowId, type PAUSE_SIGNAL, type RESUME_SIGNAL } from '../../domain/workflows.ts';
@@ -46,6 +47,7 @@ export const postReindex = route({
   method: 'post',
   path: '/v1/reindex',
   scope: 'operator',
+  deployment: true,
   reprocesses: true,
   summary: 'Build an index version beside the live one, by another embedding model or anew by the same',
   body: z.strictObject({
@@ -73,6 +75,7 @@ export const getIndexVersions = route({
   method: 'get',
   path: '/v1/index-versions',
   scope: 'operator',
+  deployment: true,
   summary: 'List the generations of vectors that are and were',
   status: 200,
   answer: z.object({ versions: z.array(version) }),
@@ -88,38 +91,46 @@ export const getIndexVersion = route({
   method: 'get',
   path: '/v1/index-versions/{version}',
   scope: 'operator',
+  deployment: true,
   summary: 'See how far a version is, how it measures up, and which texts its model refused',
   params,
   status: 200,
   answer: version.extend({
-    failures: z.array(z.object({ chunkId: uuid, interactionId: uuid, code: z.string(), failedAt: time })),
+    failures: z.array(
+      z.object({ tenant: z.string(), chunkId: uuid, interactionId: uuid, code: z.string(), failedAt: time }),
+    ),
   }),
   handle: async ({ deps, caller, params: { version: given } }) => {
-    const { tenant } = caller;
     const row = await find(deps, given);
-    const failures = await listFailures(
-      deps.database.forTenant(tenant).reader,
-      tenant,
-      row.index_version,
-      MOST_FAILURES,
-    );
-    return {
-      ...describe(deps, row, caller),
-      failures: failures.map((each) => ({
+    return { ...describe(deps, row, caller), failures: await failuresOf(deps, row.index_version) };
+  },
+});
+
+/** A version is of all tenants: so is what its model refused. */
+async function failuresOf({ database }: ApiDependencies, indexVersion: number) {
+  const failures = [];
+  for (const tenant of await listTenants(database.deployment)) {
+    const most = MOST_FAILURES - failures.length;
+    const rows = await listFailures(database.forTenant(tenant).reader, tenant, indexVersion, most);
+    failures.push(
+      ...rows.map((each) => ({
+        tenant,
         chunkId: each.chunk_id,
         interactionId: each.interaction_id,
         code: each.code,
         failedAt: each.failed_at,
       })),
-    };
-  },
-});
+    );
+  }
+  return failures;
+}
 
 /** Until it waits to be activated: what comes then is no progress of the re-embedding. */
 export const getIndexVersionProgress = route({
   method: 'get',
   path: '/v1/index-versions/{version}/progress',
   scope: 'operator',
+  deployment: true,
   summary: 'Watch a re-embedding as numbers: an event for each change, the last one named done',
   params,
   status: 200,
@@ -140,6 +151,7 @@ export const activateIndexVersion = route({
   method: 'post',
   path: '/v1/index-versions/{version}/activate',
   scope: 'operator',
+  deployment: true,
   summary: 'Have a version answer queries, or go back to the retired one, if its figures allow it',
   params,
   status: 200,
@@ -191,6 +203,7 @@ function told(signal: typeof PAUSE_SIGNAL | typeof RESUME_SIGNAL, summary: strin
     method: 'post',
     path: `/v1/index-versions/{version}/${signal}`,
     scope: 'operator',
+    deployment: true,
     summary,
     params,
     status: 202,
@@ -208,6 +221,7 @@ export const cancelIndexVersion = route({
   method: 'post',
   path: '/v1/index-versions/{version}/cancel',
   scope: 'operator',
+  deployment: true,
   summary: 'Give up a version that is being built; another can be asked for at once',
   params,
   status: 202,
@@ -228,6 +242,7 @@ export const rebuildIndexVersion = route({
   method: 'post',
   path: '/v1/index-versions/{version}/rebuild',
   scope: 'operator',
+  deployment: true,
   summary: 'Build the HNSW index of a version anew, without blocking anyone, and measure what that gained',
   params,
   status: 202,
