@@ -1,37 +1,11 @@
 import { z } from 'zod';
+import { apiKeys } from './api-keys.ts';
 import { EarshotError } from './domain/errors.ts';
-
-export const SCOPES = ['channel', 'copilot', 'operator', 'auditor'] as const;
-export type Scope = (typeof SCOPES)[number];
-
-/** An API key as given by the operator; the process keeps only its hash. */
-export interface ApiKeySetting {
-  readonly key: string;
-  readonly scopes: readonly Scope[];
-}
 
 const hex32 = z
   .string()
   .regex(/^[0-9a-fA-F]{64}$/, 'must be 64 hexadecimal digits (32 bytes): `openssl rand -hex 32` makes one')
   .transform((hex) => Buffer.from(hex, 'hex'));
-
-const apiKeys = z
-  .string()
-  .min(1, 'must name at least one key as key:scope+scope')
-  .transform((list, context): ApiKeySetting[] =>
-    list.split(',').flatMap((entry): ApiKeySetting[] => {
-      const separator = entry.lastIndexOf(':');
-      const key = entry.slice(0, Math.max(separator, 0)).trim();
-      const scopes = entry.slice(separator + 1).split('+');
-      const known = scopes.every((scope): scope is Scope => (SCOPES as readonly string[]).includes(scope));
-      if (key.length >= 16 && known) return [{ key, scopes: scopes }];
-      context.addIssue({
-        code: 'custom',
-        message: `each entry is key:scope+scope with a key of 16 characters or more and scopes of ${SCOPES.join(', ')}`,
-      });
-      return [];
-    }),
-  );
 
 const url = (protocols: string[]) =>
   z.string().refine((value) => URL.canParse(value) && protocols.includes(new URL(value).protocol), {

@@ -9,6 +9,7 @@ import { ensureLiveIndexVersion } from '../src/db/index-versions.ts';
 import { ownerOf } from '../src/db/owner.ts';
 import { openDatabase } from '../src/db/pools.ts';
 import { findDataKey, ensureSubject, keepDataKey } from '../src/db/subjects.ts';
+import { registerTenants } from '../src/db/tenants.ts';
 import { DialReader } from '../src/dial-reader.ts';
 import { IndexVersionReader, type IndexVersions } from '../src/index-version-reader.ts';
 import { certificateSigner } from '../src/erasure/certificate.ts';
@@ -53,6 +54,10 @@ export async function openDependencies(config: Config, temporal: Client): Promis
   const log = openLog(config.LOG_LEVEL);
   const metrics = openMetrics();
   await ensureLiveIndexVersion(config.DATABASE_URL, config.EMBEDDING_MODEL, config.EMBEDDING_DIMENSIONS);
+  await registerTenants(
+    config.DATABASE_URL,
+    config.EARSHOT_API_KEYS.map(({ tenant }) => tenant),
+  );
   const database = openDatabase({
     url: config.DATABASE_URL,
     onRoundTrip: (statement) => metrics.roundTrips.inc({ statement }),

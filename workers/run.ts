@@ -23,6 +23,7 @@ import { ensureSchedules } from '../src/temporal/schedules.ts';
 import { Bells } from '../src/api/bells.ts';
 import { HistoryBell, ringForHistory, startHistory } from '../src/temporal/history-bell.ts';
 import { ringVia, type Ring } from '../src/temporal/ring.ts';
+import { TenantQuotas } from '../src/tenant-quotas.ts';
 import { openDependencies, type Dependencies } from './dependencies.ts';
 import { startSampler } from './sampler.ts';
 import { keepSchedules } from './schedule-keeper.ts';
@@ -98,7 +99,8 @@ async function openApi(
   connection: NativeConnection,
 ): Promise<RunningApi> {
   const expectations = await ExpectationReader.open(deps.database, deps.dials);
-  const routes = apiDependencies(config, deps, ring, connection, expectations);
+  const limits = await TenantQuotas.open(deps.database, deps.dials);
+  const routes = apiDependencies(config, deps, { ring, connection, limits, expectations });
   const api = await startApi(config, routes);
   return {
     port: api.port,
@@ -106,26 +108,34 @@ async function openApi(
       await api.stop();
       await routes.historyBell.close();
       expectations.close();
+      limits.close();
     },
   };
+}
+
+/** What the API alone opens. */
+export interface ApiParts {
+  readonly ring: Ring;
+  readonly connection: NativeConnection;
+  readonly limits: TenantQuotas;
+  readonly expectations?: ExpectationSource;
 }
 
 /** What routes use, over what workers use. */
 export function apiDependencies(
   config: Config,
   deps: Dependencies,
-  ring: Ring,
-  connection: NativeConnection,
-  expectations: ExpectationSource = NOTHING_EXPECTED,
+  { ring, connection, limits, expectations = NOTHING_EXPECTED }: ApiParts,
 ): ApiDependencies {
   return {
     ...deps,
     expectations,
     ring,
+    limits,
     bells: new Bells({ ...deps, ring }),
     historyBell: historyBell(deps, 'intake'),
     uploads: new UploadBudget(),
-    quotas: new Quotas(deps),
+    quotas: new Quotas({ ...deps, limits }),
     drain: new DrainReader(deps.database),
     ids: keyedIds(config.EARSHOT_CUSTOMER_SECRET),
     checkTemporal: async () => {

@@ -5,6 +5,7 @@ import { dropVersion, findPair, noteIndexed, noteProgress, switchTo, writersHori
 import { listTenants } from '../../src/db/subjects.ts';
 import { clearFailures, countServed } from '../../src/db/version-vectors.ts';
 import type { OpenedVersion, ReindexActivities, VersionRef } from '../../src/domain/activities.ts';
+import { DEPLOYMENT_TENANT } from '../../src/domain/tenant.ts';
 import type { ActivityDependencies } from '../dependencies.ts';
 import { withHeartbeat } from '../heartbeat.ts';
 import { fillVersion } from './fill.ts';
@@ -51,7 +52,7 @@ function beating<T>(step: (signal: AbortSignal) => Promise<T>): Promise<T> {
 
 /** Index versions belong to the deployment; a transaction needs a connection, and any tenant's will do. */
 function anyTenant(deps: ActivityDependencies) {
-  return deps.database.forTenant('default');
+  return deps.database.forTenant(DEPLOYMENT_TENANT);
 }
 
 /** Removes what belongs to no version, makes the partition, and writes down what recognises anew for it. */

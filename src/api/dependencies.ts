@@ -15,6 +15,7 @@ import type { KeyRing } from '../raw-store/key-ring.ts';
 import type { RawStore } from '../raw-store/raw-store.ts';
 import type { SourceStates } from '../sources/source-states.ts';
 import type { HistoryBell } from '../temporal/history-bell.ts';
+import type { TenantQuotas } from '../tenant-quotas.ts';
 import type { Ring } from '../temporal/ring.ts';
 import type { DrainReader } from './drain-reader.ts';
 import type { Quotas } from './quotas.ts';
@@ -43,6 +44,7 @@ export interface ApiDependencies {
   readonly historyBell: HistoryBell;
   readonly uploads: UploadBudget;
   readonly quotas: Quotas;
+  readonly limits: TenantQuotas;
   readonly drain: DrainReader;
   readonly indexVersions: IndexVersions;
   readonly commonWords: CommonWords;

@@ -1,5 +1,6 @@
 import { OpenAPIRegistry, OpenApiGeneratorV31, type RouteConfig } from '@asteasolutions/zod-to-openapi';
 import { z } from 'zod';
+import { DEPLOYMENT_TENANT } from '../domain/tenant.ts';
 import type { RouteSpec } from './route.ts';
 import { problem } from './schemas.ts';
 
@@ -23,6 +24,7 @@ function describeRoute(spec: RouteSpec): RouteConfig {
     method: spec.method,
     path: spec.path,
     summary: spec.summary,
+    ...(spec.deployment === true ? { description: CONCERNS_ALL } : {}),
     tags: [spec.scope],
     security: [{ apiKey: [spec.scope] }],
     request: {
@@ -38,6 +40,8 @@ function describeRoute(spec: RouteSpec): RouteConfig {
     },
   };
 }
+
+const CONCERNS_ALL = `Concerns all tenants: needs a key of the deployment's own, \`${DEPLOYMENT_TENANT}\`; other tenants get a 403.`;
 
 function headersOf({ scope, idempotencyKey }: RouteSpec) {
   const key = { 'Idempotency-Key': z.string().max(200).optional() };

@@ -1,10 +1,11 @@
 import { reportQuotaUse } from '../db/quotas.ts';
 import type { Database } from '../db/pools.ts';
 import type { DialReader } from '../dial-reader.ts';
-import type { DialName } from '../domain/dials.ts';
 import { EarshotError } from '../domain/errors.ts';
+import type { QuotaName } from '../domain/quota.ts';
 import type { IntakeClass } from '../domain/work-class.ts';
 import { errorForLog, type Logger } from '../observe/log.ts';
+import type { QuotaLimits } from '../tenant-quotas.ts';
 
 const MINUTE_MS = 60_000;
 
@@ -26,6 +27,7 @@ interface Use {
 export interface QuotaDependencies {
   readonly database: Pick<Database, 'forTenant'>;
   readonly dials: Pick<DialReader, 'get'>;
+  readonly limits: Pick<QuotaLimits, 'of'>;
   readonly log: Pick<Logger, 'warn'>;
 }
 
@@ -50,7 +52,7 @@ export class Quotas {
       { quota: `quota.${intakeClass}_bytes_per_minute`, amount: bytes },
     ] as const;
     const taken = wanted
-      .map(({ quota, amount }) => ({ quota, amount, limit: this.#deps.dials.get(quota) }))
+      .map(({ quota, amount }) => ({ quota, amount, limit: this.#deps.limits.of(tenant, quota) }))
       .filter(({ limit }) => limit > 0)
       .map((each) => ({ ...each, use: this.#useOf(tenant, each.quota, Math.floor(now / MINUTE_MS)) }));
     for (const { quota, amount, limit, use } of taken) {
@@ -64,7 +66,7 @@ export class Quotas {
     }
   }
 
-  #useOf(tenant: string, quota: DialName, minute: number): Use {
+  #useOf(tenant: string, quota: QuotaName, minute: number): Use {
     const key = `${tenant} ${quota}`;
     const use = this.#uses.get(key);
     if (use?.minute === minute) return use;
@@ -74,7 +76,7 @@ export class Quotas {
   }
 
   /** One report at a time. What it could not tell is told by the next one. */
-  async #report(tenant: string, quota: DialName, use: Use): Promise<void> {
+  async #report(tenant: string, quota: QuotaName, use: Use): Promise<void> {
     if (use.reporting) return;
     use.reporting = true;
     const amount = use.unreported;
@@ -91,7 +93,7 @@ export class Quotas {
   }
 }
 
-function exceeded(quota: DialName, limit: number, retryAfterMs: number): EarshotError {
+function exceeded(quota: QuotaName, limit: number, retryAfterMs: number): EarshotError {
   const message = `this tenant has used up ${quota} (${limit}); the next minute begins soon`;
   return new EarshotError('quota_exceeded', message, { retryAfterMs, details: { quota, limit } });
 }

@@ -4,6 +4,7 @@ import express, { type Express, type NextFunction, type Request, type Response }
 import { rateLimit } from 'express-rate-limit';
 import helmet from 'helmet';
 import swaggerUi from 'swagger-ui-express';
+import type { ApiKeySetting } from '../api-keys.ts';
 import { EarshotError } from '../domain/errors.ts';
 import { authenticator, type Authenticate } from './authenticate.ts';
 import type { ApiDependencies } from './dependencies.ts';
@@ -14,7 +15,6 @@ import { runRoute, type RouteSpec } from './route.ts';
 import { ROUTES } from './routes/index.ts';
 import { mountStatusPage } from './status-page.ts';
 import { sendStreamed, type StreamedAnswer } from './streamed-answer.ts';
-import type { ApiKeySetting } from '../config.ts';
 
 export interface ApiSettings {
   readonly HOST: string;
@@ -86,7 +86,7 @@ export function createApp(
     app[spec.method](path, guard(authenticate, spec), record.observe(spec), ...parser, answer(spec, deps, stopping));
   }
   app.get('/metrics', (request, response, next) => {
-    authenticate(request, { scope: 'operator' });
+    authenticate(request, { scope: 'operator', deployment: true });
     deps.metrics.registry.metrics().then((text) => response.type(deps.metrics.registry.contentType).send(text), next);
   });
   app.use((request) => {

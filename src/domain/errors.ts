@@ -52,7 +52,7 @@ interface ErrorPolicy {
 export const ERROR_POLICIES: Readonly<Record<ErrorCode, ErrorPolicy>> = {
   invalid_request: { status: 400, retryable: false, title: 'The request is not valid' },
   unauthenticated: { status: 401, retryable: false, title: 'No valid API key was given' },
-  forbidden: { status: 403, retryable: false, title: 'The API key lacks the scope for this route' },
+  forbidden: { status: 403, retryable: false, title: 'The API key may not use this route' },
   not_found: { status: 404, retryable: false, title: 'There is no such record' },
   conflict: { status: 409, retryable: false, title: 'The same idempotency key came with another body' },
   erased: { status: 410, retryable: false, title: 'The record was captured before its customer was erased' },

@@ -62,14 +62,17 @@ export async function linesFiles(path: string): Promise<string[]> {
  * Imports files of lines, at the given pace. Interrupted and begun again, it goes through all lines and adds what is
  * missing: a line’s ids are those that its channel gave. A line or file at fault is told of and ends nothing; a store
  * that stays away ends the import, and what was accepted by then stays.
+ *
+ * @param tenant whose history it is; the lines cannot say otherwise.
  */
 export async function importHistory(
   deps: ApiDependencies,
+  tenant: string,
   files: readonly string[],
   pace: Pick<Pace, 'turn'>,
   listener: ImportListener,
 ): Promise<ImportEnd> {
-  const run = new ImportRun(deps, listener);
+  const run = new ImportRun(deps, tenant, listener);
   const acceptedBefore = await acceptedCount(deps);
   for (const file of files) {
     await importFile(run, file, pace);
@@ -109,11 +112,13 @@ class ImportRun {
   failure: Error | undefined;
   readonly refusedBy = new Map<string, number>();
   readonly #deps: ApiDependencies;
+  readonly #tenant: string;
   readonly #listener: ImportListener;
   readonly #underWay = new Set<Promise<void>>();
 
-  constructor(deps: ApiDependencies, listener: ImportListener) {
+  constructor(deps: ApiDependencies, tenant: string, listener: ImportListener) {
     this.#deps = deps;
+    this.#tenant = tenant;
     this.#listener = listener;
   }
 
@@ -155,7 +160,7 @@ class ImportRun {
   async #handOver(folder: string, text: string): Promise<Error | undefined> {
     for (let attempt = 1; ; attempt++) {
       try {
-        await importLine(this.#deps, folder, text);
+        await importLine(this.#deps, this.#tenant, folder, text);
         return undefined;
       } catch (error) {
         if (!(error instanceof EarshotError)) return error instanceof Error ? error : new Error('unknown');

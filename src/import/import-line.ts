@@ -26,16 +26,16 @@ const head = z.looseObject({
   idempotencyKey: z.string().min(1).max(200).optional(),
 });
 
-/** Who imports, in records of what was changed. */
-const IMPORTER = { tenant: 'default', keyName: 'import', canary: false };
-
 /**
  * Hands one line of history over, by the handler of the route that a channel would have called: the same checks, the
  * same ids, the same statement. What was accepted before is accepted again without effect.
  *
+ * @param tenant whose history it is.
  * @throws EarshotError as the route does; its message names fields and never repeats a value.
  */
-export async function importLine(deps: ApiDependencies, folder: string, line: string): Promise<void> {
+export async function importLine(deps: ApiDependencies, tenant: string, folder: string, line: string): Promise<void> {
+  // Names the import in records of what was changed.
+  const caller = { tenant, keyName: 'import', canary: false };
   const { type, file, idempotencyKey, ...fields } = parseFields(head, parseJson(line), '');
   const spec = ROUTES[type]!;
   const names = Object.keys(spec.params?.shape ?? {});
@@ -48,10 +48,10 @@ export async function importLine(deps: ApiDependencies, folder: string, line: st
     params: parseFields(spec.params ?? z.object({}), params, ''),
     body: parseFields(spec.body ?? z.object({}), body, ''),
   };
-  checkReserved(IMPORTER, checked.params, checked.body);
+  checkReserved(caller, checked.params, checked.body);
   await spec.handle({
     deps,
-    caller: IMPORTER,
+    caller,
     ...checked,
     file: file === undefined ? Buffer.alloc(0) : await readInside(folder, file, spec.upload!.maxBytes(deps)),
     query: {},

@@ -3,6 +3,8 @@ import { createWriteStream } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { apiKeys } from '../api-keys.ts';
+import { DEPLOYMENT_TENANT } from '../domain/tenant.ts';
 import { PROJECT } from './tools.ts';
 
 export interface RunningApplication {
@@ -43,9 +45,16 @@ export async function startApplication(options: ApplicationOptions): Promise<Run
   log.close();
   if (options.detached === true) child.unref();
   const url = `http://127.0.0.1:${env['PORT']}`;
-  const apiKey = env['EARSHOT_API_KEYS']?.split(':')[0] ?? '';
+  const apiKey = keyOfDeployment(env['EARSHOT_API_KEYS'] ?? '');
   await untilReady(child, url, logFile);
   return { url, apiKey, child, logFile, stop: () => stopChild(child) };
+}
+
+/** The first of the deployment's own, which may do most; Earshot itself says what is wrong with others. */
+function keyOfDeployment(list: string): string {
+  const { data: keys = [] } = apiKeys.safeParse(list);
+  const own = keys.find(({ tenant }) => tenant === DEPLOYMENT_TENANT);
+  return (own ?? keys[0])?.key ?? '';
 }
 
 async function untilReady(child: ChildProcess, url: string, logFile: string): Promise<void> {

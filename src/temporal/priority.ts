@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { Priority } from '@temporalio/common';
 import type { Channel } from '../domain/interaction.ts';
+import { LONGEST_TENANT } from '../domain/tenant.ts';
 import type { WorkClass } from '../domain/work-class.ts';
 
 /** Lower is handed out first; 3 is what Temporal takes for work without a word. Steps inherit it from their workflow. */
@@ -12,9 +13,6 @@ const KEY: Readonly<Record<WorkClass, number>> = { live: 3, bulk: 4, reprocessin
  * More would part customers better and tenants worse.
  */
 const SHARES_PER_CHANNEL = 8;
-
-/** Temporal takes 64 bytes; names are of ASCII letters. Two tenants whose long names begin alike share their shares. */
-const LONGEST_TENANT = 48;
 
 export interface WorkOwner {
   readonly tenant: string;

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { SCOPES } from '../../src/api-keys.ts';
 import { ROUTES } from '../../src/api/routes/index.ts';
-import { SCOPES } from '../../src/config.ts';
 import { until } from '../support/until.ts';
 import { startEarshot, type TestEarshot } from '../support/earshot.ts';
 

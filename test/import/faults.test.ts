@@ -41,7 +41,7 @@ const nothing = () => undefined;
 it('refuses lines on errors that are not expected, without their words, and goes on', async () => {
   const refused: RefusedLine[] = [];
   const deps = failing(() => new TypeError('Mrs Secret is no number'));
-  const { counts, failure } = await importHistory(deps, [file], pace, {
+  const { counts, failure } = await importHistory(deps, 'default', [file], pace, {
     onRefused: (line) => refused.push(line),
     onToldToWait: nothing,
   });
@@ -54,6 +54,7 @@ it('ends once a store stays away, after what is under way, and tells why', async
   const away = new EarshotError('raw_store_unavailable', 'away', { retryAfterMs: 1 });
   const { counts, failure } = await importHistory(
     failing(() => away),
+    'default',
     [file, file],
     pace,
     { onRefused: nothing, onToldToWait: nothing },

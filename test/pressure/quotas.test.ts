@@ -1,54 +1,34 @@
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { Client } from '@temporalio/client';
-import type { NativeConnection } from '@temporalio/worker';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { Quotas } from '../../src/api/quotas.ts';
-import { ServiceRecord } from '../../src/api/service-record.ts';
-import { createApp } from '../../src/api/server.ts';
 import { readConfig } from '../../src/config.ts';
 import { dialValues } from '../../src/domain/dials.ts';
-import { connectTemporal } from '../../src/temporal/connection.ts';
-import { ringVia } from '../../src/temporal/ring.ts';
 import { openDependencies, type Dependencies } from '../../workers/dependencies.ts';
-import { apiDependencies } from '../../workers/run.ts';
-import { startEarshot, type TestEarshot } from '../support/earshot.ts';
+import { API_KEY, startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { picture } from '../support/pictures.ts';
 import { until } from '../support/until.ts';
 
 const QUOTA = 16;
 const FLOOD = 20;
+const ACME_KEY = 'a-key-of-acme-000001';
 
 let models: FakeModels;
 let earshot: TestEarshot;
 let deps: Dependencies;
-let connection: NativeConnection;
-/** A second process of the API, for the tenant acme. */
-let acme: Server;
-let record: ServiceRecord;
 
 beforeAll(async () => {
   models = await startFakeModels();
   earshot = await startEarshot({
     models,
     dials: { 'quota.live_records_per_minute': QUOTA, 'pressure.redo_captions_interval_ms': 0 },
+    env: { EARSHOT_API_KEYS: `${API_KEY}:channel+copilot+operator,${ACME_KEY}:channel@acme` },
   });
-  await earshot.database.query(`insert into tenant (tenant) values ('acme')`);
   const config = { ...readConfig({ ...earshot.env }), LOG_LEVEL: 'silent' as const };
-  connection = await connectTemporal(config);
-  const client = new Client({ connection, namespace: config.TEMPORAL_NAMESPACE });
-  deps = await openDependencies(config, client);
-  const api = apiDependencies(config, deps, ringVia(client), connection);
-  const authenticate = () => ({ tenant: 'acme', keyName: 'acme', canary: false });
-  record = new ServiceRecord(api);
-  acme = createApp(api, authenticate, new AbortController().signal, record).listen(0);
+  deps = await openDependencies(config, new Client({ connection: earshot.connection }));
 });
 afterAll(async () => {
-  acme?.close();
-  await record?.stop();
   await deps?.close();
-  await connection?.close();
   await earshot?.stop();
   await models?.stop();
 });
@@ -57,8 +37,8 @@ async function ofAcme(screenshotId: string): Promise<{ status: number; interacti
   const body = new FormData();
   body.set('metadata', JSON.stringify({ screenshotId, customerId: 'one', capturedAt: new Date().toISOString() }));
   body.set('image', new Blob([new Uint8Array(await picture())]), 'upload');
-  const url = `http://127.0.0.1:${(acme.address() as AddressInfo).port}/v1/screenshots`;
-  const response = await fetch(url, { method: 'POST', body });
+  const url = `http://127.0.0.1:${earshot.env['PORT']}/v1/screenshots`;
+  const response = await fetch(url, { method: 'POST', body, headers: { authorization: `Bearer ${ACME_KEY}` } });
   return { status: response.status, ...((await response.json()) as { interactionId: string }) };
 }
 
@@ -108,6 +88,47 @@ it('a tenant that floods is refused beyond its quota, and another one is taken a
   expect(order.map(({ tenant }) => tenant).indexOf('acme')).toBeLessThan(1.5 * QUOTA);
 });
 
+it('a tenant has a quota of its own where the operator gives it one, at once and for no other', async () => {
+  await early();
+  const quota = '/v1/tenants/acme/quotas/quota.live_records_per_minute';
+  const history = () =>
+    earshot.database.query(
+      `select tenant, old_value, new_value from dial_change where tenant is not null order by change_id`,
+    );
+  const overrides = async () => {
+    const { body } = await earshot.request<{ dials: { name: string; overrides: object[] }[] }>('GET', '/v1/dials');
+    return body.dials.find(({ name }) => name === 'quota.live_records_per_minute')!.overrides;
+  };
+  expect((await earshot.request('PUT', quota, { value: 1 })).body).toMatchObject({ value: 1, isDefault: false });
+  expect(await overrides()).toMatchObject([{ tenant: 'acme', value: 1 }]);
+  // Whether or not something of this minute was used before.
+  await ofAcme('used');
+  expect(await ofAcme('beyond')).toMatchObject({
+    ...{
+      status: 429,
+      type: 'urn:earshot:quota_exceeded',
+      details: { quota: 'quota.live_records_per_minute', limit: 1 },
+    },
+  });
+  expect((await earshot.request('PUT', quota, { value: 0 })).status).toBe(200);
+  expect((await ofAcme('without a limit')).status).toBe(202);
+  expect((await earshot.request('DELETE', quota)).body).toMatchObject({ value: QUOTA, isDefault: true });
+  expect((await earshot.request('DELETE', quota)).status).toBe(200);
+  expect(await overrides()).toEqual([]);
+  expect(await history()).toEqual([
+    { tenant: 'acme', old_value: null, new_value: 1 },
+    { tenant: 'acme', old_value: 1, new_value: 0 },
+    { tenant: 'acme', old_value: 0, new_value: null },
+  ]);
+  for (const path of [
+    '/v1/tenants/nobody/quotas/quota.live_records_per_minute',
+    '/v1/tenants/acme/quotas/late.after_ms',
+  ]) {
+    expect((await earshot.request('PUT', path, { value: 1 })).status).toBe(404);
+  }
+  expect((await earshot.request('PUT', quota, { value: -1 })).status).toBe(400);
+});
+
 it('processes share a quota, and a lone record asks the database nothing', async () => {
   await early();
   const tells: unknown[][] = [];
@@ -124,7 +145,13 @@ it('processes share a quota, and a lone record asks the database nothing', async
     },
   };
   const values = dialValues([{ name: 'quota.live_records_per_minute', value: 1_000 }]);
-  const open = () => new Quotas({ database, dials: { get: (name) => values[name] }, log: deps.log });
+  const open = () =>
+    new Quotas({
+      database,
+      dials: { get: (name) => values[name] },
+      limits: { of: (_tenant, name) => values[name] },
+      log: deps.log,
+    });
   const [one, other] = [open(), open()];
   const take = (quotas: Quotas, times: number) => {
     for (let count = 0; count < times; count++) quotas.take('acme', 'live', { records: 1, bytes: 1 });
@@ -163,7 +190,12 @@ it('use that could not be told is logged, and told with the next', async () => {
   };
   const values = dialValues([{ name: 'quota.bulk_records_per_minute', value: 100 }]);
   const log = { warn: (fields: object) => void warnings.push(fields) };
-  const quotas = new Quotas({ database, dials: { get: (name) => values[name] }, log });
+  const quotas = new Quotas({
+    database,
+    dials: { get: (name) => values[name] },
+    limits: { of: (_tenant, name) => values[name] },
+    log,
+  });
   quotas.take('acme', 'bulk', { records: 10, bytes: 1 });
   await until('the failure is logged', () => warnings.length > 0);
   expect(warnings).toEqual([expect.objectContaining({ tenant: 'acme', quota: 'quota.bulk_records_per_minute' })]);

@@ -21,10 +21,19 @@ describe('settings', () => {
     expect(() => readConfig({})).toThrow(/TEMPORAL_ADDRESS is not set\n(.*\n)*.*EARSHOT_MASTER_KEY is not set/);
   });
 
-  it.each([
+  it.each<[string, string, string]>([
     ['EARSHOT_MASTER_KEY', 'abc', '64 hexadecimal'],
     ['EARSHOT_API_KEYS', 'short:channel', '16 characters'],
     ['EARSHOT_API_KEYS', 'a-key-of-16-letters:root', 'scopes of'],
+    ...['', 'Acme', 'acme_1', '-acme', 'acme-', 'a'.repeat(49), 'acme x', 'acme@beta', 'acme=1'].map(
+      (tenant): [string, string, string] => [
+        'EARSHOT_API_KEYS',
+        `a-key-of-16-letters:channel@${tenant}`,
+        'a tenant is named by',
+      ],
+    ),
+    ['EARSHOT_API_KEYS', 'a-key-of-16-letters@acme:root', 'scopes of'],
+    ['EARSHOT_API_KEYS', 'a-key-of-16-letters:channel,a-key-of-16-letters:channel@acme', 'one key to two tenants'],
     ['DATABASE_URL', 'mysql://x', 'postgres://'],
     ['RAW_STORE_URL', 'ftp://x', 's3://'],
     ['TEMPORAL_ADDRESS', 'localhost', 'host:port'],
@@ -35,6 +44,15 @@ describe('settings', () => {
     expect(() => readConfig({ ...good(), [name]: value })).toThrow(hint);
   });
 
+  it('give each key the tenant that its entry names, or the deployment’s own, whatever the key consists of', () => {
+    const list = 'a-key-of-16-letters:channel,key@acme:channel@x:copilot+operator@acme-2,key:of@acme-and-more:auditor';
+    expect(readConfig({ ...good(), EARSHOT_API_KEYS: list }).EARSHOT_API_KEYS).toEqual([
+      { key: 'a-key-of-16-letters', scopes: ['channel'], tenant: 'default' },
+      { key: 'key@acme:channel@x', scopes: ['copilot', 'operator'], tenant: 'acme-2' },
+      { key: 'key:of@acme-and-more', scopes: ['auditor'], tenant: 'default' },
+    ]);
+  });
+
   it('are read with an empty variable as if it were not set', () => {
     expect(readConfig({ ...good(), S3_ENDPOINT: '' }).S3_ENDPOINT).toBeUndefined();
   });
@@ -43,6 +61,7 @@ describe('settings', () => {
     ['TEMPORAL_ADDRESS', '127.0.0.1:1'],
     ['DATABASE_URL', 'postgresql://nobody@127.0.0.1:1/none'],
     ['EMBEDDING_MODEL', undefined],
+    ['EARSHOT_API_KEYS', 'a-key-of-16-letters:channel@Acme'],
   ])('stop npm start with one line when %s is %s', async (name, value) => {
     const { code, errors } = await npmStart({ ...good(), [name]: value });
     expect(code).toBe(1);

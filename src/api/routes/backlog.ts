@@ -12,6 +12,7 @@ import { findPressure, type PressureRow } from '../../db/pressure.ts';
 import { capacityNeeded, drainSeconds } from '../../domain/forecast.ts';
 import { MODALITIES } from '../../domain/interaction.ts';
 import { PRESSURE_STEPS } from '../../domain/pressure.ts';
+import { DEPLOYMENT_TENANT } from '../../domain/tenant.ts';
 import type { ApiDependencies } from '../dependencies.ts';
 import { progressEvents, watchProgress } from '../event-stream.ts';
 import { route } from '../route.ts';
@@ -85,6 +86,7 @@ const ofModality = z
 const now = {
   sampledAt: time.nullable(),
   pressure,
+  /** Told to the deployment's own tenant alone. */
   queues: z.array(queue),
   modalities: z.array(ofModality),
 };
@@ -133,7 +135,7 @@ export const getBacklog = route({
     const [current, modalities, queues, changes] = await Promise.all([
       look(deps, tenant),
       backlogHistory(reader, tenant, windowMs, stretchMs),
-      queueHistory(reader, windowMs, stretchMs),
+      seesQueues(tenant) ? queueHistory(reader, windowMs, stretchMs) : [],
       pressureChanges(reader, windowMs, MAX_CHANGES),
     ]);
     return {
@@ -177,13 +179,18 @@ export const getBacklogProgress = route({
   },
 });
 
+/** All tenants share the task queues: how full these are tells what the others do. */
+function seesQueues(tenant: string): boolean {
+  return tenant === DEPLOYMENT_TENANT;
+}
+
 /** How it stands by the newest samples; without any that are fresh, only what step is taken. */
 async function look({ database, dials, pressure: source }: ApiDependencies, tenant: string) {
   const { reader } = database.forTenant(tenant);
   const maxAgeMs = dials.get('pressure.stale_after_ms');
   const [samples, queues, decided] = await Promise.all([
     latestBacklog(reader, tenant, maxAgeMs),
-    latestQueues(reader, maxAgeMs),
+    seesQueues(tenant) ? latestQueues(reader, maxAgeMs) : [],
     findPressure(reader),
   ]);
   return {

@@ -51,6 +51,7 @@ import { getLagHistory } from './lag-history.ts';
 import { getServiceLevel } from './service-level.ts';
 import { getSources, pauseSource, resumeSource } from './sources.ts';
 import { postExplain } from './explain.ts';
+import { deleteTenantQuota, getTenants, putTenantQuota } from './tenants.ts';
 import { getFailures, resolveFailure, resolveFailures } from './failures.ts';
 
 /** Every route that needs a key: what the server mounts, the OpenAPI document describes and the tests walk through. */
@@ -134,4 +135,7 @@ export const ROUTES: readonly RouteSpec[] = [
   getServiceLevel,
   postRetrieveBatch,
   postInteractions,
+  getTenants,
+  putTenantQuota,
+  deleteTenantQuota,
 ];

@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { judgeBudgets } from '../../budgets.ts';
 import { freshnessBudgets } from '../../freshness-budgets.ts';
 import { listDials, setDial } from '../../db/dials.ts';
+import { listTenantQuotas } from '../../db/tenant-quotas.ts';
 import {
   findInteractions,
   freshnessWithin,
@@ -13,6 +14,7 @@ import { standingStages } from '../../db/standing-stages.ts';
 import type { TombstoneRow } from '../../db/tombstones.ts';
 import { DIALS, DIAL_NAMES, isDialName } from '../../domain/dials.ts';
 import { EarshotError, invalidField } from '../../domain/errors.ts';
+import { DEPLOYMENT_TENANT } from '../../domain/tenant.ts';
 import { stampsOf } from '../../db/stamps.ts';
 import { stageTimes as stagesOf } from '../../domain/freshness.ts';
 import type { BudgetVerdict } from '../../domain/stage-budget.ts';
@@ -192,6 +194,8 @@ const dial = z
     max: z.number(),
     reason: z.string(),
     changedAt: time.nullable(),
+    /** Tenants for which another value holds: of all for the deployment's own operator, else the caller's. */
+    overrides: z.array(z.object({ tenant: z.string(), value: z.number(), changedAt: time })),
   })
   .openapi('Dial');
 
@@ -202,13 +206,21 @@ export const getDials = route({
   summary: 'List the tuned constants',
   status: 200,
   answer: z.object({ dials: z.array(dial) }),
-  handle: async ({ deps }) => {
-    const moved = new Map((await listDials(deps.database.deployment)).map((row) => [row.name, row]));
+  handle: async ({ deps, caller: { tenant } }) => {
+    const { deployment } = deps.database;
+    const [all, quotas] = await Promise.all([
+      listDials(deployment),
+      listTenantQuotas(tenant === DEPLOYMENT_TENANT ? deployment : deps.database.forTenant(tenant).reader),
+    ]);
+    const moved = new Map(all.map((row) => [row.name, row]));
     const dials = DIAL_NAMES.map((name) => ({
       name,
       ...DIALS[name],
       value: moved.get(name)?.value ?? DIALS[name].defaultValue,
       changedAt: moved.get(name)?.changed_at ?? null,
+      overrides: quotas
+        .filter((row) => row.name === name)
+        .map((row) => ({ tenant: row.tenant, value: row.value, changedAt: row.changed_at })),
     }));
     return { dials };
   },
@@ -218,6 +230,7 @@ export const putDial = route({
   method: 'put',
   path: '/v1/dials/{name}',
   scope: 'operator',
+  deployment: true,
   summary: 'Move a tuned constant; in force everywhere within seconds, and recorded',
   params: z.object({ name: z.string() }),
   body: z.strictObject({ value: z.number() }),

@@ -86,6 +86,7 @@ const change = (verb: 'pause' | 'resume', state: 'paused' | 'running', summary: 
     method: 'post',
     path: `/v1/sources/{name}/${verb}`,
     scope: 'operator',
+    deployment: true,
     summary,
     params: z.object({ name: z.string() }),
     status: 200,
