@@ -37,31 +37,40 @@ export function startSweep(deps: ActivityDependencies, ring: Ring, bell: History
   });
 }
 
-/** Answers how many sessions were rung and erasures started. */
+/** Answers how many sessions were rung and erasures started. What fails for one tenant is no matter of the others. */
 export async function sweepOnce(deps: ActivityDependencies, ring: Ring, bell: HistoryBell): Promise<number> {
-  const { database, dials, metrics, log } = deps;
   let rung = 0;
-  for (const tenant of await listTenants(database.deployment)) {
-    const { app } = database.forTenant(tenant);
-    const ringAfterMs = dials.get('sweep.ring_after_ms');
-    const bulkAfterMs = dials.get('pressure.bulk_after_ms');
-    const lane = dials.get('history.lane') === 1;
-    const overdue = await claimOverdueSessions(app, tenant, ringAfterMs, BATCH, bulkAfterMs, lane);
-    for (const each of overdue) {
-      const { session_id: sessionId, channel, customer_key: customerKey, workflow_id: workflowId } = each;
-      const workClass = each.history ? 'bulk' : 'live';
-      const target: RingTarget = { tenant, sessionId, channel, customerKey, workflowId, workClass };
-      await ring(target, dials.get('intake.ring_timeout_ms'));
-      metrics.rung.inc({ channel, by: 'sweep' });
-      log.info({ sessionId, channel }, 'rang for a session that waited');
-      rung += 1;
-    }
-    rung += await ringLane(deps, bell, tenant);
-    rung += await startErasures(deps, tenant);
-    rung += await startDecisions(deps, tenant);
+  for (const tenant of await listTenants(deps.database.deployment)) {
+    rung += await sweepTenant(deps, ring, bell, tenant).catch((error: unknown) => {
+      deps.log.warn({ tenant, ...errorForLog(error) }, 'sweep failed');
+      return 0;
+    });
   }
   rung += await startReindexes(deps);
   return rung;
+}
+
+async function sweepTenant(deps: ActivityDependencies, ring: Ring, bell: HistoryBell, tenant: string): Promise<number> {
+  const { dials, metrics, log } = deps;
+  const { app } = deps.database.forTenant(tenant);
+  const ringAfterMs = dials.get('sweep.ring_after_ms');
+  const bulkAfterMs = dials.get('pressure.bulk_after_ms');
+  const lane = dials.get('history.lane') === 1;
+  const overdue = await claimOverdueSessions(app, tenant, ringAfterMs, BATCH, bulkAfterMs, lane);
+  for (const each of overdue) {
+    const { session_id: sessionId, channel, customer_key: customerKey, workflow_id: workflowId } = each;
+    const workClass = each.history ? 'bulk' : 'live';
+    const target: RingTarget = { tenant, sessionId, channel, customerKey, workflowId, workClass };
+    await ring(target, dials.get('intake.ring_timeout_ms'));
+    metrics.rung.inc({ channel, by: 'sweep' });
+    log.info({ sessionId, channel }, 'rang for a session that waited');
+  }
+  return (
+    overdue.length +
+    (await ringLane(deps, bell, tenant)) +
+    (await startErasures(deps, tenant)) +
+    (await startDecisions(deps, tenant))
+  );
 }
 
 /** Rings for history that waits although nobody rang, or for long because there is much of it. */
