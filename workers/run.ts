@@ -134,7 +134,7 @@ export function apiDependencies(
     limits,
     bells: new Bells({ ...deps, ring }),
     historyBell: historyBell(deps, 'intake'),
-    uploads: new UploadBudget(),
+    uploads: new UploadBudget(deps.dials, new Set(config.EARSHOT_API_KEYS.map(({ tenant }) => tenant)).size > 1),
     quotas: new Quotas({ ...deps, limits }),
     drain: new DrainReader(deps.database),
     ids: keyedIds(config.EARSHOT_CUSTOMER_SECRET),

@@ -102,7 +102,7 @@ export async function runRoute(
   if (!caller.canary) await admitUnread(deps, caller.tenant, upload.file, bulk);
   const maxBytes = upload.maxBytes(deps);
   const bytes = Math.min(Number(request.get('content-length') ?? maxBytes), maxBytes);
-  return deps.uploads.use(bytes, deps.dials.get('intake.uploads_in_flight_max_bytes'), async () => {
+  return deps.uploads.use(caller.tenant, bytes, async () => {
     const { file, metadata } = await readMultipart(request, {
       file: upload.file,
       maxFileBytes: maxBytes,

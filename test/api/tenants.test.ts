@@ -1,3 +1,4 @@
+import { request, type ClientRequest } from 'node:http';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ROUTES } from '../../src/api/routes/index.ts';
 import { API_KEY, startEarshot, type Answer, type TestEarshot } from '../support/earshot.ts';
@@ -176,6 +177,20 @@ const ANSWERED = [
 /** Name what is no tenant's. */
 const OF_NOBODY = ['get /v1/schemas/{name}/{version}'];
 
+/** Announces an upload of acme's, and sends nothing of it. The server says "continue" before it waits for the bytes. */
+async function announceUpload(bytes: number): Promise<ClientRequest> {
+  const announced = request(`http://127.0.0.1:${earshot.env['PORT']}/v1/calls`, {
+    method: 'POST',
+    headers: {
+      ...{ authorization: `Bearer ${ACME_KEY}`, 'content-type': 'multipart/form-data; boundary=x' },
+      ...{ 'content-length': bytes, expect: '100-continue' },
+    },
+  });
+  announced.on('error', () => undefined);
+  await new Promise((resolve) => announced.once('continue', resolve).flushHeaders());
+  return announced;
+}
+
 /** Change or tell what all tenants share. */
 const OF_ALL = [
   'put /v1/dials/{name}',
@@ -285,6 +300,19 @@ describe('a tenant', () => {
       expect(body['detail']).toContain('concerns all tenants');
       expect([path, (await deployment.request(method, path)).status === 403]).toEqual([path, false]);
     }
+  });
+
+  it('leaves room to the uploads of others, however many and slow its own are', async () => {
+    await deployment.request('PUT', '/v1/dials/intake.uploads_in_flight_max_bytes', { value: 1_048_576 });
+    const slow = await announceUpload(700_000);
+    const upload = (client: TenantClient, callId: string) =>
+      client.upload('/v1/calls', 'audio', tone(10), {
+        ...{ callId, customerId: 'bob', startedAt: new Date().toISOString() },
+      });
+    expect((await upload(acme, 'more')).status).toBe(429);
+    expect((await upload(beta, 'call-2')).status).toBe(202);
+    slow.destroy();
+    await until('there is room again', async () => (await upload(acme, 'more')).status === 202);
   });
 
   it('learns of shared machinery only how it is, not who fills it', async () => {

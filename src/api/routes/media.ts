@@ -39,7 +39,11 @@ export const getMedia = route({
   answer: ANY_MEDIA,
   handle: async ({ deps, caller, params: { interactionId } }) => {
     const viewer = { ...caller, interactionId };
-    return streamed('redacted', interactionId, await showRedacted(deps, viewer, roomIn(deps), deadline()));
+    return streamed(
+      'redacted',
+      interactionId,
+      await showRedacted(deps, viewer, roomIn(deps, caller.tenant), deadline()),
+    );
   },
 });
 
@@ -54,7 +58,11 @@ export const postOriginalMedia = route({
   answer: ANY_MEDIA,
   handle: async ({ deps, caller, params: { interactionId }, body }) => {
     const viewer = { ...caller, interactionId };
-    return streamed('original', interactionId, await showOriginal(deps, viewer, body.reason, roomIn(deps), deadline()));
+    return streamed(
+      'original',
+      interactionId,
+      await showOriginal(deps, viewer, body.reason, roomIn(deps, caller.tenant), deadline()),
+    );
   },
 });
 
@@ -127,8 +135,8 @@ async function openReason(
 const deadline = () => AbortSignal.timeout(STORES_WITHIN_MS);
 
 /** Media are whole in memory while they are opened, as uploads are while they are sealed. */
-function roomIn({ uploads, dials }: ApiDependencies): Room {
-  return (bytes, run) => uploads.use(bytes, dials.get('intake.uploads_in_flight_max_bytes'), run);
+function roomIn({ uploads }: ApiDependencies, tenant: string): Room {
+  return (bytes, run) => uploads.use(tenant, bytes, run);
 }
 
 function streamed(what: string, interactionId: string, { bytes, mediaType }: ShownMedia): StreamedAnswer {

@@ -44,6 +44,13 @@ export const INTAKE_DIALS = {
     max: 16 * 1024 * MEBIBYTE,
     reason: 'Bounds the memory of one API process; beyond it uploads are told to come back (429).',
   },
+  'intake.uploads_left_to_others_share': {
+    defaultValue: 0.25,
+    min: 0,
+    max: 0.9,
+    reason:
+      'Share of that room which a tenant with uploads under way leaves to those without; with one tenant alone nothing.',
+  },
   'intake.future_tolerance_ms': {
     defaultValue: 5 * MINUTE,
     min: 0,
