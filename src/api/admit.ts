@@ -36,6 +36,7 @@ export async function admit(deps: Admission, arrival: Arrival): Promise<IntakeCl
     deps.quotas.take(tenant, intakeClass, { records: 1, bytes });
   } catch (error) {
     deps.metrics.intake.inc({ channel, class: intakeClass, outcome: 'over_quota' });
+    deps.metrics.overQuota.inc({ tenant });
     throw error;
   }
   return intakeClass;

@@ -2,6 +2,7 @@ import { Counter, type Registry } from 'prom-client';
 
 export interface IntakeMetrics {
   readonly intake: Counter<'channel' | 'class' | 'outcome'>;
+  readonly overQuota: Counter<'tenant'>;
   readonly backgroundBraked: Counter;
   readonly captions: Counter<'outcome'>;
 }
@@ -14,6 +15,12 @@ export function intakeMetrics(registry: Registry): IntakeMetrics {
       name: 'earshot_intake_records_total',
       help: 'Records by class (live, bulk): accepted, refused for the step that is taken, or over the tenant’s quota.',
       labelNames: ['channel', 'class', 'outcome'],
+      registers,
+    }),
+    overQuota: new Counter({
+      name: 'earshot_over_quota_records_total',
+      help: 'Of these, records over a quota, by tenant.',
+      labelNames: ['tenant'],
       registers,
     }),
     backgroundBraked: new Counter({
