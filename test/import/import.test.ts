@@ -2,20 +2,24 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdir, truncate, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startEarshot, type TestEarshot } from '../support/earshot.ts';
+import { API_KEY, startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { picture } from '../support/pictures.ts';
 import { tone } from '../support/sound.ts';
+import { tenantClient } from '../support/tenant-client.ts';
 import { until } from '../support/until.ts';
 
 let models: FakeModels;
 let earshot: TestEarshot;
 let folder: string;
 
+const ACME_KEY = 'a-key-of-acme-000001';
+
 beforeAll(async () => {
   models = await startFakeModels();
   earshot = await startEarshot({
     models,
+    env: { EARSHOT_API_KEYS: `${API_KEY}:channel+copilot+operator,${ACME_KEY}:copilot@acme` },
     dials: {
       'import.max_records_per_second': 400,
       'import.max_waiting_records': 200,
@@ -48,8 +52,8 @@ interface Run {
   readonly ended: Promise<{ code: number | null; output: string; errors: string }>;
 }
 
-function runImport(path: string): Run {
-  const child = spawn(process.execPath, ['workers/import.ts', path], { env: earshot.env });
+function runImport(path: string, ...options: string[]): Run {
+  const child = spawn(process.execPath, ['workers/import.ts', ...options, path], { env: earshot.env });
   let output = '';
   let errors = '';
   child.stdout.on('data', (data: Buffer) => (output += data.toString()));
@@ -190,5 +194,23 @@ describe('the import of history', () => {
     const refusedBy = { invalid_request: 4, too_large: 2, malformed_media: 1 };
     expect(countsIn(output)).toEqual({ lines: 7, accepted: 1, repeated: 0, refused: 6, refusedBy });
     expect(code).toBe(1);
+  });
+
+  it('is of the tenant that its operator names, and of no other; a name that is none of the deployment ends it', async () => {
+    const file = join(folder, 'of-acme.ndjson');
+    await writeFile(file, JSON.stringify({ ...message(0), customerId: 'ann', text: 'a trumpet of long ago' }));
+    const { code, output } = await runImport(file, '--tenant', 'acme').ended;
+    expect([code, countsIn(output)]).toMatchObject([0, { lines: 1, accepted: 1 }]);
+    const ask = (key: string) => tenantClient(earshot, key).retrieve({ query: 'trumpet', mode: 'text' });
+    const [found] = await until('it is found', async () => {
+      const { results } = await ask(ACME_KEY);
+      return results.length > 0 && results;
+    });
+    expect(found).toMatchObject({ text: 'a trumpet of long ago', customerId: 'ann' });
+    expect((await ask(API_KEY)).results).toEqual([]);
+
+    const mistyped = await runImport(file, '--tenant', 'acmee').ended;
+    expect(mistyped.code).toBe(2);
+    expect(mistyped.errors).toContain('--tenant');
   });
 });
