@@ -6,6 +6,7 @@ import {
   erasureWorkflowId,
   VERIFICATION_WORKFLOW,
 } from '../domain/workflows.ts';
+import { priorityOfTenant } from './priority.ts';
 import { tenantAttribute } from './search-attributes.ts';
 
 /** Starts an erasure's workflow, unless it runs. What it needs to know is in the ledger. */
@@ -33,6 +34,7 @@ async function start(
       workflowIdConflictPolicy,
       typedSearchAttributes: tenantAttribute(tenant),
       staticSummary: `erasure ${erasureId}`,
+      priority: priorityOfTenant(tenant, 'live'),
     }),
   );
 }
@@ -52,6 +54,7 @@ export async function verifyAgain(
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
       typedSearchAttributes: tenantAttribute(tenant),
       staticSummary: `verification of erasure ${erasureId}`,
+      priority: priorityOfTenant(tenant, 'live'),
     }),
   );
 }

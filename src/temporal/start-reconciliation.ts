@@ -1,6 +1,7 @@
 import { WorkflowIdConflictPolicy, type Client } from '@temporalio/client';
 import type { ReconciliationRef, ReconciliationScope } from '../domain/reconciliation.ts';
 import { RECONCILIATION_WORKFLOW } from '../domain/workflows.ts';
+import { priorityOfTenant } from './priority.ts';
 import { tenantAttribute } from './search-attributes.ts';
 
 /** Starts a comparison of one tenant's stores; answers the id of its workflow. */
@@ -19,6 +20,7 @@ export async function startReconciliation(
       workflowIdConflictPolicy: WorkflowIdConflictPolicy.USE_EXISTING,
       typedSearchAttributes: tenantAttribute(ref.tenant),
       staticSummary: `reconciliation ${ref.reconciliationId}`,
+      priority: priorityOfTenant(ref.tenant, 'live'),
     }),
   );
   return workflowId;
