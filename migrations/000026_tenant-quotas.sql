@@ -16,5 +16,10 @@ alter table tenant_quota force row level security;
 create policy own_tenant on tenant_quota for select using (tenant = current_setting('earshot.tenant', true));
 create policy deployment on tenant_quota using (current_setting('earshot.tenant', true) = '');
 
+-- Who changed what for whom is the deployment's alone.
+alter table dial_change enable row level security;
+alter table dial_change force row level security;
+create policy deployment on dial_change using (current_setting('earshot.tenant', true) = '');
+
 grant select, insert, update, delete on tenant_quota to earshot_app;
 grant select on tenant_quota to earshot_reader;

@@ -4,6 +4,7 @@ import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { interactionOf, textOf } from '../support/records.ts';
 import { acceptInteraction } from '../../src/db/intake.ts';
 import { ensureSubject } from '../../src/db/subjects.ts';
+import { listTenantQuotas, setTenantQuota } from '../../src/db/tenant-quotas.ts';
 
 let owner: TestDatabase;
 let database: Database;
@@ -43,6 +44,33 @@ describe('a tenant', () => {
       run(database.forTenant(tenant).reader, { name: 'view', text: 'select tenant from tenant_chunk' }, []);
     expect(await view('default')).toEqual([{ tenant: 'default' }]);
     expect(await view('unknown')).toEqual([]);
+  });
+
+  it('is guarded by row-level security in every table that knows tenants', async () => {
+    // The table of tenants itself, which every process reads, and that which the view of full-text search reads.
+    const rows = await owner.query<{ name: string; enabled: boolean; forced: boolean }>(
+      `select relname as name, relrowsecurity as enabled, relforcerowsecurity as forced
+       from pg_class c join pg_attribute a on a.attrelid = c.oid and a.attname = 'tenant'
+       where c.relkind in ('r', 'p') and c.relnamespace = 'public'::regnamespace and c.relname <> 'tenant'`,
+    );
+    expect(rows.length).toBeGreaterThan(30);
+    expect(rows.filter(({ enabled }) => !enabled)).toEqual([]);
+    expect(rows.filter(({ forced }) => !forced).map(({ name }) => name)).toEqual(['chunk']);
+  });
+
+  it('reads its own quotas and sets none: they are the deployment’s', async () => {
+    for (const tenant of ['default', 'acme']) {
+      const change = { tenant, name: 'quota.live_records_per_minute', changedBy: 'key-1' };
+      expect(await setTenantQuota(database.deployment, change, 10)).toBe(true);
+    }
+    expect(await listTenantQuotas(database.deployment)).toHaveLength(2);
+    const { app, reader } = database.forTenant('acme');
+    expect(await listTenantQuotas(reader)).toMatchObject([{ tenant: 'acme', value: 10 }]);
+    const raise = { name: 'raise', text: 'update tenant_quota set value = 0 returning tenant' };
+    expect(await run(app, raise, [])).toEqual([]);
+    const grant = { name: 'grant', text: `insert into tenant_quota (tenant, name, value) values ('acme', 'x', 0)` };
+    await expect(run(app, grant, [])).rejects.toThrow('42501');
+    expect(await run(app, { name: 'changes', text: 'select from dial_change' }, [])).toEqual([]);
   });
 
   it('cannot write rows of another', async () => {
