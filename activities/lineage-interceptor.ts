@@ -5,6 +5,7 @@ import type { Lineage } from '../src/lineage/emitter.ts';
 import { LINEAGE_JOBS, type LineageJob } from '../src/lineage/jobs.ts';
 import type { LineageRun } from '../src/lineage/run-events.ts';
 import { tellRun } from '../src/lineage/tell-run.ts';
+import { tenantOf } from './tenant-of.ts';
 
 /** Tells of every step that makes data when it starts and how it ends, as OpenLineage events. */
 export class LineageInterceptor implements ActivityInboundCallsInterceptor {
@@ -37,11 +38,4 @@ export function currentAttempt(tenant: string | null, job: LineageJob, jobName: 
   const run = { tenant, job, jobName, runId: attemptRunId(workflowRunId, `${activityId}${piece}`, attempt) };
   if (workflowExecution === undefined || workflowType === undefined) return run;
   return { ...run, parent: { runId: workflowRunId, jobName: workflowType } };
-}
-
-/** Null for a step that is asked for the whole deployment, as those of index versions are. */
-function tenantOf(request: unknown): string | null {
-  if (typeof request !== 'object' || request === null) return null;
-  if ('tenant' in request && typeof request.tenant === 'string') return request.tenant;
-  return 'ref' in request ? tenantOf(request.ref) : null;
 }

@@ -2,6 +2,7 @@ import { Context } from '@temporalio/activity';
 import type { ActivityExecuteInput, ActivityInboundCallsInterceptor, Next } from '@temporalio/worker';
 import type { TaskQueue } from '../src/domain/task-queues.ts';
 import { withStanding, type Standing } from '../src/sources/background.ts';
+import { tenantOf } from './tenant-of.ts';
 
 const BATCH: TaskQueue = 'batch';
 
@@ -11,7 +12,9 @@ const DEFAULT_PRIORITY = 3;
 /** Gives each step its standing among those that ask models: by its queue, its name and its priority. */
 export class StandingInterceptor implements ActivityInboundCallsInterceptor {
   execute(input: ActivityExecuteInput, next: Next<ActivityInboundCallsInterceptor, 'execute'>): Promise<unknown> {
-    return withStanding(standingOf(Context.current().info), () => next(input));
+    const standing = standingOf(Context.current().info);
+    const tenant = tenantOf(input.args[0]);
+    return withStanding(tenant === null ? standing : { ...standing, tenant }, () => next(input));
   }
 }
 

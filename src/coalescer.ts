@@ -20,6 +20,8 @@ export interface CoalescerOptions<Request, Answer> {
   /** Asked for at each batch, so that dials move it. */
   readonly limits: () => CoalesceLimits;
   readonly sizeOf?: (request: Request) => number;
+  /** Whose a request is: those who ask take turns. Without it requests go in their order. */
+  readonly turnOf?: (request: Request) => string;
   /** Whose fault it is that a batch failed. */
   readonly blame: (error: unknown) => Blame;
   readonly onBatch?: (requests: number) => void;
@@ -40,6 +42,9 @@ interface Waiting<Request, Answer> {
 export class Coalescer<Request, Answer> {
   readonly #options: CoalescerOptions<Request, Answer>;
   #waiting: Waiting<Request, Answer>[] = [];
+  /** When each who asks has had a turn last, counted in turns; forgotten when nobody waits. */
+  readonly #turns = new Map<string, number>();
+  #turn = 0;
   #underWay = 0;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
@@ -77,12 +82,34 @@ export class Coalescer<Request, Answer> {
 
   #take(size: number): Waiting<Request, Answer>[] {
     this.#waiting = this.#waiting.filter(({ signal }) => signal?.aborted !== true);
+    const ordered = this.#inTurns();
     let total = 0;
-    const end = this.#waiting.findIndex(({ request }, index) => {
+    const end = ordered.findIndex(({ request }, index) => {
       total += this.#sizeOf(request);
       return total > size && index > 0;
     });
-    return this.#waiting.splice(0, end === -1 ? this.#waiting.length : end);
+    const taken = new Set(ordered.slice(0, end === -1 ? ordered.length : end));
+    this.#waiting = this.#waiting.filter((each) => !taken.has(each));
+    this.#noteTurns(taken);
+    return [...taken];
+  }
+
+  /** One request of each who asks after the other, who has waited longest for a turn first. */
+  #inTurns(): readonly Waiting<Request, Answer>[] {
+    const { turnOf } = this.#options;
+    if (turnOf === undefined) return this.#waiting;
+    const lines = [...Map.groupBy(this.#waiting, ({ request }) => turnOf(request))]
+      .sort(([one], [other]) => (this.#turns.get(one) ?? 0) - (this.#turns.get(other) ?? 0))
+      .map(([, line]) => line);
+    const longest = Math.max(0, ...lines.map(({ length }) => length));
+    return Array.from({ length: longest }, (_, place) => lines.flatMap((line) => line[place] ?? [])).flat();
+  }
+
+  #noteTurns(taken: Iterable<Waiting<Request, Answer>>): void {
+    const { turnOf } = this.#options;
+    if (turnOf === undefined) return;
+    for (const { request } of taken) this.#turns.set(turnOf(request), (this.#turn += 1));
+    if (this.#waiting.length === 0) this.#turns.clear();
   }
 
   async #runBatch(batch: readonly Waiting<Request, Answer>[]): Promise<void> {

@@ -34,27 +34,41 @@ export function joinedEmbedding(
   return {
     model: model.model,
     dimensions: model.dimensions,
-    embed: (texts, signal) => (standing().behindLive ? behind : live).ask(texts, signal),
+    embed: (texts, signal) => {
+      const { behindLive, tenant = '' } = standing();
+      return (behindLive ? behind : live).ask({ texts, tenant }, signal);
+    },
   };
 }
 
-/** Requests of one standing: what waits behind live records must neither carry them nor take their turn. */
+/** Texts of one step. */
+interface Asked {
+  readonly texts: readonly string[];
+  readonly tenant: string;
+}
+
+/** Requests of one standing, in turns of tenants: what waits behind live records must neither carry them nor take their turn. */
 function openLane(
   model: EmbeddingModel,
   behindLive: boolean,
   limits: () => JoinLimits,
   onRequest: (callers: number) => void,
-): Coalescer<readonly string[], readonly number[][]> {
-  return new Coalescer<readonly string[], readonly number[][]>({
+): Coalescer<Asked, readonly number[][]> {
+  return new Coalescer<Asked, readonly number[][]>({
     run: (requests, signal) =>
       withStanding({ behindLive, waitsOutPauses: false }, async () => {
-        const vectors = await model.embed(requests.flat(), signal);
+        const vectors = await model.embed(
+          requests.flatMap(({ texts }) => texts),
+          signal,
+        );
         let next = 0;
-        return requests.map((texts) => vectors.slice(next, (next += texts.length)));
+        return requests.map(({ texts }) => vectors.slice(next, (next += texts.length)));
       }),
     limits: () => ({ size: 1, waitMs: limits().waitMs, inParallel: limits().inFlight }),
     // The larger of two shares of 1: together they exceed neither limit.
-    sizeOf: (texts) => Math.max(texts.length / limits().maxTexts, estimateTokens(texts) / limits().maxTokens),
+    sizeOf: ({ texts }) => Math.max(texts.length / limits().maxTexts, estimateTokens(texts) / limits().maxTokens),
+
+    turnOf: ({ tenant }) => tenant,
     blame,
     onBatch: onRequest,
   });

@@ -199,6 +199,15 @@ describe('texts of callers that ask an embedding model at the same time', () => 
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
   });
 
+  it('take turns by tenant, however many of one wait, and however small a request is', async () => {
+    const { requests, embed } = embedding(1, 1_000, () => undefined);
+    const of = (tenant: string, text: string) =>
+      withStanding({ behindLive: false, waitsOutPauses: false, tenant }, () => embed(text));
+    const flood = ['a1', 'a2', 'a3', 'a4'].map((text) => of('a', text));
+    await Promise.all([...flood, of('b', 'b1'), of('b', 'b2'), of('c', 'c1')]);
+    expect(requests.flat()).toEqual(['a1', 'b1', 'c1', 'a2', 'b2', 'a3', 'a4']);
+  });
+
   it('of live records neither wait for those of history nor go with them', async () => {
     const held = Promise.withResolvers<void>();
     const model = joinedEmbedding(

@@ -6,6 +6,8 @@ export interface Standing {
   readonly behindLive: boolean;
   /** Waits while a source is paused, for it has no row that could wait in its stead. */
   readonly waitsOutPauses: boolean;
+  /** Whose work it is; tenants take turns. Absent for what is of no one tenant. */
+  readonly tenant?: string;
 }
 
 const LIVE: Standing = { behindLive: false, waitsOutPauses: false };
