@@ -324,4 +324,19 @@ describe('a tenant', () => {
     const metrics = await deployment.request<string>('GET', '/metrics');
     expect(metrics.body).toMatch(/earshot_\w+\{[^}]*tenant="beta"/);
   });
+
+  it('has its say in what the deployment gives up: a new index version names what it will not have of whom', async () => {
+    models.fail('transcriptions', { kind: 'status', status: 400 });
+    const { body } = await beta.upload('/v1/calls', 'audio', tone(4), {
+      ...{ callId: 'call-3', customerId: 'ann', startedAt: new Date().toISOString() },
+    });
+    await until('it has failed for good', async () => {
+      return (await beta.request('GET', `/v1/interactions/${body.interactionId}`)).body['state'] === 'failed';
+    });
+    const asked = { embeddingModel: earshot.env['EMBEDDING_MODEL'], dimensions: 384 };
+    expect((await deployment.request('POST', '/v1/reindex', asked)).body).toMatchObject({
+      type: 'urn:earshot:not_acknowledged',
+      details: { notCarried: 1, records: [{ tenant: 'beta', interactionId: body.interactionId }] },
+    });
+  });
 });
