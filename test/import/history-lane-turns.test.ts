@@ -1,21 +1,21 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { historyWorkflowId } from '../../src/domain/workflows.ts';
-import { anotherTenant, type AnotherTenant } from '../support/another-tenant.ts';
 import { API_KEY, startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
 import { until } from '../support/until.ts';
 
 const LANE = historyWorkflowId('default');
 const BATCH = 8;
+const ACME_KEY = 'a-key-of-acme-000001';
 
 let models: FakeModels;
 let earshot: TestEarshot;
-let acme: AnotherTenant;
 
 beforeAll(async () => {
   models = await startFakeModels();
   earshot = await startEarshot({
     models,
+    env: { EARSHOT_API_KEYS: `${API_KEY}:channel+copilot+operator,${ACME_KEY}:channel@acme` },
     dials: {
       'history.batch_max_messages': BATCH,
       'history.window_ms': 500,
@@ -24,10 +24,8 @@ beforeAll(async () => {
       'sweep.ring_after_ms': 3_600_000,
     },
   });
-  acme = await anotherTenant(earshot, 'acme');
 });
 afterAll(async () => {
-  await acme?.stop();
   await earshot?.stop();
   await models?.stop();
 });
@@ -42,18 +40,18 @@ async function setDial(name: string, value: number): Promise<void> {
 }
 
 /** A message of long ago, in a conversation of its own. */
-async function old(name: string, index: number, url = `http://127.0.0.1:${earshot.env['PORT']}`) {
+async function old(name: string, index: number, key = API_KEY) {
   const customerId = `${name}-${index}`;
   const text = `${name} said ${index}`;
   const body = { messageId: customerId, customerId, sentAt: '2026-01-05T09:00:00Z', author: 'customer', text };
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${API_KEY}` };
-  const path = `${url}/v1/chats/${customerId}/messages`;
+  const headers = { 'content-type': 'application/json', authorization: `Bearer ${key}` };
+  const path = `http://127.0.0.1:${earshot.env['PORT']}/v1/chats/${customerId}/messages`;
   const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
   expect(answer.status).toBe(202);
   return ((await answer.json()) as { interactionId: string }).interactionId;
 }
-const several = (name: string, count: number, url?: string) =>
-  Promise.all(Array.from({ length: count }, (_, index) => old(name, index, url)));
+const several = (name: string, count: number, key?: string) =>
+  Promise.all(Array.from({ length: count }, (_, index) => old(name, index, key)));
 
 const one = async (sql: string, values: unknown[] = []) =>
   (await earshot.database.query<{ n: number }>(`select (${sql})::integer as n`, values))[0]!.n;
@@ -100,7 +98,7 @@ describe('the lane of history', () => {
     const FLOOD = 25 * BATCH;
     const flood = several('flood', FLOOD);
     await until('the flood is at work', async () => (await reachable('flood')) > 0);
-    const acmes = await several('acme', BATCH, acme.url);
+    const acmes = await several('acme', BATCH, ACME_KEY);
     await allReachable('acme', acmes.length);
     expect(await reachable('flood')).toBeLessThan(FLOOD / 2);
     const { priority } = await lane(historyWorkflowId('acme')).describe();
