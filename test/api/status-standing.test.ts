@@ -98,6 +98,38 @@ describe('the line on top', () => {
       'Yellow: a record waits too long (calls) since 09:26:40 (3.3 min, limit 9 min)',
     ]);
   });
+
+  it('tells canaries of each modality by their own times, and a count as a count though nothing else is known', () => {
+    const missed = { code: 'canary_index_miss', value: 183_250, limit: 900_000 };
+    const seen = (modality: string, firstSeenAt: string) => {
+      return { check: 'canary', code: 'index_miss', modality, firstSeenAt, lastSeenAt: '2026-11-23T09:29:00' };
+    };
+    const standing = {
+      health: {
+        status: 'red',
+        reasons: [
+          reason({ ...missed, modality: 'chat' }),
+          reason({ ...missed, modality: 'audio' }),
+          reason({ ...missed, modality: 'screenshot' }),
+          reason({ code: 'canary_stale', modality: 'chat', value: 1_200_000, limit: 900_000 }),
+          reason({ code: 'reconciliation_vector_missing', value: 4 }),
+          reason({ code: 'vectors_missing', modality: 'chat', value: 3 }),
+          reason({ value: 60_000 }),
+        ],
+      },
+      violations: { violations: [seen('audio', '2026-11-23T09:10:00'), seen('chat', '2026-11-23T09:20:00')] },
+      models: { sources: [] },
+    } as unknown as Now;
+    expect(faults(standing, NOW).map(({ text }) => text)).toEqual([
+      'Red: canary index miss (messages) since 09:20:00, last seen 09:29:00',
+      'Red: canary index miss (calls) since 09:10:00, last seen 09:29:00',
+      'Red: canary index miss (screenshots) since 09:26:56 (3.1 min, limit 15 min)',
+      'Red: no canary was found for long (messages) since 09:10:00 (20 min, limit 15 min)',
+      'Red: reconciliation vector missing; 4 rows affected',
+      'Red: 3 chunks without a vector (messages)',
+      'Red: Speech recognition is paused since 09:29:00 (60 s)',
+    ]);
+  });
 });
 
 describe('an objective', () => {

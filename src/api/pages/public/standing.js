@@ -73,25 +73,43 @@ export function faults({ health, violations, models }, now) {
   return listed.length > 0 ? listed : [{ text: 'No fault is open.', tone: 'quiet' }];
 }
 
+/** Faults whose value is how long they last, in milliseconds; of others it is how many rows are affected. */
+const TIMED = /^(waits_too_long$|canary_|source_paused_)/;
+
 /**
  * @param {HealthReason} reason
  * @param {readonly Violation[]} violations
  * @param {readonly ModelState[]} models
  * @param {number} now
  */
-function times({ code, value, limit }, violations, models, now) {
+function times(reason, violations, models, now) {
+  const { code, value, limit } = reason;
   const model = models.find(({ source }) => code === `source_paused_${source}`);
   if (model !== undefined) {
     return ` since ${clock(model.since, now)}; ${counted(model.waiting, 'record waits', 'records wait')} for it`;
   }
-  const seen = violations.find((each) => code === `${each.check}_${each.code}`);
+  const timed = TIMED.test(code);
+  const affected = timed || value === null ? '' : `; ${counted(value, 'row')} affected`;
+  const seen = violations.find((each) => isOf(reason, each));
   if (seen !== undefined) {
-    const { firstSeenAt, lastSeenAt } = seen;
-    return ` since ${clock(firstSeenAt, now)}, last seen ${clock(lastSeenAt, now)}; ${counted(value ?? 0, 'row')} affected`;
+    return ` since ${clock(seen.firstSeenAt, now)}, last seen ${clock(seen.lastSeenAt, now)}${affected}`;
   }
+  // The fault itself tells how many vectors are missing.
   if (value === null || code === 'vectors_missing') return '';
-  const bound = limit === null ? '' : `, limit ${duration(limit)}`;
+  if (!timed) return affected;
+  const bound = limit === null || limit === 0 ? '' : `, limit ${duration(limit)}`;
   return ` since ${clock(now - value, now)} (${duration(value)}${bound})`;
+}
+
+/**
+ * A canary may fail in each modality by itself; other faults concern all.
+ *
+ * @param {HealthReason} reason
+ * @param {Violation} violation
+ */
+function isOf({ code, modality }, violation) {
+  const same = modality === null || modality === violation.modality;
+  return same && code === `${violation.check}_${violation.code}`;
 }
 
 /**
