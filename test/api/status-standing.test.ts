@@ -11,14 +11,7 @@ import {
   stageRows,
   waitingRows,
 } from '../../src/api/pages/public/standing.js';
-import {
-  duration,
-  forecast,
-  measure,
-  STAGE_NAMES,
-  stagesAtFault,
-  stepsInForce,
-} from '../../src/api/pages/public/wording.js';
+import { duration, forecast, STAGE_NAMES, stagesAtFault, stepsInForce } from '../../src/api/pages/public/wording.js';
 import { PRESSURE_STEPS } from '../../src/domain/pressure.ts';
 import { judgeBudget, STAGES } from '../../src/domain/stage-budget.ts';
 
@@ -146,7 +139,31 @@ describe('an objective', () => {
       ['Questions answered, p99', 'at most 500 ms', '80 ms', 'met'],
       ['Data quality: records held back or failed', 'at most 5 %', 'nothing to measure', 'not measured'],
     ]);
-    expect(measure(1_234, 'count')).toBe('1,234');
+  });
+
+  it('is rounded away from its target, whether more is better or less', () => {
+    const told = (fields: Partial<Objective>) => {
+      const [row] = objectiveRows(levelOf(fields).objectives);
+      return `${row![1]!.text}: ${row![2]!.text}`;
+    };
+    const heldBack = (measured: number, met: boolean) => {
+      return told({ name: 'held_back', unit: 'percent', target: 5, measured, met });
+    };
+    expect(heldBack(5.0004, false)).toBe('at most 5 %: 5.001 %');
+    expect(heldBack(1.001, true)).toBe('at most 5 %: 1.001 %');
+    expect(heldBack(0.0001, true)).toBe('at most 5 %: 0.001 %');
+    expect(heldBack(0, true)).toBe('at most 5 %: 0 %');
+    expect(told({ measured: 99.99999, met: true })).toBe('at least 99.9 %: 99.999 %');
+    expect(told({ measured: 99.901, met: true })).toBe('at least 99.9 %: 99.901 %');
+    const answered = (target: number, measured: number, met: boolean) => {
+      return told({ name: 'retrieval_p99', unit: 'ms', target, measured, met });
+    };
+    expect(answered(500, 500.4, false)).toBe('at most 500 ms: 501 ms');
+    expect(answered(500, 499.6, true)).toBe('at most 500 ms: 499 ms');
+    expect(answered(10_400, 10_401, false)).toBe('at most 10.4 s: 11 s');
+    expect(answered(10_400, 10_399, true)).toBe('at most 10.4 s: 10 s');
+    expect(answered(180_000, 180_001, false)).toBe('at most 3 min: 3.1 min');
+    expect(told({ name: 'red_violations_open', unit: 'count', target: 0, measured: 1_234 })).toBe('at most 0: 1,234');
   });
 });
 
@@ -187,7 +204,7 @@ describe('a stage', () => {
   });
 
   it('is worded as short as can be, without a breach that has been told as none', () => {
-    expect([0, 640, 999.6, 9_940, 118_000, 180_000, 5_400_000, 9_000_000, 259_200_000].map(duration)).toEqual([
+    expect([0, 640, 999.6, 9_940, 118_000, 180_000, 5_400_000, 9_000_000, 259_200_000].map((ms) => duration(ms))).toEqual([
       '0 ms', '640 ms', '1 s', '9.9 s', '118 s', '3 min', '90 min', '2.5 h', '3 d',
     ]); // prettier-ignore
     const told = (minutesToBreach: number | null, drainSeconds: number | null = null) =>

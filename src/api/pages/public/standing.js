@@ -120,7 +120,7 @@ export function objectiveRows(objectives) {
   return objectives.map((objective) => [
     { text: objectiveName(objective.name) },
     { text: target(objective) },
-    { text: measure(objective.measured, objective.unit) },
+    { text: measure(objective) },
     verdict(objective.met),
   ]);
 }

@@ -43,37 +43,38 @@ export function stepsInForce(step) {
 const NOTHING = 'none';
 
 /**
- * A length of time, to two places that matter.
+ * A length of time, to two places that matter unless more decimals are asked for.
  *
  * @param {number | null} ms
+ * @param {(value: number) => number} [round]
+ * @param {number} [decimals] at the least
  */
-export function duration(ms) {
+export function duration(ms, round = Math.round, decimals = 0) {
   if (ms === null) return NOTHING;
-  if (Math.abs(ms) < 999.5) return `${Math.round(ms)} ms`;
+  if (Math.abs(ms) < 999.5) return `${rounded(ms, 0, round)} ms`;
+  /** @param {number} value */
+  const told = (value) => rounded(value, Math.max(decimals, Math.abs(value) < 9.95 ? 1 : 0), round);
   const seconds = ms / 1_000;
-  if (Math.abs(seconds) < 119.5) return `${places(seconds)} s`;
+  if (Math.abs(seconds) < 119.5) return `${told(seconds)} s`;
   const minutes = seconds / 60;
-  if (Math.abs(minutes) < 119.5) return `${places(minutes)} min`;
+  if (Math.abs(minutes) < 119.5) return `${told(minutes)} min`;
   const hours = minutes / 60;
-  return Math.abs(hours) < 47.5 ? `${places(hours)} h` : `${Math.round(hours / 24)} d`;
-}
-
-/** @param {number} value */
-function places(value) {
-  return trimmed(value, Math.abs(value) < 9.95 ? 1 : 0);
-}
-
-/** @param {number | null} perSecond */
-export function rate(perSecond) {
-  return perSecond === null ? NOTHING : `${trimmed(perSecond, perSecond < 10 ? 2 : 0)}/s`;
+  return Math.abs(hours) < 47.5 ? `${told(hours)} h` : `${rounded(hours / 24, decimals, round)} d`;
 }
 
 /**
  * @param {number} value
  * @param {number} places
+ * @param {(value: number) => number} [round]
  */
-function trimmed(value, places) {
-  return String(Number(value.toFixed(places)));
+function rounded(value, places, round = Math.round) {
+  // 1.001 * 1,000 is 1,000.9999999999999: that is no less than 1,001.
+  return round(Number((value * 10 ** places).toPrecision(12))) / 10 ** places;
+}
+
+/** @param {number | null} perSecond */
+export function rate(perSecond) {
+  return perSecond === null ? NOTHING : `${rounded(perSecond, perSecond < 10 ? 2 : 0)}/s`;
 }
 
 /**
@@ -109,7 +110,7 @@ export function forecast(backlog) {
   if (minutes === 0) return `the budget is breached now${drained(drain)}`;
   if (minutes === null) return `no breach in sight${drained(drain)}`;
   if (minutes < 1) return 'the budget is breached in less than a minute';
-  return `the budget is breached in ${minutes < 10 ? trimmed(minutes, 1) : Math.round(minutes)} min`;
+  return `the budget is breached in ${minutes < 10 ? rounded(minutes, 1) : Math.round(minutes)} min`;
 }
 
 /** @param {number | null} seconds */
@@ -152,18 +153,23 @@ export function objectiveName(name) {
 
 /** @param {Objective} objective */
 export function target({ name, unit, target: value }) {
-  return `${AT_LEAST.has(name) ? 'at least' : 'at most'} ${measure(value, unit)}`;
+  const bound = AT_LEAST.has(name) ? 'at least' : 'at most';
+  if (unit === 'ms') return `${bound} ${duration(value, Math.round, 3)}`;
+  return `${bound} ${unit === 'percent' ? `${value} %` : value.toLocaleString('en')}`;
 }
 
 /**
- * @param {number | null} value
- * @param {Objective['unit']} unit
+ * What was measured, rounded away from the target: what missed it must not read as if it had met it. A share is rounded to
+ * the worse even where it met its target, so that 100 % says that nothing failed, and 0 % that nothing was held back.
+ *
+ * @param {Objective} objective
  */
-export function measure(value, unit) {
+export function measure({ name, unit, measured: value, met }) {
   if (value === null) return 'nothing to measure';
-  if (unit === 'ms') return duration(value);
-  // Cut off, not rounded: what missed its target must not read as if it had met it.
-  return unit === 'percent' ? `${Math.floor(value * 1_000) / 1_000} %` : value.toLocaleString('en');
+  if (unit === 'count') return value.toLocaleString('en');
+  const atLeast = AT_LEAST.has(name);
+  if (unit === 'percent') return `${rounded(value, 3, atLeast ? Math.floor : Math.ceil)} %`;
+  return duration(value, atLeast === (met === true) ? Math.ceil : Math.floor);
 }
 
 /**
