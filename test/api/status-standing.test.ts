@@ -1,8 +1,9 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Budget, HealthReason, ModalityFreshness, Now, Objective, Past } from '../../src/api/pages/contract.ts';
+import { askWith, retryAfterOf } from '../../src/api/pages/public/ask.js';
 import { courseOf, partingsOf } from '../../src/api/pages/public/course.js';
 import { drawingOf } from '../../src/api/pages/public/geometry.js';
-import { restOf } from '../../src/api/pages/public/rounds.js';
+import { restOf, Round } from '../../src/api/pages/public/rounds.js';
 import {
   faults,
   headline,
@@ -321,5 +322,60 @@ describe('asking again', () => {
     ]);
     expect(restOf(5_000, 1, 90_000)).toBe(90_000);
     expect(restOf(300_000, 3)).toBe(300_000);
+  });
+
+  it('waits as long as the API says, in seconds or as a date, and as long as ever where that cannot be read', () => {
+    expect(retryAfterOf('7', NOW)).toBe(7_000);
+    expect(retryAfterOf(new Date(NOW + 30_000).toUTCString(), NOW)).toBe(30_000);
+    expect(retryAfterOf(new Date(NOW - 30_000).toUTCString(), NOW)).toBe(0);
+    expect([null, '', 'soon', '-1'].map((header) => retryAfterOf(header, NOW))).toEqual([0, 0, 0, 0]);
+    // No timer waits for longer than 24 days: it would fire at once.
+    expect(retryAfterOf('9999999', NOW)).toBe(3_600_000);
+  });
+
+  it('is of no use with a key that no header can carry', async () => {
+    const ask = askWith('ключ', new AbortController().signal);
+    await expect(ask('/v1/health')).rejects.toMatchObject({
+      ofKey: true,
+      message: 'it has a character that no key has',
+    });
+  });
+
+  afterEach(() => vi.unstubAllGlobals());
+
+  it('goes on, with a rest, after an answer that could not be shown, and says so', async () => {
+    /** What was set and not yet fired. */
+    const timers: { again: () => void; rest: number }[] = [];
+    const reportError = vi.fn();
+    vi.stubGlobal('window', {
+      setTimeout: (again: () => void, rest: number) => timers.push({ again, rest }),
+      clearTimeout: () => undefined,
+      reportError,
+    });
+    const missed: [string, number][] = [];
+    const shown: number[] = [];
+    let looks = 0;
+    const round = new Round({
+      look: () => Promise.resolve(++looks),
+      everyMs: () => 5_000,
+      show: (look: number) => {
+        if (look < 3) throw new TypeError('no such part');
+        shown.push(look);
+      },
+      missed: (error, nextInMs) => missed.push([error.message, nextInMs]),
+    });
+    round.start();
+    for (const count of [1, 2, 3]) {
+      await vi.waitFor(() => expect(timers).toHaveLength(count));
+      timers.at(-1)!.again();
+    }
+    await vi.waitFor(() => expect(timers).toHaveLength(4));
+    expect(missed).toEqual([
+      ['the answer could not be shown', 10_000],
+      ['the answer could not be shown', 20_000],
+    ]);
+    expect(timers.map(({ rest }) => rest)).toEqual([10_000, 20_000, 5_000, 5_000]);
+    expect(shown).toEqual([3, 4]);
+    expect(reportError).toHaveBeenCalledTimes(2);
   });
 });

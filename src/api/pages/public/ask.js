@@ -3,21 +3,22 @@
 /** Longest that an answer is waited for. */
 const PATIENCE_MS = 15_000;
 
+/** Longest rest that is taken because the API says so. */
+const LONGEST_RETRY_AFTER_MS = 3_600_000;
+
+/** What a header can carry: of other keys fetch would say no more than that it failed. */
+const CAN_BE_SENT = /^[\t\x20-\x7e\x80-\xff]*$/;
+
 /** The API did not answer, or not with what was asked for. */
 export class NoAnswer extends Error {
   /**
    * @param {string} message
-   * @param {{ status?: number, retryAfterMs?: number }} [told]
+   * @param {{ ofKey?: boolean, retryAfterMs?: number }} [told] whether the key is at fault, so that asking again is of no use
    */
-  constructor(message, { status, retryAfterMs } = {}) {
+  constructor(message, { ofKey = false, retryAfterMs = 0 } = {}) {
     super(message);
-    this.status = status;
+    this.ofKey = ofKey;
     this.retryAfterMs = retryAfterMs;
-  }
-
-  /** Whether the key is at fault, so that asking again is of no use. */
-  get ofKey() {
-    return this.status === 401 || this.status === 403;
   }
 }
 
@@ -30,6 +31,7 @@ export class NoAnswer extends Error {
  */
 export function askWith(key, signal) {
   return async (path, query) => {
+    if (!CAN_BE_SENT.test(key)) throw new NoAnswer('it has a character that no key has', { ofKey: true });
     const address = query === undefined ? path : `${path}?${query}`;
     const headers = { authorization: `Bearer ${key}`, accept: 'application/json' };
     const patience = AbortSignal.any([signal, AbortSignal.timeout(PATIENCE_MS)]);
@@ -49,10 +51,23 @@ export function askWith(key, signal) {
 
 /** @param {Response} response */
 async function refusal(response) {
-  const retryAfterMs = Number(response.headers.get('retry-after') ?? 0) * 1_000;
+  const { status, statusText, headers } = response;
   /** @type {unknown} */
   const problem = await response.json().catch(() => undefined);
-  const { title = response.statusText } = /** @type {{ title?: string }} */ (problem ?? {});
-  const message = `${response.status} ${title}`.trim();
-  return new NoAnswer(message, { status: response.status, retryAfterMs });
+  const { title = statusText } = /** @type {{ title?: string }} */ (problem ?? {});
+  const retryAfterMs = retryAfterOf(headers.get('retry-after'), Date.now());
+  return new NoAnswer(`${status} ${title}`.trim(), { ofKey: status === 401 || status === 403, retryAfterMs });
+}
+
+/**
+ * How long `Retry-After` asks to wait, in milliseconds: it is told in seconds or as a date (RFC 9110, 10.2.3). 0 where it
+ * says nothing that can be read.
+ *
+ * @param {string | null} header
+ * @param {number} now
+ */
+export function retryAfterOf(header, now) {
+  if (header === null) return 0;
+  const ms = /^\d+$/.test(header) ? Number(header) * 1_000 : Date.parse(header) - now;
+  return Number.isNaN(ms) ? 0 : Math.min(LONGEST_RETRY_AFTER_MS, Math.max(0, ms));
 }

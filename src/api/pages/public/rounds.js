@@ -69,10 +69,9 @@ export class Round {
 
   /** @param {AbortSignal} signal */
   async #ask(signal) {
-    const rest = await this.look(signal).then(
-      (answer) => (signal.aborted ? 0 : this.#answered(answer)),
-      (/** @type {unknown} */ error) => (signal.aborted ? 0 : this.#failed(error)),
-    );
+    const rest = await this.look(signal)
+      .then((answer) => (signal.aborted ? 0 : this.#answered(answer)))
+      .catch((/** @type {unknown} */ error) => (signal.aborted ? 0 : this.#failed(error)));
     if (signal.aborted) return;
     this.#dueAt = Date.now() + rest;
     if (this.#repeats) this.#timer = window.setTimeout(() => void this.#ask(signal), rest);
@@ -80,17 +79,23 @@ export class Round {
 
   /** @param {Answer} answer */
   #answered(answer) {
-    this.#failures = 0;
     this.show(answer);
+    this.#failures = 0;
     return this.everyMs();
   }
 
-  /** @param {unknown} error */
+  /**
+   * An answer that cannot be shown is missed as well, or the round would end for good.
+   *
+   * @param {unknown} error
+   */
   #failed(error) {
-    if (!(error instanceof NoAnswer)) throw error;
+    const told = error instanceof NoAnswer;
+    if (!told) window.reportError(error);
+    const miss = told ? error : new NoAnswer('the answer could not be shown');
     this.#failures += 1;
-    const rest = restOf(this.everyMs(), this.#failures, error.retryAfterMs);
-    this.missed(error, rest);
+    const rest = restOf(this.everyMs(), this.#failures, miss.retryAfterMs);
+    this.missed(miss, rest);
     return rest;
   }
 }
