@@ -22,3 +22,11 @@ export function pointsAsked(unlessAsked: number): z.ZodDefault<z.ZodString> {
     .refine((text) => Number(text) >= 1 && Number(text) <= 2_000, 'must be a number up to 2000')
     .default(String(unlessAsked));
 }
+
+/**
+ * How long the stretches are, so that what is asked of one window at once stands at the same moments: no shorter than what
+ * lies between two samples of the backlog.
+ */
+export function stretchMsOf(windowMs: number, points: number, sampleIntervalMs: number): number {
+  return Math.max(Math.ceil(windowMs / points), sampleIntervalMs, 1);
+}

@@ -17,7 +17,7 @@ import type { ApiDependencies } from '../dependencies.ts';
 import { progressEvents, watchProgress } from '../event-stream.ts';
 import { route } from '../route.ts';
 import { modality, time } from '../schemas.ts';
-import { pointsAsked, windowAsked, windowMsOf } from '../window.ts';
+import { pointsAsked, stretchMsOf, windowAsked, windowMsOf } from '../window.ts';
 
 const perSecond = z.number().nullable();
 const step = z.enum(PRESSURE_STEPS);
@@ -128,9 +128,7 @@ export const getBacklog = route({
   handle: async ({ deps, caller: { tenant }, query }) => {
     const window = String(query['window']);
     const windowMs = windowMsOf(window);
-    const points = Number(query['points']);
-    // No shorter than what lies between two samples.
-    const stretchMs = Math.max(Math.ceil(windowMs / points), deps.dials.get('backlog.sample_interval_ms'), 1);
+    const stretchMs = stretchMsOf(windowMs, Number(query['points']), deps.dials.get('backlog.sample_interval_ms'));
     const { reader } = deps.database.forTenant(tenant);
     const [current, modalities, queues, changes] = await Promise.all([
       look(deps, tenant),

@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { lagHistory } from '../../db/lag-history.ts';
 import { route } from '../route.ts';
 import { modality, time } from '../schemas.ts';
-import { pointsAsked, windowAsked, windowMsOf } from '../window.ts';
+import { pointsAsked, stretchMsOf, windowAsked, windowMsOf } from '../window.ts';
 
 /** Points of a chart's line, at the most, unless more are asked for. */
 const POINTS = 120;
@@ -41,7 +41,7 @@ export const getLagHistory = route({
   handle: async ({ deps, caller: { tenant }, query }) => {
     const window = String(query['window']);
     const windowMs = windowMsOf(window);
-    const stretchMs = Math.ceil(windowMs / Number(query['points']));
+    const stretchMs = stretchMsOf(windowMs, Number(query['points']), deps.dials.get('backlog.sample_interval_ms'));
     const lookBackMs = Math.max(windowMs, LOOK_BACK_AT_LEAST_MS);
     const { reader } = deps.database.forTenant(tenant);
     const lateAfterMs = deps.dials.get('late.after_ms');
