@@ -70,7 +70,7 @@ describe('the page', () => {
       expect(table).not.toMatch(/<th(?!ead)(?! scope="col")/);
     }
     for (const choices of html.match(/<fieldset[\s\S]*?<\/fieldset>/g)!) expect(choices).toContain('<legend>');
-    expect(html).toMatch(/<p id="headline" role="status">/);
+    expect(html).toMatch(/<p id="headline"[^>]* role="status">/);
     expect(html).toMatch(/<p id="trouble" role="alert">/);
     // What is told must be on the page: the script looks each part up by its id.
     const ids = new Set([...html.matchAll(/\sid="([\w-]+)"/g)].map(([, id]) => id));
@@ -78,6 +78,15 @@ describe('the page', () => {
       const script = await (await open(`/status/${file}`)).text();
       for (const [, id] of script.matchAll(/byId\('([\w-]+)'/g)) expect(ids).toContain(id);
     }
+  });
+
+  it('knows each part that answers are written into, so that nothing of one key is left for the next', async () => {
+    const html = await (await open('/status')).text();
+    const script = await (await open('/status/show.js')).text();
+    const told = [...html.matchAll(/\sid="([\w-]+)"\s+data-told/g)].map(([, id]) => id);
+    const written = [...script.matchAll(/byId\('([\w-]+)'/g)].map(([, id]) => id).filter((id) => id !== 'source');
+    expect(written.length).toBeGreaterThan(0);
+    expect(told.sort()).toEqual([...new Set(written)].sort());
   });
 
   it('serves every module that its script imports, as a script, and nothing beside them', async () => {
@@ -155,12 +164,25 @@ describe('what the page asks', () => {
     for (const window of offered('level-window')) expect((await lookLevel(ask, window)).window).toBe(window);
     expect(offered('course-window')).toEqual(['15m', '1h', '6h']);
     for (const window of offered('course-window')) {
+      asked.length = 0;
       const past = await lookPast(ask, window);
+      expect(asked.sort()).toEqual(['/v1/backlog', '/v1/freshness/history']);
+      expect(past.lag.window).toBe(window);
       expect(past.lag.modalities.find(({ modality }) => modality === 'chat')?.reached).toBe(1);
-      // The points of both lines stand at the same moments.
-      expect(past.lag.stretchMs).toBe(past.backlog.history.stretchMs);
     }
+    await Promise.all([lookNow(ask), lookLevel(ask, '1h')]);
     expect(new Set(asked)).toEqual(new Set(Object.keys(ROUTES)));
+  });
+
+  it('is told of the same moments in lag and backlog, however seldom samples are taken', async () => {
+    for (const sampleMs of [10_000, 7_777, 250]) {
+      await earshot.request('PUT', '/v1/dials/backlog.sample_interval_ms', { value: sampleMs });
+      const { lag, backlog } = await lookPast(ask, '15m');
+      const stretchMs = Math.max(sampleMs, 7_500);
+      expect([lag.stretchMs, backlog.history.stretchMs]).toEqual([stretchMs, stretchMs]);
+      const places = [...lag.modalities, ...backlog.history.modalities].map(({ at }) => Date.parse(at) % stretchMs);
+      expect(new Set(places)).toEqual(new Set([0]));
+    }
   });
 });
 

@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Budget, HealthReason, ModalityFreshness, Now, Objective, Past } from '../../src/api/pages/contract.ts';
-import { askWith, retryAfterOf } from '../../src/api/pages/public/ask.js';
+import { aheadOf, askWith, retryAfterOf } from '../../src/api/pages/public/ask.js';
 import { courseOf, partingsOf } from '../../src/api/pages/public/course.js';
 import { drawingOf } from '../../src/api/pages/public/geometry.js';
 import { restOf, Round } from '../../src/api/pages/public/rounds.js';
@@ -12,7 +12,14 @@ import {
   stageRows,
   waitingRows,
 } from '../../src/api/pages/public/standing.js';
-import { duration, forecast, STAGE_NAMES, stagesAtFault, stepsInForce } from '../../src/api/pages/public/wording.js';
+import {
+  duration,
+  forecast,
+  STAGE_NAMES,
+  stagesAtFault,
+  stepsInForce,
+  unanswered,
+} from '../../src/api/pages/public/wording.js';
 import { PRESSURE_STEPS } from '../../src/domain/pressure.ts';
 import { judgeBudget, STAGES } from '../../src/domain/stage-budget.ts';
 
@@ -255,14 +262,14 @@ function pastOf(rates: readonly (readonly [arrived: number, completed: number, w
   });
   const history = { stretchMs: STRETCH_MS, modalities: points, pressure: [] };
   return {
-    lag: { stretchMs: STRETCH_MS, modalities: lags },
+    lag: { window: '1h', stretchMs: STRETCH_MS, modalities: lags },
     backlog: { history } as unknown as Past['backlog'],
-    budgets: [{ ...budgetOf(null, null), budgetMs: BUDGET_MS }],
   };
 }
 const calm = Array.from({ length: 10 }, (_, index) => [10 + (index % 2), 10 + ((index + 1) % 2)] as const);
 const surge = Array.from({ length: 8 }, () => [30, 20] as const);
 const relief = Array.from({ length: 20 }, () => [10, 20] as const);
+const FRAME = { windowMs: 60 * STRETCH_MS, now: NOW, width: 600, budgetMs: BUDGET_MS };
 const partings = (past: Past) => partingsOf(courseOf(past, 'chat'), BUDGET_MS, STRETCH_MS);
 
 describe('where arrivals and pace part', () => {
@@ -291,7 +298,7 @@ describe('where arrivals and pace part', () => {
 
   it('is marked in the chart, over the same axis of time as lag, backlog and rates, and told in words', () => {
     const past = pastOf([...calm, ...surge, ...relief]);
-    const drawing = drawingOf(past, 'chat', { windowMs: 60 * STRETCH_MS, now: NOW, width: 600 });
+    const drawing = drawingOf(past, 'chat', FRAME);
     expect(drawing.panels.map(({ lines }) => lines.map(({ name }) => name))).toEqual([
       ['p50', 'p95', 'p99'],
       ['waiting'],
@@ -309,7 +316,7 @@ describe('where arrivals and pace part', () => {
       }
       if (limit !== undefined) expect(limit.y > top && limit.y < bottom).toBe(true);
     }
-    const empty = drawingOf(pastOf([]), 'chat', { windowMs: 60 * STRETCH_MS, now: NOW, width: 600 });
+    const empty = drawingOf(pastOf([]), 'chat', FRAME);
     expect(empty.summary).toMatch(/^Nothing was sampled/);
     expect(empty.panels.flatMap(({ lines }) => lines.map(({ d }) => d)).join('')).toBe('');
   });
@@ -339,6 +346,21 @@ describe('asking again', () => {
       ofKey: true,
       message: 'it has a character that no key has',
     });
+  });
+
+  it('says when it is asked again, or that it is not while held still', () => {
+    expect(unanswered('the service level', '503 Overloaded', 9_100)).toBe(
+      'Nothing new about the service level: 503 Overloaded. It is asked again in 10 s.',
+    );
+    expect(unanswered('the service level', '503 Overloaded', null)).toBe(
+      'Nothing new about the service level: 503 Overloaded. It is not asked again while held still.',
+    );
+  });
+
+  it("goes by the server's clock where it differs from this one by more than Date can tell", () => {
+    const date = (ms: number) => new Date(NOW + ms).toUTCString();
+    expect([300_000, -300_000].map((ms) => aheadOf(date(ms), NOW))).toEqual([300_000, -300_000]);
+    expect([date(0), date(-1_000), null, 'today'].map((told) => aheadOf(told, NOW))).toEqual([0, 0, 0, 0]);
   });
 
   afterEach(() => vi.unstubAllGlobals());

@@ -158,6 +158,7 @@ export interface LagPoint {
 }
 
 export interface LagHistory {
+  readonly window: string;
   readonly stretchMs: number;
   readonly modalities: readonly LagPoint[];
 }
@@ -191,7 +192,6 @@ export interface Now {
 export interface Past {
   readonly lag: LagHistory;
   readonly backlog: Backlog;
-  readonly budgets: readonly Budget[];
 }
 
 /** A cell of a table, whose look follows from its tone; its words alone tell as much. */

@@ -9,6 +9,28 @@ const LONGEST_RETRY_AFTER_MS = 3_600_000;
 /** What a header can carry: of other keys fetch would say no more than that it failed. */
 const CAN_BE_SENT = /^[\t\x20-\x7e\x80-\xff]*$/;
 
+/** `Date` tells whole seconds, and takes a while: a clock that differs by no more is not called wrong. */
+const CLOCK_TOLERANCE_MS = 2_000;
+
+/** By how much the server's clock is ahead of this one. */
+let aheadMs = 0;
+
+/** The moment by the server's clock, which the times of all answers are told by. */
+export function serverNow() {
+  return Date.now() + aheadMs;
+}
+
+/**
+ * By how much the server's clock is ahead, as an answer tells.
+ *
+ * @param {string | null} date its `Date`
+ * @param {number} now by this clock
+ */
+export function aheadOf(date, now) {
+  const told = Date.parse(date ?? '') - now;
+  return Math.abs(told) > CLOCK_TOLERANCE_MS ? told : 0;
+}
+
 /** The API did not answer, or not with what was asked for. */
 export class NoAnswer extends Error {
   /**
@@ -39,6 +61,7 @@ export function askWith(key, signal) {
     const request = { headers, signal: patience, cache: 'no-store', credentials: 'omit' };
     try {
       const response = await fetch(address, request);
+      aheadMs = aheadOf(response.headers.get('date'), Date.now());
       if (!response.ok) throw await refusal(response);
       /** @type {unknown} */
       const answer = await response.json();
@@ -55,7 +78,7 @@ async function refusal(response) {
   /** @type {unknown} */
   const problem = await response.json().catch(() => undefined);
   const { title = statusText } = /** @type {{ title?: string }} */ (problem ?? {});
-  const retryAfterMs = retryAfterOf(headers.get('retry-after'), Date.now());
+  const retryAfterMs = retryAfterOf(headers.get('retry-after'), serverNow());
   return new NoAnswer(`${status} ${title}`.trim(), { ofKey: status === 401 || status === 403, retryAfterMs });
 }
 

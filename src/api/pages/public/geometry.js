@@ -39,13 +39,12 @@ const GAP = 4;
 /**
  * @param {Past} past
  * @param {Modality} modality
- * @param {{ windowMs: number, now: number, width: number }} frame
+ * @param {{ windowMs: number, now: number, width: number, budgetMs: number }} frame `now`: when it was answered
  * @returns {Drawing}
  */
-export function drawingOf(past, modality, { windowMs, now, width }) {
+export function drawingOf(past, modality, { windowMs, now, width, budgetMs }) {
   const points = courseOf(past, modality);
   const stretchMs = Math.max(past.lag.stretchMs, past.backlog.history.stretchMs);
-  const budgetMs = past.budgets.find((each) => each.modality === modality)?.budgetMs ?? 0;
   const partings = partingsOf(points, budgetMs, stretchMs);
   const right = width - RIGHT;
   /** @param {number} at */

@@ -43,10 +43,9 @@ export function lookLevel(ask, window) {
  * @returns {Promise<Past>}
  */
 export async function lookPast(ask, window) {
-  const [lag, backlog, { freshness: budgets }] = await Promise.all([
+  const [lag, backlog] = await Promise.all([
     ask('/v1/freshness/history', `window=${window}&points=${POINTS}`),
     ask('/v1/backlog', `window=${window}&points=${POINTS}`),
-    ask('/v1/sla', 'window=1m'),
   ]);
-  return { lag, backlog, budgets };
+  return { lag, backlog };
 }

@@ -1,11 +1,11 @@
 /** @import { Ask, Now, Past, ServiceLevel } from '../contract.ts' */
 /** @import { NoAnswer } from './ask.js' */
-import { askWith } from './ask.js';
+import { askWith, serverNow } from './ask.js';
 import { byId, say } from './draw.js';
 import { lookLevel, lookNow, lookPast } from './looks.js';
 import { Round } from './rounds.js';
-import { showHeadline, showLevel, showNow, showPast } from './show.js';
-import { clock } from './wording.js';
+import { showHeadline, showLevel, showNothing, showNow, showPast } from './show.js';
+import { clock, unanswered } from './wording.js';
 
 const KEPT_AS = 'earshot-operator-key';
 
@@ -27,7 +27,11 @@ const hold = byId('hold', HTMLButtonElement);
 const trouble = byId('trouble', HTMLParagraphElement);
 const age = byId('age', HTMLParagraphElement);
 
-/** @type {{ now?: Now, level?: ServiceLevel, past?: Past, answeredAt?: number, held: boolean, troubles: Map<string, string> }} */
+/**
+ * What was answered last, and when, by the server's clock; and why questions have no new answer.
+ *
+ * @type {{ now?: Now, level?: ServiceLevel, past?: Past, answeredAt?: number, pastAt?: number, held: boolean, troubles: Map<string, { why: string, nextInMs: number }> }}
+ */
 const state = { held: false, troubles: new Map() };
 
 /** @param {string} name */
@@ -47,12 +51,15 @@ const now = new Round({
   look: asking(lookNow),
   everyMs: () => NOW_EVERY_MS,
   show: (/** @type {Now} */ answer) => {
+    const first = state.now === undefined;
     state.now = answer;
-    state.answeredAt = Date.now();
+    state.answeredAt = serverNow();
+    shown.hidden = false;
+    showNow(answer, serverNow());
+    headline();
+    if (first) drawPast();
     if (state.troubles.has('now')) rounds.filter((round) => round !== now).forEach((round) => round.start());
     untroubled('now');
-    showNow(answer, Date.now());
-    headline();
     tellAge();
   },
   missed: (error, nextInMs) => missed('now', error, nextInMs),
@@ -63,9 +70,10 @@ const level = new Round({
   everyMs: () => LEVEL_EVERY_MS[chosen('level-window')] ?? NOW_EVERY_MS,
   show: (/** @type {ServiceLevel} */ answer) => {
     state.level = answer;
-    untroubled('level');
-    showLevel(answer, Date.now());
+    shown.hidden = false;
+    showLevel(answer, serverNow());
     headline();
+    untroubled('level');
   },
   missed: (error, nextInMs) => missed('level', error, nextInMs),
 });
@@ -75,8 +83,10 @@ const past = new Round({
   everyMs: () => PAST_EVERY_MS[chosen('course-window')] ?? NOW_EVERY_MS,
   show: (/** @type {Past} */ answer) => {
     state.past = answer;
-    untroubled('past');
+    state.pastAt = serverNow();
+    shown.hidden = false;
     drawPast();
+    untroubled('past');
   },
   missed: (error, nextInMs) => missed('past', error, nextInMs),
 });
@@ -87,8 +97,11 @@ function headline() {
   if (state.now !== undefined && state.level !== undefined) showHeadline(state.now.health, state.level);
 }
 
+/** Draws it as of when it was answered, in the window that was asked for, however it is redrawn. */
 function drawPast() {
-  if (state.past !== undefined) showPast(state.past, chosen('course-modality'), chosen('course-window'), Date.now());
+  const { now: standing, past: answer, pastAt } = state;
+  if (standing === undefined || answer === undefined || pastAt === undefined) return;
+  showPast(answer, chosen('course-modality'), { budgets: standing.level.freshness, now: pastAt });
 }
 
 function keyKept() {
@@ -105,8 +118,7 @@ const QUESTIONS = { now: 'how it stands', level: 'the service level', past: 'lag
  */
 function missed(question, error, nextInMs) {
   if (error.ofKey) return askForKey(`The key was refused: ${error.message}.`);
-  const soon = `It is asked again in ${Math.ceil(nextInMs / 1_000)} s.`;
-  state.troubles.set(question, `No answer about ${QUESTIONS[question]}: ${error.message}. ${soon}`);
+  state.troubles.set(question, { why: error.message, nextInMs });
   tellTroubles();
   tellAge();
 }
@@ -118,15 +130,22 @@ function untroubled(question) {
 }
 
 function tellTroubles() {
-  const { answeredAt, troubles } = state;
+  const { answeredAt, held, troubles } = state;
   const from =
     troubles.has('now') && answeredAt !== undefined
-      ? [`What is shown is old: from ${clock(answeredAt, Date.now())}.`]
+      ? [`What is shown is old: from ${clock(answeredAt, serverNow())}.`]
       : [];
-  say(trouble, [...from, ...troubles.values()].join(' '));
+  const told = [...troubles].map(([question, { why, nextInMs }]) => {
+    return unanswered(QUESTIONS[question] ?? question, why, held ? null : nextInMs);
+  });
+  say(trouble, [...from, ...told].join(' '));
 }
 
-/** @param {string} why */
+/**
+ * Takes away the key and all that was answered to it.
+ *
+ * @param {string} why
+ */
 function askForKey(why) {
   rounds.forEach((round) => round.forget());
   state.troubles.clear();
@@ -135,6 +154,9 @@ function askForKey(why) {
   delete state.level;
   delete state.past;
   delete state.answeredAt;
+  delete state.pastAt;
+  holdStill(false);
+  showNothing();
   form.hidden = false;
   shown.hidden = true;
   controls.hidden = true;
@@ -144,12 +166,18 @@ function askForKey(why) {
   field.focus();
 }
 
+/** @param {boolean} held */
+function holdStill(held) {
+  state.held = held;
+  hold.setAttribute('aria-pressed', String(held));
+  tellTroubles();
+}
+
 /** Looks, if there is a key and somebody sees it. */
 function look() {
   rounds.forEach((round) => round.stop());
   if (keyKept() === null) return askForKey('');
   form.hidden = true;
-  shown.hidden = false;
   controls.hidden = false;
   if (!document.hidden && !state.held) rounds.forEach((round) => round.resume());
   tellAge();
@@ -158,12 +186,13 @@ function look() {
 /** Says how old what is shown is. It is not read out: what is wrong is, as trouble. */
 function tellAge() {
   const { answeredAt, held } = state;
-  const old = answeredAt !== undefined && Date.now() - answeredAt > OLD_AFTER_MS;
+  const agedMs = answeredAt === undefined ? 0 : serverNow() - answeredAt;
+  const old = agedMs > OLD_AFTER_MS;
   document.body.classList.toggle('old', old && !held);
-  if (answeredAt === undefined) return say(age, '');
-  const seconds = Math.round((Date.now() - answeredAt) / 1_000);
+  if (answeredAt === undefined) return say(age, keyKept() === null ? '' : 'Asking …');
+  const seconds = Math.round(agedMs / 1_000);
   const kind = held ? 'Held still' : old ? 'OLD' : 'Now';
-  say(age, `${kind}: as of ${clock(answeredAt, Date.now())}${seconds < 2 ? '' : `, ${seconds} s ago`}`);
+  say(age, `${kind}: as of ${clock(answeredAt, serverNow())}${seconds < 2 ? '' : `, ${seconds} s ago`}`);
 }
 
 form.addEventListener('submit', (event) => {
@@ -173,16 +202,21 @@ form.addEventListener('submit', (event) => {
   say(trouble, '');
   look();
 });
-byId('forget', HTMLButtonElement).addEventListener('click', () => askForKey(''));
+byId('forget', HTMLButtonElement).addEventListener('click', () => {
+  askForKey('');
+  location.reload();
+});
 hold.addEventListener('click', () => {
-  state.held = !state.held;
-  hold.setAttribute('aria-pressed', String(state.held));
+  holdStill(!state.held);
   look();
 });
 byId('level-window', HTMLFieldSetElement).addEventListener('change', () => level.start(!state.held));
 byId('course-window', HTMLFieldSetElement).addEventListener('change', () => past.start(!state.held));
 byId('course-modality', HTMLFieldSetElement).addEventListener('change', drawPast);
-document.addEventListener('visibilitychange', look);
+document.addEventListener('visibilitychange', () => {
+  // A key that is being typed stays, and why another is asked for.
+  if (keyKept() !== null) look();
+});
 new ResizeObserver(drawPast).observe(byId('course', HTMLDivElement));
 window.setInterval(tellAge, 1_000);
 look();

@@ -24,6 +24,14 @@ const NEWEST = 30;
 /** @type {Readonly<Record<string, number>>} */
 const WINDOWS_MS = { '15m': 900_000, '1h': 3_600_000, '6h': 21_600_000 };
 
+/** Takes away all that answers have told: of another key nothing of it may be seen. */
+export function showNothing() {
+  for (const told of document.querySelectorAll('[data-told]')) {
+    told.replaceChildren();
+    told.className = '';
+  }
+}
+
 /**
  * @param {Health} health
  * @param {ServiceLevel} level
@@ -149,14 +157,14 @@ function part(within, selector, kind) {
 /**
  * @param {Past} past
  * @param {string} modality
- * @param {string} window
- * @param {number} now
+ * @param {{ budgets: readonly Budget[], now: number }} from `now`: when it was answered
  */
-export function showPast(past, modality, window, now) {
+export function showPast(past, modality, { budgets, now }) {
   const into = byId('course', HTMLDivElement);
   const of = /** @type {Modality} */ (modality);
   const width = Math.max(NARROWEST_CHART, into.clientWidth);
-  const drawing = drawingOf(past, of, { windowMs: WINDOWS_MS[window] ?? 0, now, width });
+  const budgetMs = budgets.find((each) => each.modality === of)?.budgetMs ?? 0;
+  const drawing = drawingOf(past, of, { windowMs: WINDOWS_MS[past.lag.window] ?? 0, now, width, budgetMs });
   draw(into, drawing);
   say(byId('course-summary', HTMLElement), drawing.summary);
   const rows = courseOf(past, of).slice(-NEWEST).reverse();

@@ -204,6 +204,21 @@ function plain(code) {
   return code.replaceAll('_', ' ');
 }
 
+/**
+ * Why a question has no new answer, and when it is asked again.
+ *
+ * @param {string} question
+ * @param {string} why
+ * @param {number | null} nextInMs null while the page is held still
+ */
+export function unanswered(question, why, nextInMs) {
+  const again =
+    nextInMs === null
+      ? 'It is not asked again while held still'
+      : `It is asked again in ${Math.ceil(nextInMs / 1_000)} s`;
+  return `Nothing new about ${question}: ${why}. ${again}.`;
+}
+
 /** @param {Budget} budget */
 export function stagesAtFault({ overBudget }) {
   return overBudget.map((stage) => STAGE_NAMES[stage]).join(', ');
