@@ -52,11 +52,12 @@ const now = new Round({
   everyMs: () => NOW_EVERY_MS,
   show: (/** @type {Now} */ answer) => {
     const first = state.now === undefined;
+    const answeredAt = serverNow();
     state.now = answer;
-    state.answeredAt = serverNow();
     shown.hidden = false;
-    showNow(answer, serverNow());
+    showNow(answer, answeredAt);
     headline();
+    state.answeredAt = answeredAt;
     if (first) drawPast();
     if (state.troubles.has('now')) rounds.filter((round) => round !== now).forEach((round) => round.start());
     untroubled('now');
