@@ -73,10 +73,10 @@ export async function openDependencies(config: Config, temporal: Client): Promis
   const sources = await openSources(config, endpoint, { database, dials, indexVersions, metrics, log });
   const { gate, sourceStates, probedModels } = sources;
   observeSources(metrics.registry, database);
-  observeErasures(metrics.registry, database, dials);
-  observeQuality(metrics.registry, database);
+  observeErasures(metrics.registry, database, dials, log);
+  observeQuality(metrics.registry, database, log);
   const lineage = openLineage(config, { database, dials, metrics, log });
-  observeMemory(metrics.registry, database);
+  observeMemory(metrics.registry, database, log);
   const draining = new AbortController();
   const keysOfCanaries = canaryKeys(config.EARSHOT_MASTER_KEY);
   return {

@@ -1,6 +1,6 @@
 import { claimProbe, noteSourceAnswer, pauseFailing, resumeProbed } from '../src/db/model-sources.ts';
 import { wakeParked } from '../src/db/parked-records.ts';
-import { listTenants } from '../src/db/subjects.ts';
+import { eachTenant } from '../src/each-tenant.ts';
 import { MODEL_SOURCES, type ModelSource } from '../src/domain/model-source.ts';
 import { errorForLog } from '../src/observe/log.ts';
 import { endpointAnswers, PROBE_WITHIN_MS } from '../src/sources/probes.ts';
@@ -27,10 +27,10 @@ export function keepSources(deps: Dependencies): Rounds {
 }
 
 async function wakeAll({ database, dials, log }: Dependencies): Promise<void> {
-  for (const tenant of await listTenants(database.deployment)) {
+  await eachTenant({ database, log }, 'records were not woken', async (tenant) => {
     const woken = await wakeParked(database.forTenant(tenant).app, tenant, dials.get('sources.woken_per_round'));
     if (woken > 0) log.info({ tenant, rung: woken }, 'woke records that waited for a source');
-  }
+  });
 }
 
 async function look(deps: Dependencies, source: ModelSource): Promise<void> {

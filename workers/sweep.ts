@@ -1,10 +1,10 @@
 import { isLaneOverdue } from '../src/db/history-lane.ts';
 import { claimErasuresToStart } from '../src/db/erasures.ts';
-import { claimOverdueSessions, wakeStuckSessions } from '../src/db/sessions.ts';
+import { claimOverdueSessions, returnOverdueSessions, wakeStuckSessions } from '../src/db/sessions.ts';
 import { claimDecisions } from '../src/db/quarantine.ts';
 import { findOpenReevaluation } from '../src/db/reevaluations.ts';
 import { claimReindexToStart } from '../src/db/reindexes.ts';
-import { listTenants } from '../src/db/subjects.ts';
+import { eachTenant } from '../src/each-tenant.ts';
 import { errorForLog } from '../src/observe/log.ts';
 import { isPaused } from '../activities/park.ts';
 import type { ActivityDependencies } from '../activities/dependencies.ts';
@@ -39,38 +39,41 @@ export function startSweep(deps: ActivityDependencies, ring: Ring, bell: History
 
 /** Answers how many sessions were rung and erasures started. What fails for one tenant is no matter of the others. */
 export async function sweepOnce(deps: ActivityDependencies, ring: Ring, bell: HistoryBell): Promise<number> {
-  let rung = 0;
-  for (const tenant of await listTenants(deps.database.deployment)) {
-    rung += await sweepTenant(deps, ring, bell, tenant).catch((error: unknown) => {
-      deps.log.warn({ tenant, ...errorForLog(error) }, 'sweep failed');
-      return 0;
-    });
-  }
-  rung += await startReindexes(deps);
-  return rung;
+  const swept = await eachTenant(deps, 'sweep failed', (tenant) => sweepTenant(deps, ring, bell, tenant));
+  return swept.reduce((sum, { result }) => sum + result, await startReindexes(deps));
 }
 
+/** Rings last: it is what fails when Temporal is away, and what takes longest then. */
 async function sweepTenant(deps: ActivityDependencies, ring: Ring, bell: HistoryBell, tenant: string): Promise<number> {
+  const started =
+    (await ringLane(deps, bell, tenant)) + (await startErasures(deps, tenant)) + (await startDecisions(deps, tenant));
+  return started + (await ringOverdue(deps, ring, tenant));
+}
+
+/** What could not be rung, and what it was not come to after that, is as if nobody had tried. */
+async function ringOverdue(deps: ActivityDependencies, ring: Ring, tenant: string): Promise<number> {
   const { dials, metrics, log } = deps;
   const { app } = deps.database.forTenant(tenant);
   const ringAfterMs = dials.get('sweep.ring_after_ms');
   const bulkAfterMs = dials.get('pressure.bulk_after_ms');
   const lane = dials.get('history.lane') === 1;
   const overdue = await claimOverdueSessions(app, tenant, ringAfterMs, BATCH, bulkAfterMs, lane);
-  for (const each of overdue) {
-    const { session_id: sessionId, channel, customer_key: customerKey, workflow_id: workflowId } = each;
-    const workClass = each.history ? 'bulk' : 'live';
-    const target: RingTarget = { tenant, sessionId, channel, customerKey, workflowId, workClass };
-    await ring(target, dials.get('intake.ring_timeout_ms'));
-    metrics.rung.inc({ channel, by: 'sweep' });
-    log.info({ sessionId, channel }, 'rang for a session that waited');
+  let rung = 0;
+  try {
+    for (const each of overdue) {
+      const { session_id: sessionId, channel, customer_key: customerKey, workflow_id: workflowId } = each;
+      const workClass = each.history ? 'bulk' : 'live';
+      const target: RingTarget = { tenant, sessionId, channel, customerKey, workflowId, workClass };
+      await ring(target, dials.get('intake.ring_timeout_ms'));
+      rung += 1;
+      metrics.rung.inc({ channel, by: 'sweep' });
+      log.info({ sessionId, channel }, 'rang for a session that waited');
+    }
+  } finally {
+    const left = overdue.slice(rung).map(({ session_id: sessionId }) => sessionId);
+    if (left.length > 0) await returnOverdueSessions(app, tenant, left, ringAfterMs);
   }
-  return (
-    overdue.length +
-    (await ringLane(deps, bell, tenant)) +
-    (await startErasures(deps, tenant)) +
-    (await startDecisions(deps, tenant))
-  );
+  return rung;
 }
 
 /** Rings for history that waits although nobody rang, or for long because there is much of it. */
@@ -81,10 +84,10 @@ async function ringLane({ database }: ActivityDependencies, bell: HistoryBell, t
 
 /** Wakes sessions that sleep with work left, which a run that ended in the middle of it leaves behind. */
 async function wakeStuck({ database, dials, log }: ActivityDependencies): Promise<void> {
-  for (const tenant of await listTenants(database.deployment)) {
+  await eachTenant({ database, log }, 'sessions that sleep were not woken', async (tenant) => {
     const woken = await wakeStuckSessions(database.forTenant(tenant).app, tenant, dials.get('sweep.stuck_after_ms'));
     if (woken > 0) log.warn({ tenant, rung: woken }, 'woke sessions that slept with work left');
-  }
+  });
 }
 
 /** Starts the workflows of erasures that were written down and not started, or whose workflow was ended from outside. */

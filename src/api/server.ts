@@ -121,7 +121,8 @@ function limiter(deps: ApiDependencies) {
   return rateLimit({
     windowMs: 60_000,
     limit: () => deps.dials.get('intake.requests_per_minute'),
-    keyGenerator: (request) => request.get('authorization') ?? 'anonymous',
+    // However the scheme is written: Bearer, bearer.
+    keyGenerator: (request) => request.get('authorization')?.split(' ').at(-1) ?? 'anonymous',
     standardHeaders: 'draft-8',
     legacyHeaders: false,
     handler: (_request, _response, next) =>

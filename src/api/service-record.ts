@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
 import { writeServiceMinutes, type ServiceMinute } from '../db/service-minutes.ts';
-import { listTenants } from '../db/subjects.ts';
+import { eachTenant } from '../each-tenant.ts';
 import { bucketOf, type ServiceKind } from '../domain/service.ts';
 import { errorForLog } from '../observe/log.ts';
 import type { ApiDependencies } from './dependencies.ts';
@@ -87,8 +87,7 @@ export class ServiceRecord {
   async #write(): Promise<void> {
     const { database, dials, log } = this.#deps;
     try {
-      const tenants = await listTenants(database.deployment);
-      for (const tenant of tenants) {
+      await eachTenant({ database, log }, 'counts of requests were not written', async (tenant) => {
         this.#of(tenant, 'alive');
         const counted = [...this.#counts.values()].filter((each) => each.tenant === tenant);
         const { app } = database.forTenant(tenant);
@@ -97,7 +96,7 @@ export class ServiceRecord {
         for (const each of counted) {
           if (each.minute < over) this.#counts.delete(`${tenant}/${each.minute}/${each.kind}`);
         }
-      }
+      });
     } catch (error) {
       log.warn(errorForLog(error), 'counts of requests were not written');
     }

@@ -138,6 +138,24 @@ export async function claimOverdueSessions(
   return run<OverdueSessionRow>(db, statement, [tenant, ringAfterMs, limit, bulkAfterMs, lane]);
 }
 
+/** Gives claims back that nobody rang for: the next round is soon, and is no later for those that follow it. */
+export async function returnOverdueSessions(
+  db: Queryable,
+  tenant: string,
+  sessionIds: readonly string[],
+  ringAfterMs: number,
+): Promise<void> {
+  const statement = {
+    name: 'return_overdue_sessions',
+    text: `
+      update session set
+        rings = greatest(rings - 1, 0),
+        ring_after = least(ring_after, now() + $3::double precision * interval '1 ms')
+      where tenant = $1 and session_id = any($2::uuid[]) and awake_since is not null`,
+  };
+  await run(db, statement, [tenant, sessionIds, ringAfterMs]);
+}
+
 /**
  * Wakes sessions that sleep although a record of theirs waits: a step ended without settling it. The ring is left to
  * the next round; one that was rung for lately is left alone, so that a record which cannot settle costs little. What

@@ -1,13 +1,18 @@
 import { Gauge, type Registry } from 'prom-client';
 import { erasureLoad, type ErasureLoad } from '../db/erasures.ts';
 import type { Database } from '../db/pools.ts';
-import { listTenants } from '../db/subjects.ts';
+import { eachTenant } from '../each-tenant.ts';
 import type { DialReader } from '../dial-reader.ts';
+import type { Logger } from './log.ts';
 import { shared } from './shared.ts';
 
 /** How erasures stand against their legal deadline, read from the ledger when the metrics are asked for. */
-export function observeErasures(registry: Registry, database: Database, dials: DialReader): void {
-  const read = shared(() => readLoads(database, dials.get('erasure.warn_before_ms')));
+export function observeErasures(registry: Registry, database: Database, dials: DialReader, log: Logger): void {
+  const read = shared(() =>
+    eachTenant({ database, log }, 'erasures were not measured', (tenant) =>
+      erasureLoad(database.forTenant(tenant).reader, tenant, dials.get('erasure.warn_before_ms')),
+    ),
+  );
   const gauge = (name: string, help: string, value: (load: ErasureLoad) => number | null): void => {
     new Gauge({
       name,
@@ -15,10 +20,11 @@ export function observeErasures(registry: Registry, database: Database, dials: D
       labelNames: ['tenant'],
       registers: [registry],
       async collect() {
-        for (const { tenant, load } of await read()) {
-          const seen = value(load);
-          if (seen === null) this.remove({ tenant });
-          else this.set({ tenant }, seen);
+        const loads = await read();
+        this.reset();
+        for (const { tenant, result } of loads) {
+          const seen = value(result);
+          if (seen !== null) this.set({ tenant }, seen);
         }
       },
     });
@@ -34,12 +40,4 @@ export function observeErasures(registry: Registry, database: Database, dials: D
     'Until the deadline of the most urgent open erasure; negative past it, absent when none is open.',
     ({ seconds_to_deadline: seconds }) => seconds,
   );
-}
-
-async function readLoads(database: Database, warnBeforeMs: number): Promise<{ tenant: string; load: ErasureLoad }[]> {
-  const loads = [];
-  for (const tenant of await listTenants(database.deployment)) {
-    loads.push({ tenant, load: await erasureLoad(database.forTenant(tenant).reader, tenant, warnBeforeMs) });
-  }
-  return loads;
 }

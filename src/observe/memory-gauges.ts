@@ -3,8 +3,9 @@ import { canaryStates } from '../db/canaries.ts';
 import type { Database } from '../db/pools.ts';
 import { openViolations } from '../db/quality-violations.ts';
 import { lastReport } from '../db/reconciliations.ts';
-import { listTenants } from '../db/subjects.ts';
 import { COMPARED_STORES } from '../domain/reconciliation.ts';
+import { eachTenant } from '../each-tenant.ts';
+import type { Logger } from './log.ts';
 
 interface Sample {
   readonly labels: Readonly<Record<string, string>>;
@@ -12,7 +13,7 @@ interface Sample {
 }
 
 /** What canaries and comparisons saw last, read from the database when the metrics are asked for. */
-export function observeMemory(registry: Registry, database: Database): void {
+export function observeMemory(registry: Registry, database: Database, log: Logger): void {
   const gauge = (name: string, help: string, labelNames: string[], read: (tenant: string) => Promise<Sample[]>) => {
     new Gauge({
       name,
@@ -20,9 +21,10 @@ export function observeMemory(registry: Registry, database: Database): void {
       labelNames: ['tenant', ...labelNames],
       registers: [registry],
       async collect() {
+        const samples = await eachTenant({ database, log }, 'the memory was not measured', read);
         this.reset();
-        for (const tenant of await listTenants(database.deployment)) {
-          for (const { labels, value } of await read(tenant)) this.set({ tenant, ...labels }, value);
+        for (const { tenant, result } of samples) {
+          for (const { labels, value } of result) this.set({ tenant, ...labels }, value);
         }
       },
     });

@@ -1,12 +1,17 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { Database } from '../db/pools.ts';
 import { qualityLoad, type QualityLoad } from '../db/quality.ts';
-import { listTenants } from '../db/subjects.ts';
+import { eachTenant } from '../each-tenant.ts';
+import type { Logger } from './log.ts';
 import { shared } from './shared.ts';
 
 /** What is held back and which alarms are up, read when the metrics are asked for. */
-export function observeQuality(registry: Registry, database: Database): void {
-  const read = shared(() => readLoads(database));
+export function observeQuality(registry: Registry, database: Database, log: Logger): void {
+  const read = shared(() =>
+    eachTenant({ database, log }, 'what is held back was not counted', (tenant) =>
+      qualityLoad(database.forTenant(tenant).reader, tenant),
+    ),
+  );
   const gauge = (
     name: string,
     help: string,
@@ -20,8 +25,8 @@ export function observeQuality(registry: Registry, database: Database): void {
       async collect() {
         const loads = await read();
         this.reset();
-        for (const { tenant, load } of loads) {
-          for (const { kind, check, count } of values(load)) this.set({ tenant, kind, check }, count);
+        for (const { tenant, result } of loads) {
+          for (const { kind, check, count } of values(result)) this.set({ tenant, kind, check }, count);
         }
       },
     });
@@ -30,12 +35,4 @@ export function observeQuality(registry: Registry, database: Database): void {
   gauge('earshot_quality_alarms', 'Checks that hold back far more than they used to.', ({ alarms }) =>
     alarms.map((alarm) => ({ ...alarm, count: 1 })),
   );
-}
-
-async function readLoads(database: Database): Promise<{ tenant: string; load: QualityLoad }[]> {
-  const loads = [];
-  for (const tenant of await listTenants(database.deployment)) {
-    loads.push({ tenant, load: await qualityLoad(database.forTenant(tenant).reader, tenant) });
-  }
-  return loads;
 }
