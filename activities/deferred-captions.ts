@@ -2,7 +2,7 @@ import { forgetDeferral, listDeferredCaptions } from '../src/db/deferred-caption
 import { lockRecord } from '../src/db/record-lock.ts';
 import { settleAgain } from '../src/db/replaced-records.ts';
 import { markChanged } from '../src/db/rollups.ts';
-import { listTenants } from '../src/db/subjects.ts';
+import { eachTenant } from '../src/each-tenant.ts';
 import type { CaptionActivities, DeferredCaptions, InteractionRef } from '../src/domain/activities.ts';
 import { atLeast } from '../src/domain/pressure.ts';
 import type { ActivityDependencies } from './dependencies.ts';
@@ -30,10 +30,10 @@ async function findDeferredCaptions(deps: ActivityDependencies): Promise<Deferre
   if (atLeast(pressure.step(), 'slow_reprocessing')) return { items, parallel };
   // Each takes both; until they run it is kept as what gave way.
   if (isPaused(deps, 'vision') || isPaused(deps, 'embedding')) return { items, parallel };
-  for (const tenant of await listTenants(database.deployment)) {
+  await eachTenant(deps, 'deferred captions were not looked for', async (tenant) => {
     const ids = await listDeferredCaptions(database.forTenant(tenant).app, tenant, limit);
     items.push(...ids.map((interactionId) => ({ tenant, interactionId })));
-  }
+  });
   return { items, parallel };
 }
 

@@ -9,7 +9,7 @@ import {
   writeWindow,
   type WindowToCompute,
 } from '../src/db/rollups.ts';
-import { listTenants } from '../src/db/subjects.ts';
+import { eachTenant } from '../src/each-tenant.ts';
 import type { ActivityDependencies } from './dependencies.ts';
 import { beat } from './heartbeat.ts';
 import { judgeRates } from './quality-alarms.ts';
@@ -22,7 +22,7 @@ const DAY_MS = 86_400_000;
  */
 export async function rollUp(deps: ActivityDependencies): Promise<RollupResult> {
   const total = { windows: 0, revised: 0, corrections: 0, alarms: 0 };
-  for (const tenant of await listTenants(deps.database.deployment)) {
+  await eachTenant(deps, 'counts were not brought up to date', async (tenant) => {
     const { app } = deps.database.forTenant(tenant);
     const days = deps.dials.get('rollup.keep_days');
     const keepAfter = days === 0 ? null : new Date(Date.now() - days * DAY_MS);
@@ -36,7 +36,7 @@ export async function rollUp(deps: ActivityDependencies): Promise<RollupResult> 
     }
     if (keepAfter !== null) await deleteWindows(app, tenant, keepAfter);
     total.alarms += await judgeRates(deps, tenant);
-  }
+  });
   return total;
 }
 

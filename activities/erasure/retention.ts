@@ -8,7 +8,7 @@ import {
   type ExpiredClass,
   type ExpiredRecord,
 } from '../../src/db/expired-records.ts';
-import { listTenants } from '../../src/db/subjects.ts';
+import { eachTenant } from '../../src/each-tenant.ts';
 import { addCounts, type ErasureRef, type ErasureReport, type StoreCounts } from '../../src/domain/erasure.ts';
 import { retentionErasureId } from '../../src/domain/ids.ts';
 import { MODALITIES } from '../../src/domain/interaction.ts';
@@ -30,22 +30,20 @@ const PARALLEL = 8;
  * old; clears old recorded answers.
  */
 export async function openRetention(deps: ActivityDependencies): Promise<readonly ErasureRef[]> {
-  const due: ErasureRef[] = [];
-  for (const tenant of await listTenants(deps.database.deployment)) {
-    const { app } = deps.database.forTenant(tenant);
-    await clearRetrievals(deps, tenant);
-    const open = await openRetentions(app, tenant);
-    due.push(...open.map((erasureId) => ({ tenant, erasureId })));
-    const ref = {
-      tenant,
-      erasureId: retentionErasureId(tenant, currentRun().runId ?? ''),
-    };
-    const limits = limitsNow(deps);
-    if (open.includes(ref.erasureId) || !(await anyExpired(deps, ref, classesOf(limits)))) continue;
-    await openRetentionErasure(app, ref, deps.dials.get('erasure.deadline_ms'), limits);
-    due.push(ref);
-  }
-  return due;
+  const due = await eachTenant(deps, 'what is too old was not looked for', (tenant) => openFor(deps, tenant));
+  return due.flatMap(({ result }) => result);
+}
+
+async function openFor(deps: ActivityDependencies, tenant: string): Promise<ErasureRef[]> {
+  const { app } = deps.database.forTenant(tenant);
+  await clearRetrievals(deps, tenant);
+  const open = await openRetentions(app, tenant);
+  const due = open.map((erasureId) => ({ tenant, erasureId }));
+  const ref = { tenant, erasureId: retentionErasureId(tenant, currentRun().runId ?? '') };
+  const limits = limitsNow(deps);
+  if (open.includes(ref.erasureId) || !(await anyExpired(deps, ref, classesOf(limits)))) return due;
+  await openRetentionErasure(app, ref, deps.dials.get('erasure.deadline_ms'), limits);
+  return [...due, ref];
 }
 
 type Limits = NonNullable<ErasureReport['limits']>;

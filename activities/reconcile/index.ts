@@ -1,7 +1,7 @@
 import { countUnreachable } from '../../src/db/reconcile-repairs.ts';
 import { nextAcceptedAt } from '../../src/db/reconciled-rows.ts';
 import { closeReconciliation, openReconciliation, wasAllCompared } from '../../src/db/reconciliations.ts';
-import { listTenants } from '../../src/db/subjects.ts';
+import { eachTenant } from '../../src/each-tenant.ts';
 import type { OpenedReconciliation, ReconciliationActivities } from '../../src/domain/activities.ts';
 import { reconciliationIdOf } from '../../src/domain/ids.ts';
 import type { ReconciliationRef, ReconciliationReport, ReconciliationScope } from '../../src/domain/reconciliation.ts';
@@ -31,14 +31,13 @@ async function openAll(
 ): Promise<readonly OpenedReconciliation[]> {
   if (given !== null) return [await open(deps, given, given.scope)];
   const runId = currentRun().runId ?? '';
-  const opened: OpenedReconciliation[] = [];
-  for (const tenant of await listTenants(deps.database.deployment)) {
+  const opened = await eachTenant(deps, 'stores were not compared', async (tenant) => {
     const { app } = deps.database.forTenant(tenant);
     const ref = { tenant, reconciliationId: reconciliationIdOf(tenant, runId) };
     const recent = await wasAllCompared(app, tenant, deps.dials.get('reconcile.all_every_ms'));
-    opened.push(await open(deps, ref, recent ? 'recent' : 'all'));
-  }
-  return opened;
+    return open(deps, ref, recent ? 'recent' : 'all');
+  });
+  return opened.map(({ result }) => result);
 }
 
 async function open(

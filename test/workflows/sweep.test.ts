@@ -54,7 +54,7 @@ it('a sweep that fails in the middle puts off nobody whom it has not rung for', 
   await earshot.database.query(`update session set rings = 6, ring_after = now() - interval '1 second'`);
   let tried = 0;
   const away = () => (++tried === 3 ? Promise.reject(new Error('Temporal is away')) : Promise.resolve());
-  await sweep(away);
+  await expect(sweep(away)).rejects.toThrow('away');
   expect(tried).toBe(3);
   const after = await overdue();
   expect(after.filter(({ rings }) => rings === 7)).toHaveLength(2);
@@ -74,5 +74,11 @@ describe('what is done for each tenant', () => {
       { tenant: 'zenith', result: 6 },
     ]);
     expect(told).toMatchObject([{ tenant: 'acme', msg: 'it failed' }]);
+  });
+
+  it('fails when it fails for all', async () => {
+    const { database, log } = deps;
+    const none = eachTenant({ database, log }, 'it failed', () => Promise.reject(new Error('no connection')));
+    await expect(none).rejects.toThrow('no connection');
   });
 });
