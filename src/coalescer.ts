@@ -20,7 +20,7 @@ export interface CoalescerOptions<Request, Answer> {
   /** Asked for at each batch, so that dials move it. */
   readonly limits: () => CoalesceLimits;
   readonly sizeOf?: (request: Request) => number;
-  /** Whose a request is: those who ask take turns. Without it requests go in their order. */
+  /** Whose a request is: those who ask take turns, by size. Without it all are of one. The requests of one go in their order. */
   readonly turnOf?: (request: Request) => string;
   /** Whose fault it is that a batch failed. */
   readonly blame: (error: unknown) => Blame;
@@ -35,6 +35,14 @@ interface Waiting<Request, Answer> {
   readonly reject: (error: unknown) => void;
 }
 
+interface Turn<Request, Answer> {
+  readonly waiting: Waiting<Request, Answer>;
+  readonly whose: string;
+  readonly size: number;
+  /** What whose it is will have had before it. */
+  readonly had: number;
+}
+
 /**
  * Joins requests that are made at the same time into one, each with an answer of its own: one statement, or one model
  * request, for what many workflows ask. A lone request goes at once. One that is at fault fails alone.
@@ -42,9 +50,10 @@ interface Waiting<Request, Answer> {
 export class Coalescer<Request, Answer> {
   readonly #options: CoalescerOptions<Request, Answer>;
   #waiting: Waiting<Request, Answer>[] = [];
-  /** When each who asks has had a turn last, counted in turns; forgotten when nobody waits. */
-  readonly #turns = new Map<string, number>();
-  #turn = 0;
+  /** How much each who asks has had, as `sizeOf` counts; forgotten when nobody waits. */
+  readonly #had = new Map<string, number>();
+  /** What the one whose turn it was had had. Who comes later begins there: nobody saves turns up. */
+  #level = 0;
   #underWay = 0;
   #timer: NodeJS.Timeout | undefined;
   #immediate: NodeJS.Immediate | undefined;
@@ -80,36 +89,48 @@ export class Coalescer<Request, Answer> {
     this.#schedule();
   }
 
+  /** Whoever is first in turn goes. What does not fit beside them is passed over, and is then sooner in turn than who went. */
   #take(size: number): Waiting<Request, Answer>[] {
     this.#waiting = this.#waiting.filter(({ signal }) => signal?.aborted !== true);
-    const ordered = this.#inTurns();
+    const taken = new Set<Waiting<Request, Answer>>();
+    const passedOver = new Set<string>();
     let total = 0;
-    const end = ordered.findIndex(({ request }, index) => {
-      total += this.#sizeOf(request);
-      return total > size && index > 0;
-    });
-    const taken = new Set(ordered.slice(0, end === -1 ? ordered.length : end));
+    for (const { waiting, whose, size: added, had } of this.#inTurns()) {
+      const first = taken.size === 0;
+      if (first) this.#level = had;
+      // None of its own may overtake what was passed over: they would use up the turn for which it waits.
+      if (!first && (passedOver.has(whose) || total + added > size)) passedOver.add(whose);
+      else {
+        total += added;
+        taken.add(waiting);
+        this.#had.set(whose, had + added);
+      }
+    }
     this.#waiting = this.#waiting.filter((each) => !taken.has(each));
-    this.#noteTurns(taken);
+    if (this.#waiting.length === 0) this.#forgetTurns();
     return [...taken];
   }
 
-  /** One request of each who asks after the other, who has waited longest for a turn first. */
-  #inTurns(): readonly Waiting<Request, Answer>[] {
-    const { turnOf } = this.#options;
-    if (turnOf === undefined) return this.#waiting;
-    const lines = [...Map.groupBy(this.#waiting, ({ request }) => turnOf(request))]
-      .sort(([one], [other]) => (this.#turns.get(one) ?? 0) - (this.#turns.get(other) ?? 0))
-      .map(([, line]) => line);
-    const longest = Math.max(0, ...lines.map(({ length }) => length));
-    return Array.from({ length: longest }, (_, place) => lines.flatMap((line) => line[place] ?? [])).flat();
+  /** Whoever has had least first, as start-time fair queueing does (Goyal, Vin and Cheng 1996): equal shares of size, not of requests. */
+  #inTurns(): readonly Turn<Request, Answer>[] {
+    const begun = new Map<string, number>();
+    return this.#waiting
+      .map((waiting) => {
+        const [whose, size] = [this.#whose(waiting), this.#sizeOf(waiting.request)];
+        const had = begun.get(whose) ?? Math.max(this.#level, this.#had.get(whose) ?? 0);
+        begun.set(whose, had + size);
+        return { waiting, whose, size, had };
+      })
+      .sort((one, other) => one.had - other.had);
   }
 
-  #noteTurns(taken: Iterable<Waiting<Request, Answer>>): void {
-    const { turnOf } = this.#options;
-    if (turnOf === undefined) return;
-    for (const { request } of taken) this.#turns.set(turnOf(request), (this.#turn += 1));
-    if (this.#waiting.length === 0) this.#turns.clear();
+  #forgetTurns(): void {
+    this.#had.clear();
+    this.#level = 0;
+  }
+
+  #whose({ request }: Waiting<Request, Answer>): string {
+    return this.#options.turnOf?.(request) ?? '';
   }
 
   async #runBatch(batch: readonly Waiting<Request, Answer>[]): Promise<void> {

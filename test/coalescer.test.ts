@@ -163,6 +163,74 @@ describe('requests that are made at the same time', () => {
   });
 });
 
+/** A request as its asker's name and its size, in hundredths of a batch: `b2`. */
+function inTurns(onBatch: (ask: (request: string) => void, batches: number) => void = () => undefined) {
+  const batches: string[][] = [];
+  const answers: Promise<string>[] = [];
+  const ask = (request: string) => void answers.push(coalescer.ask(request));
+  const coalescer = new Coalescer<string, string>({
+    limits: () => ({ size: 100, waitMs: 0, inParallel: 1 }),
+    sizeOf: (request) => Number(request.slice(1)),
+    turnOf: (request) => request.slice(0, 1),
+    blame: () => 'all',
+    run: (requests) => {
+      batches.push([...requests]);
+      onBatch(ask, batches.length);
+      return Promise.resolve(requests);
+    },
+  });
+  const drain = async () => {
+    for (let seen = -1; seen < answers.length;) {
+      seen = answers.length;
+      await Promise.all(answers);
+    }
+  };
+  return { batches, ask, drain };
+}
+
+describe('requests of many who take turns', () => {
+  it('are joined as far as they fit: large ones of some do not end the batch of the others', async () => {
+    const { batches, ask, drain } = inTurns();
+    const asked = [...Array<string>(10).fill('A90'), ...Array<string>(40).fill('b2'), ...Array<string>(10).fill('C99')];
+    asked.forEach(ask);
+    await drain();
+    expect(batches.flat().toSorted()).toEqual(asked.toSorted());
+    // One for each large one, and at most one that small ones have for themselves.
+    expect(batches.length).toBeLessThanOrEqual(21);
+    expect(batches.findLastIndex((batch) => batch.includes('b2'))).toBeLessThan(4);
+  });
+
+  it('do not starve a large one, neither those of others nor those of its own that come after it', async () => {
+    const { batches, ask, drain } = inTurns((more, count) => {
+      if (count < 50) ['b2', ...Array<string>(60).fill('A2')].forEach(more);
+    });
+    ['b2', 'A99', ...Array<string>(60).fill('A2')].forEach(ask);
+    await drain();
+    expect(batches.findIndex((batch) => batch.includes('A99'))).toBeLessThan(3);
+  });
+
+  it('have shares by size, not by number', async () => {
+    const { batches, ask, drain } = inTurns();
+    [...Array<string>(4).fill('A50'), ...Array<string>(200).fill('b1')].forEach(ask);
+    await drain();
+    const had = (whose: string, requests: readonly string[]) =>
+      requests.filter((each) => each.startsWith(whose)).reduce((sum, each) => sum + Number(each.slice(1)), 0);
+    const firstHalf = batches.slice(0, 2).flat();
+    expect([had('A', firstHalf), had('b', firstHalf)]).toEqual([100, 100]);
+  });
+
+  it('begin even with the others when they come late: nobody saves turns up', async () => {
+    const { batches, ask, drain } = inTurns((more, count) => {
+      if (count === 5) Array<string>(10).fill('b50').forEach(more);
+    });
+    Array<string>(20).fill('A50').forEach(ask);
+    await drain();
+    const late = batches.slice(5, 9).flat();
+    expect(late.filter((each) => each === 'b50').length).toBeGreaterThanOrEqual(4);
+    expect(late.filter((each) => each === 'A50').length).toBeGreaterThanOrEqual(3);
+  });
+});
+
 describe('texts of callers that ask an embedding model at the same time', () => {
   const embedding = (maxTexts: number, maxTokens: number, bad: (texts: readonly string[]) => string | undefined) => {
     const requests: (readonly string[])[] = [];
