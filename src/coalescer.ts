@@ -10,7 +10,8 @@ export interface CoalesceLimits {
 
 /**
  * `one`: of one of the batch, which is found by halves, and fails alone. `perhaps one`: the same, unless both halves fail:
- * then of all. `all`: the other side's, so that asking again would only add to its load.
+ * then of all of one asker; several go apart first, so that none fails for another's. `all`: the other side's, so that
+ * asking again would only add to its load.
  */
 export type Blame = 'one' | 'perhaps one' | 'all';
 
@@ -162,13 +163,26 @@ export class Coalescer<Request, Answer> {
     const blame = batch.length === 1 ? 'all' : this.#options.blame(error);
     if (blame === 'all') return batch.forEach(({ reject }) => reject(error));
     const middle = Math.ceil(batch.length / 2);
-    const [first, second] = [batch.slice(0, middle), batch.slice(middle)];
-    const [ofFirst, ofSecond] = [await this.#try(first), await this.#try(second)];
-    if (blame === 'perhaps one' && ofFirst !== undefined && ofSecond !== undefined) {
-      return batch.forEach(({ reject }) => reject(error));
+    const failed = await this.#tryEach([batch.slice(0, middle), batch.slice(middle)]);
+    if (blame === 'perhaps one' && failed.length === 2) return this.#apartByAsker(batch, error);
+    for (const { part, error: own } of failed) await this.#apart(part, own);
+  }
+
+  /** When the other side is not well this is at most three requests more for each asker. */
+  async #apartByAsker(batch: readonly Waiting<Request, Answer>[], error: unknown): Promise<void> {
+    const parts = [...Map.groupBy(batch, (waiting) => this.#whose(waiting)).values()];
+    if (parts.length === 1) return batch.forEach(({ reject }) => reject(error));
+    for (const { part, error: own } of await this.#tryEach(parts)) await this.#apart(part, own);
+  }
+
+  /** Those that failed. */
+  async #tryEach(parts: readonly (readonly Waiting<Request, Answer>[])[]) {
+    const failed: { readonly part: readonly Waiting<Request, Answer>[]; readonly error: unknown }[] = [];
+    for (const part of parts) {
+      const outcome = await this.#try(part);
+      if (outcome !== undefined) failed.push({ part, error: outcome.error });
     }
-    if (ofFirst !== undefined) await this.#apart(first, ofFirst.error);
-    if (ofSecond !== undefined) await this.#apart(second, ofSecond.error);
+    return failed;
   }
 
   #sizeOf(request: Request): number {

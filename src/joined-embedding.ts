@@ -22,7 +22,8 @@ function blame(error: unknown): Blame {
 /**
  * The same model for callers that ask at the same time: their texts go in one request, and each has its own answer. When
  * the endpoint refuses the request, or one vector of its answer is unusable, the callers' texts go apart: one
- * caller's bad text is no other's failure.
+ * caller's bad text is no other's failure. Several unusable ones of one tenant may be taken for an endpoint that is not
+ * well, and fail what that tenant asked with them, but nothing of another tenant.
  */
 export function joinedEmbedding(
   model: EmbeddingModel,

@@ -191,10 +191,11 @@ function inTurns(onBatch: (ask: (request: string) => void, batches: number) => v
 describe('requests of many who take turns', () => {
   it('are joined as far as they fit: large ones of some do not end the batch of the others', async () => {
     const { batches, ask, drain } = inTurns();
-    const asked = [...Array<string>(10).fill('A90'), ...Array<string>(40).fill('b2'), ...Array<string>(10).fill('C99')];
+    const asked = [...Array<string>(10).fill('A90'), ...Array<string>(10).fill('C99'), ...Array<string>(40).fill('b2')];
     asked.forEach(ask);
     await drain();
     expect(batches.flat().toSorted()).toEqual(asked.toSorted());
+    expect(batches.slice(0, 2)).toEqual([['A90', ...Array<string>(5).fill('b2')], ['C99']]);
     // One for each large one, and at most one that small ones have for themselves.
     expect(batches.length).toBeLessThanOrEqual(21);
     expect(batches.findLastIndex((batch) => batch.includes('b2'))).toBeLessThan(4);
@@ -265,6 +266,19 @@ describe('texts of callers that ask an embedding model at the same time', () => 
     const { embed } = embedding(10, 1_000, (texts) => (texts.includes('poison') ? code : undefined));
     const answers = await Promise.allSettled([embed('fine'), embed('poison'), embed('well')]);
     expect(answers.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled']);
+  });
+
+  it('of one tenant that are unusable, however many, fail none of another', async () => {
+    const { requests, embed } = embedding(10, 1_000, (texts) =>
+      texts.some((text) => text.endsWith('!')) ? 'model_answer_invalid' : undefined,
+    );
+    const of = (text: string) =>
+      withStanding({ behindLive: false, waitsOutPauses: false, tenant: text.slice(0, 1) }, () => embed(text));
+    const answers = await Promise.allSettled(['a!', 'b', 'a!', 'b', 'b', 'b', 'a', 'a!', 'c!', 'c'].map(of));
+    const good = answers.map(({ status }) => status === 'fulfilled');
+    expect(good).toEqual([false, true, false, true, true, true, false, false, false, true]);
+    // The whole, its halves, and at most three for each of three tenants.
+    expect(requests.length).toBeLessThanOrEqual(1 + 2 + 3 * 3);
   });
 
   it('take turns by tenant, however many of one wait, and however small a request is', async () => {
