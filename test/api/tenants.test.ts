@@ -261,7 +261,13 @@ describe('a tenant', () => {
     expect(interactions).toEqual([null, null, null]);
     expect((await acme.retrieve({ query: `the ${SECRET}` })).results).toEqual([]);
     // So the questions were such as have an answer.
-    expect((await beta.retrieve({ query: `the ${SECRET}` })).results).not.toEqual([]);
+    const found = await beta.retrieve({ query: `the ${SECRET}` });
+    expect(found.results).not.toEqual([]);
+    // It is recorded after it is given.
+    await until('the answer is recorded', async () => {
+      const { status } = await beta.request('GET', `/v1/retrievals/${found.retrievalId}`);
+      return status === 200;
+    });
   });
 
   it('has customers of its own under the names of another’s, and erases its own alone', async () => {

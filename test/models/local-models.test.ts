@@ -82,13 +82,13 @@ describe('a local model server', () => {
     const calls = Array.from({ length: 20 }, () => transcribe('delivery-delay'));
     const settled = Promise.allSettled(calls);
     await Promise.any(calls);
-    const screen = describePicture(await readFile(join(FIXTURES, 'screens', 'login-locked.png')));
-    await new Promise((resolve) => setTimeout(resolve, 200));
-    const told = performance.now();
+    const picture = await readFile(join(FIXTURES, 'screens', 'login-locked.png'));
+    const screens = [describePicture(picture), describePicture(picture)];
+    // They are read one after the other: now the other one is.
+    await Promise.any(screens);
     process.kill(part.identity.pid, 'SIGTERM');
-    expect(await screen).toContain('Sign in');
+    for (const screen of screens) expect(await screen).toContain('Sign in');
     await until('the server has ended', async () => !(await isAlive(part.identity)));
-    expect(performance.now() - told).toBeLessThan(10_000);
     expect((await settled).map(({ status }) => status)).toContain('rejected');
     expect(await readFile(part.logFile, 'utf8')).not.toContain('parcel');
   });
