@@ -15,9 +15,9 @@ import { findMoves, findReevaluation, noteReevaluation } from '../src/db/reevalu
 import type {
   QualityActivities,
   QuarantineRef,
-  ReevaluationCursor,
   ReevaluationPage,
   ReevaluationRef,
+  ReevaluationSearch,
 } from '../src/domain/activities.ts';
 import { chunkPassages, CHUNKER_VERSION } from '../src/domain/chunking.ts';
 import { EarshotError } from '../src/domain/errors.ts';
@@ -118,11 +118,12 @@ async function withdraw(
 
 async function findPage(
   deps: ActivityDependencies,
-  { tenant, reevaluationId, after }: ReevaluationRef & { readonly after: ReevaluationCursor | null },
+  { tenant, reevaluationId, after, only }: ReevaluationSearch,
 ): Promise<ReevaluationPage> {
   const { app } = deps.database.forTenant(tenant);
   const limit = deps.dials.get('quality.reevaluate_page');
-  const rows = await findMoves(app, tenant, await loadReevaluation(deps, tenant, reevaluationId), after, limit);
+  const reevaluation = await loadReevaluation(deps, tenant, reevaluationId);
+  const rows = await findMoves(app, tenant, reevaluation, after, limit, only);
   const last = rows.at(-1);
   return {
     paused: isPaused(deps, 'embedding'),

@@ -1,4 +1,12 @@
-import { continueAsNew, defineQuery, setCurrentDetails, setHandler, sleep, workflowInfo } from '@temporalio/workflow';
+import {
+  continueAsNew,
+  defineQuery,
+  patched,
+  setCurrentDetails,
+  setHandler,
+  sleep,
+  workflowInfo,
+} from '@temporalio/workflow';
 import type {
   ReevaluationCounts,
   ReevaluationCursor,
@@ -8,7 +16,7 @@ import type {
 import { PROGRESS_QUERY } from '../src/domain/workflows.ts';
 import { indexReleased } from './index-released.ts';
 import { quality } from './proxies.ts';
-import { copyReleased } from './redacted-copy.ts';
+import { ReleasedCopies } from './released-copies.ts';
 
 export interface ReevaluationProgress extends ReevaluationCounts {
   /** What is to be let go waits for its model, which is paused. */
@@ -21,10 +29,19 @@ type Move = ReevaluationPage['moves'][number];
 
 /** Where a run takes over from the one before it. */
 interface Position {
+  /**
+   * What this pass moves: what is held back goes first, for it needs no model. Absent in runs of before there were two
+   * passes, which move both at once.
+   */
+  readonly only?: Move['move'] | undefined;
   readonly after: ReevaluationCursor | null;
   readonly counts: ReevaluationCounts;
   /** Let go when their model was paused: not reachable by vector yet. */
   readonly unindexed?: readonly Move[];
+  /** Looked at since `after`, and found again there because they stay as they are. */
+  readonly stayed?: readonly string[];
+  /** Whose redacted copy the run before has not seen made. */
+  readonly copies?: readonly Move[];
 }
 
 const BEGINNING: Position = { after: null, counts: { checked: 0, released: 0, heldBack: 0 } };
@@ -33,16 +50,19 @@ const BEGINNING: Position = { after: null, counts: { checked: 0, released: 0, he
 const [FIRST_WAIT_MS, LONGEST_WAIT_MS] = [2_000, 60_000];
 
 /**
- * Moves what changed thresholds ask for, page by page. A page is found again until it is done, so none is left out. While
- * the model is paused nothing is let go, which could not be found by its meaning.
+ * Moves what changed thresholds ask for, page by page: first what is held back, then what is let go. A page is found again
+ * until it is done, so none is left out. While the model is paused nothing is let go, which could not be found by its
+ * meaning.
  */
-export async function reevaluateQuality(ref: ReevaluationRef, from: Position = BEGINNING): Promise<ReevaluationCounts> {
-  let position = from;
+export async function reevaluateQuality(ref: ReevaluationRef, from?: Position): Promise<ReevaluationCounts> {
+  const inPasses = patched('re-evaluation-in-passes');
+  let position: Position = from ?? (inPasses ? { ...BEGINNING, only: 'hold_back' } : BEGINNING);
   let waits = 0;
-  const copies: Promise<void>[] = [];
+  const copies = new ReleasedCopies(inPasses);
+  copies.begin(position.copies ?? []);
   setHandler(reevaluationProgressQuery, () => ({ ...position.counts, waits: waits > 0 }));
   for (;;) {
-    const page = await quality('find what moves').findMoves({ ...ref, after: position.after });
+    const page = await findPage(ref, position);
     if (mustWait(page, position)) {
       waits += 1;
       tell(position.counts, '; waits for a paused model');
@@ -54,15 +74,20 @@ export async function reevaluateQuality(ref: ReevaluationRef, from: Position = B
       tell(position.counts);
       await quality('note the progress').noteReevaluation({ ...ref, ...position.counts, finished });
       if (finished) {
-        await Promise.all(copies);
+        await copies.made();
         return position.counts;
       }
     }
     if (workflowInfo().continueAsNewSuggested) {
-      await Promise.all(copies);
-      await continueAsNew<typeof reevaluateQuality>(ref, position);
+      if (!inPasses) await copies.made();
+      await continueAsNew<typeof reevaluateQuality>(ref, { ...position, copies: copies.left() });
     }
   }
+}
+
+async function findPage(ref: ReevaluationRef, { after, only, stayed = [] }: Position): Promise<ReevaluationPage> {
+  const page = await quality('find what moves').findMoves({ ...ref, after, only });
+  return { ...page, moves: page.moves.filter(({ artifactId }) => !stayed.includes(artifactId)) };
 }
 
 function mustWait({ paused, moves }: ReevaluationPage, { unindexed = [] }: Position): boolean {
@@ -73,12 +98,12 @@ function tell({ checked, released, heldBack }: ReevaluationCounts, more = ''): v
   setCurrentDetails(`${checked} looked at, ${released} released, ${heldBack} held back${more}`);
 }
 
-/** Applies a page, and indexes what a pause left; the copies that it begins are waited for by the caller. */
+/** Applies a page, and indexes what a pause left. */
 async function applyPage(
   ref: ReevaluationRef,
   page: ReevaluationPage,
-  { after, counts, unindexed = [] }: Position,
-  copies: Promise<void>[],
+  { only, after, counts, unindexed = [], stayed = [] }: Position,
+  copies: ReleasedCopies,
 ): Promise<Position & { readonly finished: boolean }> {
   const callerWaits = page.paused !== undefined;
   const all = [
@@ -88,9 +113,11 @@ async function applyPage(
   const outcomes = await Promise.all(all.map(({ outcome }) => outcome));
   const movesThat = (what: Outcome) => all.filter((_, at) => outcomes[at] === what).map(({ move }) => move);
   const released = movesThat('released');
-  copies.push(...released.map((move) => copyReleased(move, move.kind, true)));
+  copies.begin(released);
   const left = movesThat('waits');
+  const passed = left.length === 0 && page.next === null;
   return {
+    only: passed ? 'release' : only,
     // What a pause left has the page found again: what is done is not on it any more.
     after: left.length > 0 ? after : page.next,
     counts: {
@@ -99,7 +126,8 @@ async function applyPage(
       heldBack: counts.heldBack + movesThat('held_back').length,
     },
     unindexed: left,
-    finished: left.length === 0 && page.next === null,
+    stayed: left.length > 0 ? [...stayed, ...movesThat('stays').map(({ artifactId }) => artifactId)] : [],
+    finished: passed && only !== 'hold_back',
   };
 }
 

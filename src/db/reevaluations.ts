@@ -72,6 +72,7 @@ export async function findMoves(
   reevaluation: ReevaluationRow,
   after: ReevaluationCursor | null,
   limit: number,
+  only?: 'release' | 'hold_back',
 ): Promise<MoveRow[]> {
   const statement = {
     name: 'find_reevaluation_moves',
@@ -81,6 +82,7 @@ export async function findMoves(
       ${TAU}
       where a.tenant = $1 and ${ofRealCustomers('a.customer_key')} and a.kind <> 'message' and ${MOVES}
         and (a.created_at, a.artifact_id) > ($4::timestamptz, $5::uuid) and a.created_at <= $6
+        and ($8::text is null or a.state = $8)
       order by a.created_at, a.artifact_id
       limit $7`,
   };
@@ -92,6 +94,7 @@ export async function findMoves(
     after?.artifactId ?? '00000000-0000-0000-0000-000000000000',
     reevaluation.started_at,
     limit,
+    only === undefined ? null : only === 'release' ? 'quarantined' : 'active',
   ]);
 }
 

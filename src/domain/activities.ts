@@ -304,6 +304,12 @@ export interface ReevaluationPage {
   readonly next: ReevaluationCursor | null;
 }
 
+export interface ReevaluationSearch extends ReevaluationRef {
+  readonly after: ReevaluationCursor | null;
+  /** Only what moves this way; both when absent. */
+  readonly only?: 'release' | 'hold_back' | undefined;
+}
+
 export interface ReevaluationCursor {
   /** Postgres' own text of a time, which is finer than a millisecond. */
   readonly createdAt: string;
@@ -329,7 +335,7 @@ export interface QualityActivities {
   /** Carries out an operator's decision; answers what there is to index, if anything. Older answers say no more than that. */
   applyDecision(ref: QuarantineRef): Promise<boolean | RecognisedKind | 'message'>;
   closeDecision(ref: QuarantineRef): Promise<void>;
-  findMoves(ref: ReevaluationRef & { readonly after: ReevaluationCursor | null }): Promise<ReevaluationPage>;
+  findMoves(ref: ReevaluationSearch): Promise<ReevaluationPage>;
   /** Judges again and moves; answers whether there is something to index. */
   applyMove(move: ReevaluationPage['moves'][number] & ReevaluationRef): Promise<'index' | 'held_back' | 'stays'>;
   noteReevaluation(ref: ReevaluationRef & ReevaluationCounts & { readonly finished: boolean }): Promise<void>;

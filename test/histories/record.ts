@@ -222,6 +222,17 @@ it('records a release of a part that meets a paused model, and stays open', asyn
   await earshot.request('POST', '/v1/sources/embedding/resume');
 });
 
+/** A look at the past that meets a paused model, which then runs again. */
+async function keepWaitingLook(name: string): Promise<void> {
+  const look = await earshot.request<{ workflowId: string }>('POST', '/v1/quarantine/reevaluate', {});
+  await until('it waits', async () => {
+    const { events } = await earshot.temporal.getHandle(look.body.workflowId).fetchHistory();
+    return events!.some(({ timerStartedEventAttributes: timer }) => Boolean(timer));
+  });
+  await earshot.request('POST', '/v1/sources/embedding/resume');
+  await keep(`reevaluate-quality/${name}`, look.body.workflowId);
+}
+
 it('records a release whose redacted copy is made anew, and a look at the past that waits for its model', async () => {
   const held = async (callId: string) => {
     models.fail('transcriptions', doubtfulSpeech());
@@ -240,14 +251,20 @@ it('records a release whose redacted copy is made anew, and a look at the past t
   await held('to-wait');
   await earshot.request('POST', '/v1/sources/embedding/pause');
   await setDial('quality.min_speech_confidence', 0);
-  const look = await earshot.request<{ workflowId: string }>('POST', '/v1/quarantine/reevaluate', {});
-  await until('it waits', async () => {
-    const { events } = await earshot.temporal.getHandle(look.body.workflowId).fetchHistory();
-    return events!.some(({ timerStartedEventAttributes: timer }) => Boolean(timer));
-  });
-  await earshot.request('POST', '/v1/sources/embedding/resume');
-  await keep('reevaluate-quality/waits', look.body.workflowId);
+  await keepWaitingLook('waits');
   await setDial('quality.min_speech_confidence', 0.15);
+});
+
+it('records a look at the past that holds back while its model is paused, and lets go afterwards', async () => {
+  models.fail('screen_text', doubtfulScreen('Parcel PX-76'));
+  await earshot.settled((await screenshot('to-wait', 'waits-behind')).body.interactionId, 'reachable');
+  models.fail('transcriptions', doubtfulSpeech(-1));
+  await earshot.settled((await call('to-hold-back', 5)).body.interactionId, 'reachable');
+  await earshot.request('POST', '/v1/sources/embedding/pause');
+  await setDial('quality.min_screen_text_confidence', 0);
+  await setDial('quality.min_speech_confidence', 0.5);
+  await keepWaitingLook('in-passes');
+  for (const kind of ['speech', 'screen_text']) await setDial(`quality.min_${kind}_confidence`, 0.15);
 });
 
 it('records a release, a discard, a release that the model refuses, a look at the past and a run over the windows', async () => {

@@ -68,6 +68,7 @@ const source = (verb: 'pause' | 'resume') => earshot.request('POST', `/v1/source
 interface Reevaluation {
   readonly reevaluationId: string;
   readonly released: number;
+  readonly heldBack: number;
   readonly waitsFor: string | null;
   readonly finishedAt: string | null;
 }
@@ -86,7 +87,8 @@ const finished = (id: string) =>
     const seen = await lookAt(id);
     return seen.finishedAt !== null && seen;
   });
-const setThreshold = (value: number) => earshot.request('PUT', '/v1/dials/quality.min_speech_confidence', { value });
+const setDial = (name: string, value: number) => earshot.request('PUT', `/v1/dials/quality.${name}`, { value });
+const setThreshold = (value: number) => setDial('min_speech_confidence', value);
 const failures = async () => (await earshot.request<{ failures: unknown[] }>('GET', '/v1/failures')).body.failures;
 const foundByVector = async (customerId: string) =>
   (await earshot.retrieve({ query: 'parcel replacement', mode: 'vector', customerId })).results.length;
@@ -137,4 +139,34 @@ it('what it had let go when the model was paused waits with it, and is no failur
   expect(await finished(look)).toMatchObject({ released: 1 });
   await earshot.settled(id, 'reachable');
   expect(await foundByVector('midway')).toBe(1);
+});
+
+it('what is too doubtful is out of service at once, also behind what waits for a paused model', async () => {
+  const screen = await heldScreen('waits behind');
+  models.fail('transcriptions', doubtfulSpeech(-1));
+  const metadata = { callId: 'doubtful', customerId: 'doubtful', startedAt };
+  const { interactionId } = (await earshot.upload('/v1/calls', 'audio', tone(2, [1], 7_777), metadata)).body;
+  await earshot.settled(interactionId, 'reachable');
+  await source('pause');
+  await setDial('reevaluate_page', 1);
+  await setDial('min_screen_text_confidence', 0);
+  await setThreshold(0.5);
+  const dryRun = await earshot.request<{ holdBack: number }>('POST', '/v1/quarantine/reevaluate', { dryRun: true });
+  const look = await reevaluate();
+  await waits(look);
+  const { holdBack } = dryRun.body;
+  expect(await lookAt(look)).toMatchObject({
+    heldBack: holdBack,
+    released: 0,
+    waitsFor: 'embedding',
+    finishedAt: null,
+  });
+  expect((await earshot.interaction(interactionId)).state).toBe('quarantined');
+  expect((await earshot.retrieve({ query: 'parcel replacement', customerId: 'doubtful' })).results).toEqual([]);
+  expect(await heldArtifact(screen)).toBeDefined();
+  await source('resume');
+  expect(await finished(look)).toMatchObject({ heldBack: holdBack, released: 1 });
+  expect(
+    (await earshot.retrieve({ query: 'PX-78', mode: 'vector', customerId: 'waits behind' })).results[0]?.text,
+  ).toContain('PX-78');
 });
