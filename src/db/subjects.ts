@@ -74,6 +74,10 @@ export async function findDataKey(
 
 /** All tenants of the deployment. */
 export async function listTenants(db: Queryable): Promise<string[]> {
-  const rows = await run<{ tenant: string }>(db, { name: 'list_tenants', text: 'select tenant from tenant order by tenant' }, []);
+  const rows = await run<{ tenant: string }>(
+    db,
+    { name: 'list_tenants', text: 'select tenant from tenant order by tenant' },
+    [],
+  );
   return rows.map(({ tenant }) => tenant);
 }
