@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { WorkflowClient } from '@temporalio/client';
 import type pg from 'pg';
+import { percentileOf } from '../src/domain/percentile.ts';
 import type { BenchClient } from './client.ts';
 
 export interface Scenario {
@@ -137,6 +138,5 @@ async function countEvents(temporal: WorkflowClient, workflows: ReadonlySet<stri
 
 /** Nearest-rank percentile. */
 export function percentile(values: readonly number[], share: number): number {
-  const sorted = [...values].sort((a, b) => a - b);
-  return sorted[Math.min(sorted.length - 1, Math.ceil(share * sorted.length) - 1)] ?? Number.NaN;
+  return percentileOf(values, share) ?? Number.NaN;
 }

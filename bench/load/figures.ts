@@ -1,5 +1,6 @@
 import type { StageTimes } from '../../src/domain/freshness.ts';
 import type { Modality } from '../../src/domain/interaction.ts';
+import { percentileOf } from '../../src/domain/percentile.ts';
 import type { AuditedRecord } from './audit.ts';
 
 export const MODALITIES: readonly Modality[] = ['chat', 'audio', 'screenshot'];
@@ -14,8 +15,7 @@ export interface Percentiles {
 /** Nearest rank; undefined without values. */
 export function percentilesOf(values: readonly number[]): Percentiles | undefined {
   if (values.length === 0) return undefined;
-  const sorted = values.toSorted((one, other) => one - other);
-  const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;
+  const at = (share: number) => percentileOf(values, share)!;
   return { p50: at(0.5), p95: at(0.95), p99: at(0.99) };
 }
 

@@ -1,4 +1,5 @@
 import { Heap } from './heap.ts';
+import { percentileOf } from './percentile.ts';
 
 /** A record as it came: what a rehearsal lets come again. */
 export interface RehearsedRecord {
@@ -145,12 +146,6 @@ export function placesNeeded(
     else tooFew = middle;
   }
   return enough;
-}
-
-/** By nearest rank; null of nothing. */
-export function percentileOf(values: readonly number[], share: number): number | null {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? null;
 }
 
 function mostWaiting(records: readonly RehearsedRecord[], reachable: readonly number[]): number {

@@ -1,7 +1,8 @@
 import { recordsToRehearse, type RehearsedRow } from '../db/rehearsed-records.ts';
 import type { Queryable } from '../db/pools.ts';
 import { MODALITIES, type Modality } from '../domain/interaction.ts';
-import { percentileOf, type RehearsedRecord } from '../domain/rehearsal.ts';
+import { percentileOf } from '../domain/percentile.ts';
+import type { RehearsedRecord } from '../domain/rehearsal.ts';
 
 export interface Period {
   readonly from: Date;

@@ -2,15 +2,8 @@ import type { Database } from '../db/pools.ts';
 import type { DialReader } from '../dial-reader.ts';
 import { EarshotError } from '../domain/errors.ts';
 import { MODALITIES, type Modality } from '../domain/interaction.ts';
-import {
-  manyTimes,
-  percentileOf,
-  placesNeeded,
-  rehearse,
-  restOf,
-  type RehearsedRecord,
-  type Servers,
-} from '../domain/rehearsal.ts';
+import { percentileOf } from '../domain/percentile.ts';
+import { manyTimes, placesNeeded, rehearse, restOf, type RehearsedRecord, type Servers } from '../domain/rehearsal.ts';
 import { freshnessBudgets } from '../freshness-budgets.ts';
 import { pastArrivals, type ByModality, type Period } from './past-arrivals.ts';
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { percentileOf } from '../../src/domain/percentile.ts';
 import {
   manyTimes,
-  percentileOf,
   placesNeeded,
   rehearse,
   restOf,
