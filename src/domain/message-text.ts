@@ -3,6 +3,7 @@ import { artifactIdOf, chunkIdOf } from './ids.ts';
 import { TYPED_MODEL } from './logic.ts';
 import { redactPassages } from './redact-passages.ts';
 import { REDACTOR_VERSION } from './redaction.ts';
+import { storableText } from './storable-text.ts';
 import type { Passage } from './transcript.ts';
 
 /** A chat message as it is searched. */
@@ -18,7 +19,7 @@ export interface MessageText {
 /** Redacts and cuts a message: the same text of the same message always gives the same, live and replayed. */
 export function messageText(interactionId: string, text: string): MessageText {
   const passage = {
-    text: text.replaceAll('\0', ' ').toWellFormed(),
+    text: storableText(text),
     place: { kind: 'message' } as const,
     confidence: 1,
   };

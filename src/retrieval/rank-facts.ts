@@ -3,7 +3,9 @@ import { retrieveCandidates } from '../db/retrieval.ts';
 import type { RankFacts } from '../domain/explanation.ts';
 import { fuse } from '../domain/rank-fusion.ts';
 import { redact } from '../domain/redaction.ts';
+import { storableText } from '../domain/storable-text.ts';
 import type { AskedQuestion } from './asked-question.ts';
+import { fusionCandidate, type FusionCandidate } from './fusion-candidate.ts';
 import type { RetrievalDependencies } from './retrieve.ts';
 import { fusionOptions, searchLimits, type SearchLimits } from './search-limits.ts';
 
@@ -18,7 +20,7 @@ export async function rankFacts(
   const { tenant } = explained;
   const { reader } = deps.database.forTenant(tenant);
   const overAll = question.askedAbout === null;
-  const words = question.mode === 'vector' ? null : (question.words?.replaceAll('\0', ' ').toWellFormed() ?? null);
+  const words = question.mode === 'vector' || question.words === null ? null : storableText(question.words);
   const limits = searchLimits(deps.dials);
   const query = {
     ...limits,
@@ -76,15 +78,13 @@ interface Place {
   readonly vector: number | null;
 }
 
-type Candidate = Parameters<typeof fuse>[0][number];
-
-function placesOf({ dials }: RetrievalDependencies, candidates: readonly Candidate[]): Map<string, Place> {
+function placesOf({ dials }: RetrievalDependencies, candidates: readonly FusionCandidate[]): Map<string, Place> {
   const fused = fuse(candidates, fusionOptions(dials));
   return new Map(fused.map(({ id, ranks: { text, vector } }, index) => [id, { position: index + 1, text, vector }]));
 }
 
 /** What either ranking within the customer would hand on to fusion. */
-function ownCandidates(chunks: readonly ChunkRankRow[]): Candidate[] {
+function ownCandidates(chunks: readonly ChunkRankRow[]): FusionCandidate[] {
   const candidates = chunks.filter(({ candidate }) => candidate);
   const newest = candidates.map(({ event_time }) => event_time.getTime()).toSorted((a, b) => b - a);
   return candidates.map(({ chunk_id: id, event_time: eventTime, text_rank: text, vector_rank: vector }) => ({
@@ -102,12 +102,7 @@ async function rankedOverAll(
   const { questions } = deps.database.forTenant(tenant);
   const asked = { ...query, tenant, customerKey: null, asOf: moment };
   const rows = await retrieveCandidates(questions.filtered, version, asked);
-  const candidates = rows.map((row) => ({
-    id: row.chunk_id,
-    eventTime: row.event_time,
-    ranks: { text: row.text_rank, vector: row.vector_rank, recency: row.recency_rank },
-  }));
-  return placesOf(deps, candidates);
+  return placesOf(deps, rows.map(fusionCandidate));
 }
 
 /** Filters that leave nothing of a record: empty when some chunk passes all. */

@@ -8,6 +8,7 @@ import { RESERVED_KEYS } from '../domain/canary.ts';
 import { EarshotError, invalidField } from '../domain/errors.ts';
 import type { Modality } from '../domain/interaction.ts';
 import { fuse } from '../domain/rank-fusion.ts';
+import { storableText } from '../domain/storable-text.ts';
 import type { ExpectationSource } from '../expectations.ts';
 import type { IndexVersions } from '../index-version-reader.ts';
 import type { EmbeddingModels } from '../models/ports.ts';
@@ -15,6 +16,7 @@ import { errorForLog, type Logger } from '../observe/log.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { KeyRing } from '../raw-store/key-ring.ts';
 import type { CommonWords } from './common-words.ts';
+import { fusionCandidate } from './fusion-candidate.ts';
 import { describeHit, type Hit } from './hit.ts';
 import { describePast, versionFor, type AsOf } from './moment.ts';
 import { pendingOf, type Pending } from './pending.ts';
@@ -196,7 +198,7 @@ async function asQuery(
   vector: readonly number[] | null,
 ): Promise<RetrievalQuery> {
   const { tenant, canary, customerKey, modalities, from, to, minConfidence, mode, k, asOf } = question;
-  const words = mode === 'vector' ? null : question.query.replaceAll('\0', ' ').toWellFormed();
+  const words = mode === 'vector' ? null : storableText(question.query);
   const limits = searchLimits(deps.dials);
   return {
     ...{ tenant, canary, customerKey, words, vector, modalities, from, to, minConfidence, asOf },
@@ -217,12 +219,7 @@ async function bestHits(
   rows: readonly CandidateRow[],
 ): Promise<Hit[]> {
   const shown = canary ? rows.filter(({ customer_key: key }) => RESERVED_KEYS.includes(key)) : rows;
-  const candidates = shown.map((row) => ({
-    row,
-    id: row.chunk_id,
-    eventTime: row.event_time,
-    ranks: { text: row.text_rank, vector: row.vector_rank, recency: row.recency_rank },
-  }));
+  const candidates = shown.map((row) => ({ row, ...fusionCandidate(row) }));
   const best = fuse(candidates, fusionOptions(deps.dials)).slice(0, k);
   const lateAfterMs = deps.dials.get('late.after_ms');
   const hits = await Promise.all(

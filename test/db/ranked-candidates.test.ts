@@ -4,6 +4,7 @@ import { listIndexVersions, type IndexVersionRow } from '../../src/db/index-vers
 import { openDatabase, type Database } from '../../src/db/pools.ts';
 import { retrieveAll, retrieveCandidates, type CandidateRow } from '../../src/db/retrieval.ts';
 import { fuse, type FusionOptions } from '../../src/domain/rank-fusion.ts';
+import { fusionCandidate } from '../../src/retrieval/fusion-candidate.ts';
 import { createDatabase, type TestDatabase } from '../support/database.ts';
 import { fakeVector } from '../support/fake-models.ts';
 import { fillWithRecords } from '../support/many-records.ts';
@@ -104,15 +105,7 @@ describe('words of a question about a customer', () => {
 });
 
 describe('the best of the candidates', () => {
-  const inOrder = (rows: readonly CandidateRow[], options: FusionOptions) =>
-    fuse(
-      rows.map((row) => ({
-        id: row.chunk_id,
-        eventTime: row.event_time,
-        ranks: { text: row.text_rank, vector: row.vector_rank, recency: row.recency_rank },
-      })),
-      options,
-    );
+  const inOrder = (rows: readonly CandidateRow[], options: FusionOptions) => fuse(rows.map(fusionCandidate), options);
 
   // Many at the same time, some within a millisecond, so that ranks tie.
   beforeAll(() =>
