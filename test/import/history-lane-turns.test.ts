@@ -2,6 +2,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { historyWorkflowId } from '../../src/domain/workflows.ts';
 import { API_KEY, startEarshot, type TestEarshot } from '../support/earshot.ts';
 import { holdRoute, startFakeModels, type FakeModels } from '../support/fake-models.ts';
+import { tenantClient } from '../support/tenant-client.ts';
 import { until } from '../support/until.ts';
 
 const LANE = historyWorkflowId('default');
@@ -44,11 +45,10 @@ async function old(name: string, index: number, key = API_KEY) {
   const customerId = `${name}-${index}`;
   const text = `${name} said ${index}`;
   const body = { messageId: customerId, customerId, sentAt: '2026-01-05T09:00:00Z', author: 'customer', text };
-  const headers = { 'content-type': 'application/json', authorization: `Bearer ${key}` };
-  const path = `http://127.0.0.1:${earshot.env['PORT']}/v1/chats/${customerId}/messages`;
-  const answer = await fetch(path, { method: 'POST', headers, body: JSON.stringify(body) });
+  const path = `/v1/chats/${customerId}/messages`;
+  const answer = await tenantClient(earshot, key).request<{ interactionId: string }>('POST', path, body);
   expect(answer.status).toBe(202);
-  return ((await answer.json()) as { interactionId: string }).interactionId;
+  return answer.body.interactionId;
 }
 const several = (name: string, count: number, key?: string) =>
   Promise.all(Array.from({ length: count }, (_, index) => old(name, index, key)));
